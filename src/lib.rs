@@ -1,0 +1,4 @@
+//! scratch
+pub mod error;
+pub mod model;
+pub mod policy;

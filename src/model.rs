@@ -1,0 +1,24 @@
+//! The nouns: entry, head, key, variant, stamp, header fields, body facts.
+//!
+//! Plain values. Nothing here knows a store, a serializer, the policy or a clock
+//! (but for [`Timestamp::now`], which only callers at the edge use).
+
+mod digest;
+mod entry;
+mod headers;
+mod key;
+pub(crate) mod secrets;
+mod status;
+mod time;
+mod url;
+
+pub use digest::{BodyDigest, BodyFacts, Sha256Digest};
+pub use entry::{
+    EntryHead, Extensions, Metadata, Method, Request, Response, Selecting, Selection, Stored,
+};
+pub use headers::Headers;
+pub use key::{EntryId, Key, Stamp, Variant};
+pub use secrets::Secrets;
+pub use status::StatusSet;
+pub use time::{Civil, Timestamp};
+pub use url::{Credentials, UrlText};

@@ -1,0 +1,194 @@
+//! What must not be shown: which header fields and query parameters carry
+//! credentials, and how they look once hidden.
+
+use std::borrow::Cow;
+
+use super::url::percent_decode;
+
+/// What stands in place of a hidden value.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+const HEADERS: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "x-auth-token",
+    "x-amz-security-token",
+];
+
+const HEADER_ENDINGS: &[&str] = &["-token", "-secret", "-api-key"];
+
+const QUERY: &[&str] = &[
+    "token",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "api_key",
+    "apikey",
+    "key",
+    "secret",
+    "password",
+    "sig",
+    "signature",
+    "code",
+    "x-amz-signature",
+    "x-amz-credential",
+    "x-amz-security-token",
+];
+
+/// Knows which values are credentials, and hides them.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    headers: Vec<String>,
+    query: Vec<String>,
+    shown: bool,
+}
+
+impl Secrets {
+    /// The built-in lists.
+    pub const fn built_in() -> Self {
+        Secrets { headers: Vec::new(), query: Vec::new(), shown: false }
+    }
+
+    /// Hides nothing, because the user asked for it.
+    pub const fn shown() -> Self {
+        Secrets { headers: Vec::new(), query: Vec::new(), shown: true }
+    }
+
+    /// The built-in lists and these names more.
+    pub fn with_names(headers: Vec<String>, query: Vec<String>) -> Self {
+        Secrets { headers, query, shown: false }
+    }
+
+    /// Whether a header field of this name is a credential.
+    pub fn is_secret_header(&self, name: &str) -> bool {
+        if self.shown {
+            return false;
+        }
+        let ends_with = |ending: &str| {
+            name.len() >= ending.len()
+                && name.as_bytes()[name.len() - ending.len()..]
+                    .eq_ignore_ascii_case(ending.as_bytes())
+        };
+        HEADERS.iter().any(|h| h.eq_ignore_ascii_case(name))
+            || HEADER_ENDINGS.iter().any(|e| ends_with(e))
+            || self.headers.iter().any(|h| h.eq_ignore_ascii_case(name))
+    }
+
+    fn is_secret_query(&self, name: &str) -> bool {
+        QUERY.iter().any(|q| q.eq_ignore_ascii_case(name))
+            || self.query.iter().any(|q| q.eq_ignore_ascii_case(name))
+    }
+
+    /// The value of a header field as it may be shown; the scheme word of an
+    /// `Authorization` stays.
+    pub fn header_value<'a>(&self, name: &str, value: &'a [u8]) -> Cow<'a, str> {
+        let text = String::from_utf8_lossy(value);
+        if !self.is_secret_header(name) {
+            return text;
+        }
+        let scheme = text.split_once(' ').map(|(scheme, _)| scheme).filter(|_| {
+            name.eq_ignore_ascii_case("authorization")
+                || name.eq_ignore_ascii_case("proxy-authorization")
+        });
+        match scheme {
+            Some(scheme) => Cow::Owned(format!("{scheme} {REDACTED}")),
+            None => Cow::Borrowed(REDACTED),
+        }
+    }
+
+    /// The URL as it may be shown: without a password, and without the values of
+    /// query parameters that carry credentials.
+    pub fn url<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        if self.shown {
+            return Cow::Borrowed(url);
+        }
+        let url = self.without_password(url);
+        let Some(start) = url.find('?') else { return url };
+        let end = url[start..].find('#').map_or(url.len(), |i| start + i);
+        let hides = |pair: &str| {
+            pair.split_once('=').is_some_and(|(name, value)| {
+                !value.is_empty()
+                    && self
+                        .is_secret_query(&String::from_utf8_lossy(&percent_decode(name.as_bytes())))
+            })
+        };
+        if !url[start + 1..end].split('&').any(hides) {
+            return url;
+        }
+        let mut shown = url[..=start].to_owned();
+        for (i, pair) in url[start + 1..end].split('&').enumerate() {
+            if i > 0 {
+                shown.push('&');
+            }
+            match pair.split_once('=') {
+                Some((name, _)) if hides(pair) => {
+                    shown.push_str(name);
+                    shown.push('=');
+                    shown.push_str(REDACTED);
+                }
+                _ => shown.push_str(pair),
+            }
+        }
+        shown.push_str(&url[end..]);
+        Cow::Owned(shown)
+    }
+
+    fn without_password<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        let Some(start) = url.find("://").map(|i| i + 3) else { return Cow::Borrowed(url) };
+        let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |i| start + i);
+        let Some(at) = url[start..end].rfind('@').map(|i| start + i) else {
+            return Cow::Borrowed(url);
+        };
+        match url[start..at].find(':') {
+            Some(colon) => {
+                Cow::Owned(format!("{}:{REDACTED}{}", &url[..start + colon], &url[at..]))
+            }
+            None => Cow::Borrowed(url),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_urls_are_hidden() {
+        let secrets = Secrets::with_names(vec![], vec!["sid".into()]);
+        for (given, shown) in [
+            ("https://e.org/?a=1", "https://e.org/?a=1"),
+            ("https://u:p@e.org/", "https://u:[redacted]@e.org/"),
+            ("redis://:p@h:1/0", "redis://:[redacted]@h:1/0"),
+            ("https://u@e.org/x:y@z", "https://u@e.org/x:y@z"),
+            ("https://e.org/?token=x&b=2#f", "https://e.org/?token=[redacted]&b=2#f"),
+            (
+                "https://e.org/?b=2&X-Amz-Signature=x",
+                "https://e.org/?b=2&X-Amz-Signature=[redacted]",
+            ),
+            ("https://e.org/?%74oken=x", "https://e.org/?%74oken=[redacted]"),
+            ("https://e.org/?token=", "https://e.org/?token="),
+            ("https://e.org/?sid=9", "https://e.org/?sid=[redacted]"),
+        ] {
+            assert_eq!(secrets.url(given), shown);
+        }
+        assert_eq!(Secrets::shown().url("https://u:p@e.org/"), "https://u:p@e.org/");
+    }
+
+    #[test]
+    fn credentials_in_headers_are_hidden_and_the_scheme_stays() {
+        let secrets = Secrets::with_names(vec!["X-Internal-Id".into()], vec![]);
+        for (name, value, shown) in [
+            ("Authorization", "Basic dTpw", "Basic [redacted]"),
+            ("authorization", "opaque", "[redacted]"),
+            ("Set-Cookie", "a b", "[redacted]"),
+            ("X-GitHub-Token", "x", "[redacted]"),
+            ("x-internal-id", "x", "[redacted]"),
+            ("Accept", "*/*", "*/*"),
+        ] {
+            assert_eq!(secrets.header_value(name, value.as_bytes()), shown, "{name}");
+        }
+    }
+}
