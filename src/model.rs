@@ -7,12 +7,14 @@ mod digest;
 mod entry;
 mod headers;
 mod key;
-pub(crate) mod secrets;
+mod secrets;
 mod status;
 mod time;
+mod units;
 mod url;
 
 pub use digest::{BodyDigest, BodyFacts, Sha256Digest};
+pub(crate) use digest::{hex, unhex};
 pub use entry::{
     EntryHead, Extensions, Metadata, Method, Request, Response, Selecting, Selection, Stored,
 };
@@ -21,4 +23,6 @@ pub use key::{EntryId, Key, Stamp, Variant};
 pub use secrets::Secrets;
 pub use status::StatusSet;
 pub use time::{Civil, Timestamp};
+pub use units::{format_duration, parse_duration, parse_size};
+pub(crate) use url::percent_decode;
 pub use url::{Credentials, UrlText};

@@ -45,7 +45,7 @@ pub use invalidation::invalidated_by;
 pub use reason::Reason;
 pub use reply::{Extent, Reply, reply, settle_conditions};
 pub use storable::{is_heuristically_cacheable, storable};
-pub use variant::{VaryCheck, selection, vary_checks};
+pub use variant::{VaryCheck, recency, selection, vary_checks};
 
 /// How the engine decides where RFC 9111 leaves a choice.
 #[derive(Debug, Clone, PartialEq)]

@@ -210,19 +210,19 @@ fn prefers_language_of(response: &Headers, request: &Headers) -> bool {
     }
 }
 
-/// Among the entries at these places the one to use: the latest `Date`, then the latest
-/// received (section 4).
+/// What orders entries that fit the same request: the latest `Date`, then the latest
+/// received, is the one to use (section 4).
+pub fn recency(head: &EntryHead) -> (Timestamp, Timestamp, Timestamp) {
+    let date = DateField::of(&head.headers, "date", head.received_at).time();
+    (date.unwrap_or(head.received_at), head.received_at, head.created_at)
+}
+
+/// Among the entries at these places the one to use.
 pub(crate) fn latest(
     candidates: &[EntryHead],
     places: impl IntoIterator<Item = usize>,
 ) -> Option<usize> {
-    let date_of = |head: &EntryHead| -> Timestamp {
-        DateField::of(&head.headers, "date", head.received_at).time().unwrap_or(head.received_at)
-    };
-    places.into_iter().max_by_key(|&i| {
-        let head = &candidates[i];
-        (date_of(head), head.received_at, head.created_at, Reverse(&head.id))
-    })
+    places.into_iter().max_by_key(|&i| (recency(&candidates[i]), Reverse(&candidates[i].id)))
 }
 
 #[cfg(test)]

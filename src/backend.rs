@@ -1,0 +1,52 @@
+//! The kinds of store, in the native layout. One file each, one row in [`DRIVERS`].
+
+#[cfg(feature = "file")]
+mod file;
+mod memory;
+#[cfg(any(feature = "file", feature = "sqlite"))]
+mod private;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::serializer::{Codec, serializer};
+use crate::storage::{Address, Driver};
+
+#[cfg(feature = "file")]
+pub use file::{AsyncFileStorage, FileStorage, FileStorageBuilder};
+pub use memory::{AsyncInMemoryStorage, InMemoryStorage, InMemoryStorageBuilder};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{AsyncSqliteStorage, SqliteStorage, SqliteStorageBuilder};
+
+/// Every kind of store, also those that were not built in.
+pub const DRIVERS: &[Driver] = &[
+    #[cfg(feature = "file")]
+    file::DRIVER,
+    #[cfg(not(feature = "file"))]
+    not_built("file", "a folder"),
+    #[cfg(feature = "sqlite")]
+    sqlite::DRIVER,
+    #[cfg(not(feature = "sqlite"))]
+    not_built("sqlite", "an SQLite database"),
+    memory::DRIVER,
+];
+
+/// The row of a backend whose feature is off.
+#[allow(dead_code, reason = "unused when every feature is on")]
+const fn not_built(kind: &'static str, about: &'static str) -> Driver {
+    Driver { kind, schemes: &[], about, forms: "", params: &[], open: None }
+}
+
+/// The serializers of a store at this address.
+fn codec_of(address: &Address) -> Result<Codec> {
+    Ok(match address.param("serializer") {
+        Some(name) => Codec::new(Arc::new(serializer(name)?)),
+        None => Codec::default(),
+    })
+}
+
+/// Bodies up to this size lie in the record, so that one read brings a whole entry;
+/// larger ones lie beside it. Measured: see `ARCHITECTURE.md`.
+pub(crate) const INLINE_LIMIT: usize = 16 * 1024;

@@ -1,0 +1,544 @@
+//! Entries as files in a folder.
+//!
+//! ```text
+//! cachectl.json             marker and layout version
+//! entries/ab/<key>          all variants of a key: heads, small bodies, tallies of use
+//! bodies/ab/<key>.<nonce>   one large body, under a name that is never used twice
+//! locks/ab                  held while a shard is written
+//! sweep                     which shard was swept last, and when
+//! ```
+//!
+//! A record is replaced by renaming; that is the commit. Its large body was there before,
+//! and the old one goes after. Readers take no lock: what they have opened stays readable.
+
+mod place;
+mod record;
+mod sweep;
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, hex};
+use crate::serializer::{Codec, Place, Recorded, Serializer};
+use crate::storage::{
+    Access, Address, BlockingBackend, BlockingPut, BlockingScan, BodyReader, ByteRange,
+    Capabilities, Driver, FilePart, Found, Opened, Outcome, Param, Pooled, Query,
+};
+
+use super::INLINE_LIMIT;
+use super::private::{new_file, store_error, write_at};
+use place::{Spot, StoreFolder, with_parent};
+use record::{Record, encode, tally};
+use sweep::Sweeper;
+
+const DEFAULT_PATH: &str = ".hishel_cache";
+const DEFAULT_CHECK: Duration = Duration::from_secs(60);
+
+/// Keeps entries as files in a folder. Processes may share the folder.
+///
+/// Clones share one store.
+#[derive(Clone)]
+pub struct FileStorage {
+    inner: Arc<Inner>,
+}
+
+/// [`FileStorage`] for async callers.
+pub type AsyncFileStorage = Pooled<FileStorage>;
+
+struct Inner {
+    folder: StoreFolder,
+    codec: Codec,
+    ttl: Option<Duration>,
+    sync: bool,
+    sweeper: Sweeper,
+}
+
+/// Sets up a file store: `base_path` (`.hishel_cache`), `serializer` (JSON), `ttl` (none),
+/// `check_ttl_every` (60 seconds), `sync` (off).
+#[derive(Debug)]
+pub struct FileStorageBuilder<S = FileStorage> {
+    base_path: PathBuf,
+    codec: Codec,
+    ttl: Option<Duration>,
+    check_ttl_every: Duration,
+    sync: bool,
+    create: bool,
+    built: PhantomData<fn() -> S>,
+}
+
+impl FileStorage {
+    /// Sets up a store.
+    pub fn builder() -> FileStorageBuilder {
+        FileStorageBuilder::default()
+    }
+}
+
+impl AsyncFileStorage {
+    /// Sets up a store.
+    pub fn builder() -> FileStorageBuilder<Self> {
+        FileStorageBuilder::default()
+    }
+}
+
+impl<S> Default for FileStorageBuilder<S> {
+    fn default() -> Self {
+        FileStorageBuilder {
+            base_path: DEFAULT_PATH.into(),
+            codec: Codec::default(),
+            ttl: None,
+            check_ttl_every: DEFAULT_CHECK,
+            sync: false,
+            create: true,
+            built: PhantomData,
+        }
+    }
+}
+
+impl<S: From<FileStorage>> FileStorageBuilder<S> {
+    /// The folder. Default: `.hishel_cache` in the working directory.
+    #[must_use]
+    pub fn base_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.base_path = path.into();
+        self
+    }
+
+    /// How heads are written. Default: JSON.
+    #[must_use]
+    pub fn serializer(mut self, serializer: impl Serializer + 'static) -> Self {
+        self.codec = Codec::new(Arc::new(serializer));
+        self
+    }
+
+    /// How long stored entries may stay. Default: no limit.
+    #[must_use]
+    pub fn ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+
+    /// How often, at most, a part of the store is searched for expired entries.
+    /// Default: 60 seconds.
+    #[must_use]
+    pub fn check_ttl_every(mut self, interval: Duration) -> Self {
+        self.check_ttl_every = interval;
+        self
+    }
+
+    /// Whether each commit waits until the disk has it. Default: false, as in other
+    /// caches: a power failure may cost the last entries, never the store.
+    #[must_use]
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// Opens the store. A folder that is missing or empty becomes one.
+    ///
+    /// # Errors
+    /// `Store` when the folder cannot be used, holds something else, or has a layout that
+    /// is newer than this build.
+    pub fn build(self) -> Result<S> {
+        let inner = Inner {
+            folder: StoreFolder::open(self.base_path, self.create)?,
+            codec: self.codec,
+            ttl: self.ttl,
+            sync: self.sync,
+            sweeper: Sweeper::new(self.check_ttl_every),
+        };
+        Ok(FileStorage { inner: Arc::new(inner) }.into())
+    }
+}
+
+impl Inner {
+    fn read(&self, spot: &Spot) -> Result<Option<Record>> {
+        Record::read(&self.folder.record(spot), &self.codec)
+    }
+
+    /// The parts of a record that is about to be written anew. One that cannot be read
+    /// gives way: what it held is lost already.
+    fn parts(&self, spot: &Spot) -> Result<Vec<(Recorded, Option<Bytes>)>> {
+        match self.read(spot) {
+            Ok(record) => Ok(record.map(Record::into_parts).unwrap_or_default()),
+            Err(e) if e.kind() == ErrorKind::Codec && e.code() != "version_too_new" => {
+                tracing::warn!("a damaged record gives way to a new one: {e:?}");
+                Ok(Vec::new())
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Writes the record of a key, or removes it when no entry is left.
+    fn write(&self, spot: &Spot, parts: Vec<(Recorded, Option<Bytes>)>) -> Result<()> {
+        let path = self.folder.record(spot);
+        let fail = |e| store_error(format!("cannot write {}", path.display()), e);
+        if parts.is_empty() {
+            return match fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(fail(e)),
+                _ => Ok(()),
+            };
+        }
+        let bytes = encode(parts, &self.codec)?;
+        let folder = self.folder.entries(&spot.shard);
+        let mut file = with_parent(&path, || {
+            tempfile::Builder::new().prefix(".").suffix(".tmp").tempfile_in(&folder)
+        })
+        .map_err(fail)?;
+        file.write_all(&bytes).map_err(fail)?;
+        if self.sync {
+            file.as_file().sync_all().map_err(fail)?;
+        }
+        file.persist(&path).map_err(|e| fail(e.error))?;
+        if self.sync {
+            File::open(&folder).and_then(|f| f.sync_all()).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a large body that no record names any more. What cannot be removed is an
+    /// orphan, which the clean-up finds.
+    fn drop_body(&self, spot: &Spot, place: &Place) {
+        if let Place::Beside(name) = place {
+            let _ = fs::remove_file(self.folder.bodies(&spot.shard).join(name));
+        }
+    }
+
+    /// What the store shows of an entry; `None` when its large body is gone.
+    fn found(&self, spot: &Spot, record: &Record, index: usize) -> Result<Option<Found>> {
+        let entry = &record.entries[index];
+        if let Place::Beside(name) = &entry.place {
+            let path = self.folder.bodies(&spot.shard).join(name);
+            match fs::metadata(&path) {
+                Ok(meta) if meta.len() == entry.head.body.bytes => {}
+                Ok(meta) => {
+                    let how = format!("{} bytes instead of {}", meta.len(), entry.head.body.bytes);
+                    return Err(Error::codec(format!("the body {} is damaged", path.display()))
+                        .because(how)
+                        .coded("body_damaged"));
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
+            }
+        }
+        record.found(index).map(Some)
+    }
+}
+
+impl fmt::Debug for FileStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FileStorage({})", self.inner.folder.base().display())
+    }
+}
+
+impl BlockingBackend for FileStorage {
+    fn capabilities(&self) -> Capabilities {
+        let mut can = Capabilities::full("file");
+        can.ttl = self.inner.ttl;
+        can.serializer = self.inner.codec.name();
+        can
+    }
+
+    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let spot = StoreFolder::spot(key);
+        let Some(record) = self.inner.read(&spot)? else { return Ok(Vec::new()) };
+        (0..record.entries.len())
+            .filter(|&i| record.entries[i].head.id.key == key)
+            .filter_map(|i| self.inner.found(&spot, &record, i).transpose())
+            .collect()
+    }
+
+    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+        let spot = StoreFolder::spot(&id.key);
+        let changed = || Error::changed(&id.key);
+        let record = self.inner.read(&spot)?.ok_or_else(changed)?;
+        let index = record.find(id).filter(|&i| record.entries[i].stamp == seen);
+        let index = index.ok_or_else(changed)?;
+        let entry = &record.entries[index];
+        let (offset, bytes) = range.within(entry.head.body.bytes);
+        if let Some(body) = record.inline(index)? {
+            // Inline bodies are in memory, so both fit.
+            let (offset, bytes) = (offset as usize, bytes as usize);
+            return Ok(BodyReader::whole(body.slice(offset..offset + bytes)));
+        }
+        let Place::Beside(name) = &entry.place else { return Err(changed()) };
+        let path = self.inner.folder.bodies(&spot.shard).join(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(changed()),
+            Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
+        };
+        let whole = range.covers(entry.head.body.bytes);
+        let xxh3 = entry.head.body.xxh3.filter(|_| whole);
+        BodyReader::file(FilePart { file, offset, bytes, xxh3, name: id.to_string() })
+            .map_err(|e| store_error(format!("cannot read {}", path.display()), e))
+    }
+
+    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+        Ok(Box::new(FilePut {
+            inner: Arc::clone(&self.inner),
+            spot: StoreFolder::spot(&head.id.key),
+            head,
+            digest: BodyDigest::new(),
+            body: Incoming::Small(BytesMut::new()),
+        }))
+    }
+
+    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        let inner = &self.inner;
+        let spot = StoreFolder::spot(&id.key);
+        let _lock = inner.folder.lock(&spot.shard)?;
+        let mut parts = inner.parts(&spot)?;
+        let Some(at) = parts.iter().position(|(e, _)| e.head.id == *id) else {
+            return Ok(Outcome::Absent);
+        };
+        if parts[at].0.stamp != seen {
+            return Ok(Outcome::Changed);
+        }
+        // The one that was written last stands last, and its serializer writes the record.
+        let (mut entry, body) = parts.remove(at);
+        entry.head = EntryHead { id: id.clone(), body: entry.head.body, ..head };
+        entry.stamp = Stamp::fresh();
+        let stamp = entry.stamp;
+        inner.sweeper.expect(&inner.folder, entry.head.expires_at);
+        parts.push((entry, body));
+        inner.write(&spot, parts)?;
+        Ok(Outcome::Done(stamp))
+    }
+
+    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        let inner = &self.inner;
+        let spot = StoreFolder::spot(&id.key);
+        let _lock = inner.folder.lock(&spot.shard)?;
+        let mut parts = inner.parts(&spot)?;
+        let Some(at) = parts.iter().position(|(e, _)| e.head.id == *id) else {
+            return Ok(Outcome::Absent);
+        };
+        if seen.is_some_and(|seen| seen != parts[at].0.stamp) {
+            return Ok(Outcome::Changed);
+        }
+        let (entry, _) = parts.remove(at);
+        inner.write(&spot, parts)?;
+        inner.drop_body(&spot, &entry.place);
+        Ok(Outcome::Done(()))
+    }
+
+    fn scan(&self, query: Query) -> BlockingScan {
+        let inner = Arc::clone(&self.inner);
+        let records = StoreFolder::shards().flat_map(move |shard| {
+            let inner = Arc::clone(&inner);
+            let query = query.clone();
+            let wanted = query.clone();
+            RecordNames::of(&inner.folder, &shard)
+                .filter(move |name| admits_name(&query, name))
+                .flat_map(move |name| inner.found_in(&shard, name))
+                .filter(move |found| found.as_ref().map_or(true, |f| wanted.admits(&f.head.id)))
+        });
+        Box::new(records)
+    }
+
+    fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        let spot = StoreFolder::spot(&id.key);
+        let path = self.inner.folder.record(&spot);
+        let fail = |e| store_error(format!("cannot note a use in {}", path.display()), e);
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(fail(e)),
+        };
+        let reader = file.try_clone().map_err(fail)?;
+        let record = Record::read_from(reader, &path, &self.inner.codec)?;
+        let Some(index) = record.find(id) else { return Ok(()) };
+        let entry = &record.entries[index];
+        if entry.stamp == seen {
+            // The record that was opened is the one that is written, also when another
+            // takes its name meanwhile: a lost count is allowed, a wrong one is not.
+            let tally = tally(entry.head.uses + 1, Some(at));
+            write_at(&file, &tally, record.tally_offset(index)).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.inner.sweeper.run(&self.inner, now)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        let spot = StoreFolder::spot(&id.key);
+        self.inner.folder.record(&spot).display().to_string()
+    }
+}
+
+impl Inner {
+    fn found_in(&self, shard: &str, name: String) -> Vec<Result<Found>> {
+        let spot = Spot { shard: shard.to_owned(), name };
+        match self.read(&spot) {
+            Ok(Some(record)) => (0..record.entries.len())
+                .filter_map(|i| self.found(&spot, &record, i).transpose())
+                .collect(),
+            Ok(None) => Vec::new(),
+            Err(e) => vec![Err(e)],
+        }
+    }
+}
+
+/// The names of the records in a shard, one at a time.
+struct RecordNames(Option<fs::ReadDir>);
+
+impl RecordNames {
+    fn of(folder: &StoreFolder, shard: &str) -> Self {
+        RecordNames(fs::read_dir(folder.entries(shard)).ok())
+    }
+}
+
+impl Iterator for RecordNames {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        loop {
+            let entry = self.0.as_mut()?.next()?.ok()?;
+            // Names with a dot are unfinished.
+            match entry.file_name().into_string() {
+                Ok(name) if !name.starts_with('.') => return Some(name),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A native key is a file name; what a hashed name stands for only its record tells.
+fn admits_name(query: &Query, name: &str) -> bool {
+    let is_hashed = name.starts_with('x');
+    is_hashed || query.key_prefix.as_ref().is_none_or(|prefix| name.starts_with(&**prefix))
+}
+
+/// An entry on its way into the folder.
+struct FilePut {
+    inner: Arc<Inner>,
+    spot: Spot,
+    head: EntryHead,
+    digest: BodyDigest,
+    body: Incoming,
+}
+
+enum Incoming {
+    /// Small enough for the record, up to now.
+    Small(BytesMut),
+    /// In a file that nothing names yet.
+    Large { file: io::BufWriter<File>, path: PathBuf, name: String },
+}
+
+const WRITE_BUFFER: usize = 256 * 1024;
+
+impl FilePut {
+    fn fail(&self, error: io::Error) -> Error {
+        store_error(format!("cannot store {}", self.head.id), error)
+    }
+
+    /// Moves the body out of memory into a file of its own.
+    fn outgrow(&self) -> io::Result<(io::BufWriter<File>, PathBuf, String)> {
+        let nonce = hex(&Stamp::fresh().to_bytes()[..8]);
+        let name = format!("{}.{nonce}", self.spot.name);
+        let path = self.inner.folder.bodies(&self.spot.shard).join(&name);
+        let file = with_parent(&path, || new_file().open(&path))?;
+        Ok((io::BufWriter::with_capacity(WRITE_BUFFER, file), path, name))
+    }
+}
+
+impl BlockingPut for FilePut {
+    fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.digest.update(&chunk);
+        if let Incoming::Small(body) = &mut self.body {
+            if body.len() + chunk.len() <= INLINE_LIMIT {
+                body.extend_from_slice(&chunk);
+                return Ok(());
+            }
+            let begun = std::mem::take(body);
+            let (mut file, path, name) = self.outgrow().map_err(|e| self.fail(e))?;
+            let written = file.write_all(&begun);
+            self.body = Incoming::Large { file, path, name };
+            written.map_err(|e| self.fail(e))?;
+        }
+        let Incoming::Large { file, .. } = &mut self.body else { return Ok(()) };
+        let written = file.write_all(&chunk);
+        written.map_err(|e| self.fail(e))
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<Found> {
+        let (place, inline) = match &mut self.body {
+            Incoming::Small(body) => (Place::Inline(0), Some(std::mem::take(body).freeze())),
+            Incoming::Large { file, name, .. } => {
+                let flushed = file.flush().and_then(|()| {
+                    if self.inner.sync { file.get_ref().sync_all() } else { Ok(()) }
+                });
+                let place = Place::Beside(name.clone());
+                flushed.map_err(|e| self.fail(e))?;
+                (place, None)
+            }
+        };
+        let head = EntryHead { body: self.digest.clone().finish(), ..self.head.clone() };
+        let entry = Recorded { head, stamp: Stamp::fresh(), place };
+        let stored_bytes = entry.head.body.bytes + 1024;
+        let found = Found {
+            head: entry.head.clone(),
+            stamp: entry.stamp,
+            inline: inline.clone(),
+            stored_bytes,
+        };
+        let inner = Arc::clone(&self.inner);
+        let replaced = {
+            let _lock = inner.folder.lock(&self.spot.shard)?;
+            let mut parts = inner.parts(&self.spot)?;
+            let old = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
+            let replaced = old.map(|at| parts.remove(at).0.place);
+            parts.push((entry, inline));
+            inner.write(&self.spot, parts)?;
+            replaced
+        };
+        // Named by the record now: no longer ours to remove.
+        self.body = Incoming::Small(BytesMut::new());
+        if let Some(place) = replaced {
+            inner.drop_body(&self.spot, &place);
+        }
+        inner.sweeper.expect(&inner.folder, found.head.expires_at);
+        Ok(found)
+    }
+}
+
+/// Nothing stays of what was not committed.
+impl Drop for FilePut {
+    fn drop(&mut self) {
+        if let Incoming::Large { path, .. } = &self.body {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+pub(super) const DRIVER: Driver = Driver {
+    kind: "file",
+    schemes: &["file"],
+    about: "a folder of files; the default",
+    forms: "file:PATH, file:///abs/path",
+    params: &[Param {
+        name: "check_ttl_every",
+        default: "60s",
+        about: "how often, at most, to look for expired entries",
+    }],
+    open: Some(open),
+};
+
+fn open(address: &Address, access: Access) -> Result<Opened> {
+    let path = address.path()?.unwrap_or_else(|| Path::new(DEFAULT_PATH).to_owned());
+    let mut builder: FileStorageBuilder = FileStorage::builder().base_path(path);
+    builder.codec = super::codec_of(address)?;
+    builder.ttl = address.duration("ttl")?;
+    builder.check_ttl_every = address.duration("check_ttl_every")?.unwrap_or(DEFAULT_CHECK);
+    builder.create = access == Access::Create;
+    Ok(Opened::Blocking(Arc::new(builder.build()?)))
+}

@@ -1,0 +1,95 @@
+//! Removing what has expired, a shard at a time.
+//!
+//! The file `sweep` exists once an entry with a TTL was stored. Its content is the shard
+//! that was swept last, its modification time says when.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::model::{Timestamp, hex};
+use crate::serializer::Place;
+
+use super::super::private::new_file;
+use super::place::{Spot, StoreFolder};
+use super::{Inner, RecordNames};
+
+#[derive(Debug)]
+pub(super) struct Sweeper {
+    every: Duration,
+    /// When this process need not look before, in microseconds.
+    next_look: AtomicI64,
+}
+
+impl Sweeper {
+    pub(super) fn new(every: Duration) -> Self {
+        Sweeper { every, next_look: AtomicI64::new(i64::MIN) }
+    }
+
+    /// Notes that there is something to sweep from now on.
+    pub(super) fn expect(&self, folder: &StoreFolder, expires_at: Option<Timestamp>) {
+        if expires_at.is_some() {
+            // There already, or the folder cannot be written: the sweep is a service only.
+            let _ = new_file().open(state_file(folder));
+        }
+    }
+
+    /// Sweeps the next shard, if that is due.
+    pub(super) fn run(&self, store: &Inner, now: Timestamp) -> Result<()> {
+        if now.micros() < self.next_look.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.next_look.store((now + self.every).micros(), Ordering::Relaxed);
+        let path = state_file(&store.folder);
+        let Ok(state) = fs::metadata(&path) else { return Ok(()) };
+        let swept_at = state.modified().map_or(Timestamp::EPOCH, Timestamp::from);
+        let last = fs::read(&path).ok().and_then(|content| content.first().copied());
+        // An empty file has just been created: nothing was swept yet.
+        if last.is_some() && now.since(swept_at) < self.every && swept_at <= now {
+            return Ok(());
+        }
+        let shard = last.map_or(0, |last| last.wrapping_add(1));
+        // Written first, so that other processes leave this shard alone.
+        if fs::write(&path, [shard]).is_err() {
+            return Ok(());
+        }
+        store.sweep_shard(&hex(&[shard]), now)
+    }
+}
+
+fn state_file(folder: &StoreFolder) -> PathBuf {
+    folder.base().join("sweep")
+}
+
+impl Inner {
+    /// Removes the expired entries of one shard.
+    pub(super) fn sweep_shard(&self, shard: &str, now: Timestamp) -> Result<()> {
+        for name in RecordNames::of(&self.folder, shard) {
+            let spot = Spot { shard: shard.to_owned(), name };
+            let Ok(Some(record)) = self.read(&spot) else { continue };
+            if record.entries.iter().any(|e| e.head.is_expired(now)) {
+                self.drop_expired(&spot, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_expired(&self, spot: &Spot, now: Timestamp) -> Result<()> {
+        let gone: Vec<Place> = {
+            let _lock = self.folder.lock(&spot.shard)?;
+            let (expired, kept): (Vec<_>, Vec<_>) =
+                self.parts(spot)?.into_iter().partition(|(e, _)| e.head.is_expired(now));
+            if expired.is_empty() {
+                return Ok(());
+            }
+            self.write(spot, kept)?;
+            expired.into_iter().map(|(e, _)| e.place).collect()
+        };
+        for place in gone {
+            self.drop_body(spot, &place);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Files and folders that only their owner may read, and what the system's errors mean.
+//! The one place that knows what is special about Unix.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Creates a folder, and its parents, for its owner alone (0700).
+pub(crate) fn create_dir_all(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Options for a new file that only its owner may read (0600).
+pub(crate) fn new_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// The error of a store whose files cannot be used, with what helps in that case.
+pub(crate) fn store_error(what: String, error: io::Error) -> Error {
+    use io::ErrorKind as Io;
+    let (code, hint) = match error.kind() {
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => {
+            ("no_space", Some("free some space, or choose another place with --backend"))
+        }
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => {
+            ("permission", Some("another place with --backend, or ?readonly=true to only read"))
+        }
+        Io::NotFound => ("store_missing", None),
+        _ => ("store", None),
+    };
+    let wrapped = Error::store(what).because(error).coded(code);
+    match hint {
+        Some(hint) => wrapped.try_this(hint),
+        None => wrapped,
+    }
+}
+
+/// Overwrites bytes in place.
+#[cfg(unix)]
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn write_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
+    io::Write::write_all(&mut file, bytes)
+}

@@ -1,0 +1,674 @@
+//! Entries in an SQLite database, which may be an application's own.
+
+mod body;
+mod place;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::error::{Error, Result};
+use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
+use crate::serializer::{Codec, Place, Recorded, Serializer};
+use crate::storage::{
+    Access, Address, BlockingBackend, BlockingPut, BlockingScan, BodyReader, ByteRange,
+    Capabilities, Driver, Found, Opened, Outcome, Param, Pooled, Query,
+};
+
+use super::INLINE_LIMIT;
+use body::Incoming;
+use place::{Database, FileOptions};
+
+const DEFAULT_TABLE: &str = "cache";
+/// What the bare word `sqlite` means; the builder's own default is in memory.
+const DEFAULT_FILE: &str = ".hishel.sqlite";
+const DEFAULT_BUSY: Duration = Duration::from_secs(5);
+
+/// How often, at most, expired entries are looked for, and how many go at a time.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+const TIDY_MOST: i64 = 200;
+
+/// Keeps entries in an SQLite database. Threads and processes may share it.
+///
+/// Clones share one store.
+#[derive(Clone)]
+pub struct SqliteStorage {
+    inner: Arc<Inner>,
+}
+
+/// [`SqliteStorage`] for async callers.
+pub type AsyncSqliteStorage = Pooled<SqliteStorage>;
+
+struct Inner {
+    database: Arc<Database>,
+    codec: Codec,
+    ttl: Option<Duration>,
+    /// When this process need not look for expired entries before, in microseconds.
+    tidy_after: AtomicI64,
+}
+
+/// Sets up an SQLite store: `connection` (in memory) or `path`, `table_name` (`cache`),
+/// `create_table` (true), `serializer` (JSON), `ttl` (none).
+#[derive(Debug)]
+pub struct SqliteStorageBuilder<S = SqliteStorage> {
+    connection: Option<Connection>,
+    file: Option<FileOptions>,
+    table_name: String,
+    create_table: bool,
+    codec: Codec,
+    ttl: Option<Duration>,
+    built: PhantomData<fn() -> S>,
+}
+
+impl SqliteStorage {
+    /// Sets up a store.
+    pub fn builder() -> SqliteStorageBuilder {
+        SqliteStorageBuilder::default()
+    }
+}
+
+impl AsyncSqliteStorage {
+    /// Sets up a store.
+    pub fn builder() -> SqliteStorageBuilder<Self> {
+        SqliteStorageBuilder::default()
+    }
+}
+
+impl<S> Default for SqliteStorageBuilder<S> {
+    fn default() -> Self {
+        SqliteStorageBuilder {
+            connection: None,
+            file: None,
+            table_name: DEFAULT_TABLE.to_owned(),
+            create_table: true,
+            codec: Codec::default(),
+            ttl: None,
+            built: PhantomData,
+        }
+    }
+}
+
+impl<S: From<SqliteStorage>> SqliteStorageBuilder<S> {
+    /// An open connection, which the store uses for everything from now on. Default: a
+    /// new database in memory.
+    #[must_use]
+    pub fn connection(mut self, connection: Connection) -> Self {
+        self.connection = Some(connection);
+        self.file = None;
+        self
+    }
+
+    /// A database file, made if it is missing. The store then reads on connections of
+    /// their own, so that readers and the writer do not wait for each other.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = Some(FileOptions { path: path.into(), busy: DEFAULT_BUSY, create: true });
+        self.connection = None;
+        self
+    }
+
+    /// The table, and the first part of the names of those beside it. Default: `cache`.
+    #[must_use]
+    pub fn table_name(mut self, name: impl Into<String>) -> Self {
+        self.table_name = name.into();
+        self
+    }
+
+    /// Whether to make the tables where they are missing. Default: true.
+    #[must_use]
+    pub fn create_table(mut self, create: bool) -> Self {
+        self.create_table = create;
+        self
+    }
+
+    /// How heads are written. Default: JSON.
+    #[must_use]
+    pub fn serializer(mut self, serializer: impl Serializer + 'static) -> Self {
+        self.codec = Codec::new(Arc::new(serializer));
+        self
+    }
+
+    /// How long stored entries may stay. Default: no limit.
+    #[must_use]
+    pub fn ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// `Store` when the database cannot be opened, holds a table of this name that is
+    /// something else, or has a layout that is newer than this build; `Usage` for an
+    /// impossible table name.
+    pub fn build(self) -> Result<S> {
+        let table = &self.table_name;
+        if table.is_empty() || table.contains('\0') || table.starts_with("sqlite_") {
+            return Err(Error::usage(format!("{table:?} cannot be the name of a table")));
+        }
+        let database = match (self.file, self.connection) {
+            (Some(file), _) => Database::file(file, table, self.create_table)?,
+            (None, Some(connection)) => Database::given(connection, table, self.create_table)?,
+            (None, None) => {
+                let connection = Connection::open_in_memory()
+                    .map_err(|e| Error::store("cannot open a database in memory").because(e))?;
+                Database::given(connection, table, self.create_table)?
+            }
+        };
+        let inner = Inner {
+            database: Arc::new(database),
+            codec: self.codec,
+            ttl: self.ttl,
+            tidy_after: AtomicI64::new(i64::MIN),
+        };
+        Ok(SqliteStorage { inner: Arc::new(inner) }.into())
+    }
+}
+
+/// A row as it comes out of the database.
+struct Stored {
+    row: i64,
+    uses: u64,
+    last_used_at: Option<Timestamp>,
+    stored_bytes: u64,
+    record: Vec<u8>,
+    body: Option<i64>,
+    /// Whether the large body is there.
+    whole: bool,
+}
+
+/// What [`Stored::of`] reads; a row joined with its record.
+const STORED: &str = r#"c.id, c.uses, c.last_used_at, c.stored_bytes, r.record, c.body,
+  c.body IS NULL OR c.body_bytes = 0
+    OR EXISTS (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20)
+  FROM "{t}" c JOIN "{t}_record" r ON r.id = c.id"#;
+
+impl Stored {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Stored {
+            row: row.get(0)?,
+            uses: row.get::<_, i64>(1)?.max(0).unsigned_abs(),
+            last_used_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
+            stored_bytes: row.get::<_, i64>(3)?.max(0).unsigned_abs(),
+            record: row.get(4)?,
+            body: row.get(5)?,
+            whole: row.get(6)?,
+        })
+    }
+
+    /// Decodes the record: the entry, and its body where that lies in the record.
+    fn decode(self, codec: &Codec) -> Result<(Recorded, Option<Bytes>, u64)> {
+        let damaged = |how: &str| Error::codec(format!("row {} is damaged: {how}", self.row));
+        let (entries, end) = codec.loads(&self.record)?;
+        let [entry] = <[Recorded; 1]>::try_from(entries)
+            .map_err(|_| damaged("its record holds another number of entries than one"))?;
+        let mut entry = entry;
+        entry.head.uses = self.uses;
+        entry.head.last_used_at = self.last_used_at;
+        let inline = match (&entry.place, self.body) {
+            (Place::Beside(_), Some(body)) => {
+                entry.place = Place::Beside(body.to_string());
+                None
+            }
+            (Place::Inline(0), None) => {
+                let body = Bytes::from(self.record).slice(end..);
+                let sum = entry.head.body.xxh3;
+                if body.len() as u64 != entry.head.body.bytes
+                    || sum.is_some_and(|sum| sum != xxhash_rust::xxh3::xxh3_64(&body))
+                {
+                    return Err(Error::codec(format!("the body of {} is damaged", entry.head.id))
+                        .coded("body_damaged"));
+                }
+                Some(body)
+            }
+            _ => return Err(damaged("record and row disagree about the body")),
+        };
+        Ok((entry, inline, self.stored_bytes))
+    }
+
+    fn into_found(self, codec: &Codec) -> Result<Found> {
+        let (entry, inline, stored_bytes) = self.decode(codec)?;
+        Ok(Found { head: entry.head, stamp: entry.stamp, inline, stored_bytes })
+    }
+}
+
+impl Inner {
+    fn sql(&self, text: &str) -> String {
+        self.database.sql(text)
+    }
+
+    fn stored(&self, connection: &Connection, id: &EntryId) -> rusqlite::Result<Option<Stored>> {
+        let sql = self.sql(&format!("SELECT {STORED} WHERE c.key = ?1 AND c.variant = ?2"));
+        connection
+            .prepare_cached(&sql)?
+            .query_row([&*id.key, id.variant.as_str()], Stored::of)
+            .optional()
+    }
+
+    /// Writes a row and its record; gives the body that the row named before.
+    fn upsert(
+        &self,
+        connection: &Connection,
+        entry: &Recorded,
+        record: &[u8],
+        body: Option<i64>,
+    ) -> rusqlite::Result<Option<i64>> {
+        let head = &entry.head;
+        let id = &head.id;
+        let old = self.sql(r#"SELECT body FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
+        let old: Option<Option<i64>> = connection
+            .prepare_cached(&old)?
+            .query_row([&*id.key, id.variant.as_str()], |row| row.get(0))
+            .optional()?;
+        let upsert = self.sql(
+            r#"INSERT INTO "{t}" (key, variant, method, url, host, status, content_type,
+                 body_bytes, stored_bytes, created_at, expires_at, uses, last_used_at,
+                 serializer, stamp, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+               ON CONFLICT (key, variant) DO UPDATE SET method = ?3, url = ?4, host = ?5,
+                 status = ?6, content_type = ?7, body_bytes = ?8, stored_bytes = ?9,
+                 created_at = ?10, expires_at = ?11, uses = ?12, last_used_at = ?13,
+                 serializer = ?14, stamp = ?15, body = ?16
+               RETURNING id"#,
+        );
+        let content_type = head.headers.get_text("content-type");
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let row: i64 = connection.prepare_cached(&upsert)?.query_row(
+            params![
+                id.key,
+                id.variant.as_str(),
+                head.request.method.as_str(),
+                head.request.url.as_str(),
+                head.request.url.host(),
+                head.status,
+                content_type,
+                number(head.body.bytes),
+                number(stored_bytes(entry, record)),
+                head.created_at.millis(),
+                head.expires_at.map(Timestamp::millis),
+                number(head.uses),
+                head.last_used_at.map(Timestamp::millis),
+                head.serializer.as_deref().unwrap_or(self.codec.name()),
+                entry.stamp.to_bytes(),
+                body,
+            ],
+            |row| row.get(0),
+        )?;
+        let write = self.sql(r#"INSERT OR REPLACE INTO "{t}_record" VALUES (?1, ?2)"#);
+        connection.prepare_cached(&write)?.execute(params![row, record])?;
+        Ok(old.flatten().filter(|old| Some(*old) != body))
+    }
+
+    fn delete(&self, connection: &Connection, row: i64) -> rusqlite::Result<()> {
+        for table in ["{t}", "{t}_record"] {
+            let sql = self.sql(&format!(r#"DELETE FROM "{table}" WHERE id = ?1"#));
+            connection.prepare_cached(&sql)?.execute([row])?;
+        }
+        Ok(())
+    }
+
+    /// A record: the document of one entry, and its body if that is small.
+    fn record(&self, entry: &Recorded, inline: Option<&[u8]>) -> Result<Vec<u8>> {
+        let mut record = self.codec.dumps(std::slice::from_ref(entry))?;
+        record.extend_from_slice(inline.unwrap_or_default());
+        Ok(record)
+    }
+}
+
+/// The record holds a small body already.
+fn stored_bytes(entry: &Recorded, record: &[u8]) -> u64 {
+    let beside = matches!(entry.place, Place::Beside(_));
+    record.len() as u64 + if beside { entry.head.body.bytes } else { 0 }
+}
+
+impl fmt::Debug for SqliteStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SqliteStorage({:?})", self.inner.database)
+    }
+}
+
+impl BlockingBackend for SqliteStorage {
+    fn capabilities(&self) -> Capabilities {
+        let mut can = Capabilities::full("sqlite");
+        can.ttl = self.inner.ttl;
+        can.serializer = self.inner.codec.name();
+        can
+    }
+
+    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let inner = &self.inner;
+        let sql = inner.sql(&format!("SELECT {STORED} WHERE c.key = ?1 LIMIT 1000"));
+        let rows = inner.database.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map([key], Stored::of)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        rows.into_iter().filter(|row| row.whole).map(|row| row.into_found(&inner.codec)).collect()
+    }
+
+    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+        let inner = &self.inner;
+        let stored = inner.database.read(|connection| inner.stored(connection, id))?;
+        let stored = stored.ok_or_else(|| Error::changed(&id.key))?;
+        let body = stored.body;
+        let (entry, inline, _) = stored.decode(&inner.codec)?;
+        if entry.stamp != seen {
+            return Err(Error::changed(&id.key));
+        }
+        match (inline, body) {
+            (Some(bytes), _) => {
+                let (first, length) = range.within(bytes.len() as u64);
+                let (first, length) = (first as usize, length as usize);
+                Ok(BodyReader::whole(bytes.slice(first..first + length)))
+            }
+            (None, Some(body)) => body::reader(&inner.database, id, body, entry.head.body, range),
+            (None, None) => Err(Error::changed(&id.key)),
+        }
+    }
+
+    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+        Ok(Box::new(SqlitePut {
+            inner: Arc::clone(&self.inner),
+            head,
+            digest: BodyDigest::new(),
+            small: BytesMut::new(),
+            large: None,
+        }))
+    }
+
+    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        let inner = &self.inner;
+        let stamp = Stamp::fresh();
+        let outcome = inner.database.write(|connection| {
+            let Some(stored) = inner.stored(connection, id)? else {
+                return Ok(Ok(Outcome::Absent));
+            };
+            let body = stored.body;
+            let changed = stored.decode(&inner.codec).and_then(|(mut entry, inline, _)| {
+                if entry.stamp != seen {
+                    return Ok(None);
+                }
+                entry.head = EntryHead { id: id.clone(), body: entry.head.body, ..head };
+                entry.stamp = stamp;
+                let record = inner.record(&entry, inline.as_deref())?;
+                Ok(Some((entry, record)))
+            });
+            match changed {
+                Ok(Some((entry, record))) => {
+                    inner.upsert(connection, &entry, &record, body)?;
+                    Ok(Ok(Outcome::Done(stamp)))
+                }
+                Ok(None) => Ok(Ok(Outcome::Changed)),
+                Err(e) => Ok(Err(e)),
+            }
+        })?;
+        outcome
+    }
+
+    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        let inner = &self.inner;
+        let find =
+            inner.sql(r#"SELECT id, stamp, body FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
+        let (outcome, body) = inner.database.write(|connection| {
+            let found: Option<(i64, Vec<u8>, Option<i64>)> = connection
+                .prepare_cached(&find)?
+                .query_row([&*id.key, id.variant.as_str()], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })
+                .optional()?;
+            let Some((row, stamp, body)) = found else { return Ok((Outcome::Absent, None)) };
+            if seen.is_some_and(|seen| seen.to_bytes()[..] != stamp[..]) {
+                return Ok((Outcome::Changed, None));
+            }
+            inner.delete(connection, row)?;
+            Ok((Outcome::Done(()), body))
+        })?;
+        if let Some(body) = body {
+            body::remove(&inner.database, body);
+        }
+        Ok(outcome)
+    }
+
+    fn scan(&self, query: Query) -> BlockingScan {
+        match Scan::begin(&self.inner, query) {
+            Ok(scan) => Box::new(scan.flatten()),
+            Err(e) => Box::new(std::iter::once(Err(e))),
+        }
+    }
+
+    fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        let inner = &self.inner;
+        let sql = inner.sql(
+            r#"UPDATE "{t}" SET uses = uses + 1, last_used_at = ?4
+               WHERE key = ?1 AND variant = ?2 AND stamp = ?3"#,
+        );
+        inner.database.write(|connection| {
+            let values = params![id.key, id.variant.as_str(), seen.to_bytes(), at.millis()];
+            connection.prepare_cached(&sql)?.execute(values).map(drop)
+        })
+    }
+
+    fn tidy(&self, now: Timestamp) -> Result<()> {
+        let inner = &self.inner;
+        if now.micros() < inner.tidy_after.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        inner.tidy_after.store((now + TIDY_EVERY).micros(), Ordering::Relaxed);
+        let sql = inner.sql(
+            r#"SELECT id, body FROM "{t}" WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2"#,
+        );
+        let bound = (now.millis(), TIDY_MOST);
+        let expired = |connection: &Connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(bound, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<(i64, Option<i64>)>>>()
+        };
+        // Usually nothing has expired, and nothing is locked to see that.
+        if inner.database.read(expired)?.is_empty() {
+            return Ok(());
+        }
+        let bodies = inner.database.write(|connection| {
+            let expired = expired(connection)?;
+            for (row, _) in &expired {
+                inner.delete(connection, *row)?;
+            }
+            Ok(expired)
+        })?;
+        for body in bodies.into_iter().filter_map(|(_, body)| body) {
+            body::remove(&inner.database, body);
+        }
+        Ok(())
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        let database = &self.inner.database;
+        let sql = database.sql(r#"SELECT id FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
+        let row: Option<i64> = database
+            .read(|c| c.query_row(&sql, [&*id.key, id.variant.as_str()], |r| r.get(0)).optional())
+            .unwrap_or_default();
+        let place = format!("{} table {}", database.name(), database.table());
+        row.map_or(place.clone(), |row| format!("{place} row {row}"))
+    }
+
+    fn close(&self) -> Result<()> {
+        self.inner.database.close();
+        Ok(())
+    }
+}
+
+/// Rows a page at a time, in one snapshot where the store has connections of its own.
+struct Scan {
+    inner: Arc<Inner>,
+    reader: Option<Connection>,
+    page: String,
+    bounds: (String, String),
+    after: Option<i64>,
+}
+
+impl Scan {
+    const PAGE: usize = 128;
+
+    fn begin(inner: &Arc<Inner>, query: Query) -> Result<Self> {
+        let inner = Arc::clone(inner);
+        let reader = inner.database.reader()?;
+        if let Some(reader) = &reader {
+            reader.execute_batch("BEGIN").map_err(|e| inner.database.error(e))?;
+        }
+        let prefix = query.key_prefix.unwrap_or_default();
+        let by_prefix = if prefix.is_empty() { "" } else { "AND c.key >= ?2 AND c.key < ?3" };
+        let page = inner.sql(&format!(
+            "SELECT {STORED} WHERE c.id > ?1 {by_prefix} ORDER BY c.id LIMIT {}",
+            Self::PAGE
+        ));
+        // Above every text that begins with the prefix.
+        let bounds = (prefix.clone(), format!("{prefix}\u{10ffff}"));
+        Ok(Scan { inner, reader, page, bounds, after: Some(i64::MIN) })
+    }
+
+    fn rows(&self, connection: &Connection, after: i64) -> rusqlite::Result<Vec<Stored>> {
+        let mut statement = connection.prepare_cached(&self.page)?;
+        let rows = if statement.parameter_count() == 1 {
+            statement.query_map([after], Stored::of)?.collect()
+        } else {
+            let (low, high) = &self.bounds;
+            statement.query_map(params![after, low, high], Stored::of)?.collect()
+        };
+        rows
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Vec<Result<Found>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let after = self.after.take()?;
+        let rows = match &self.reader {
+            Some(reader) => self.rows(reader, after).map_err(|e| self.inner.database.error(e)),
+            None => self.inner.database.read(|connection| self.rows(connection, after)),
+        };
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(e) => return Some(vec![Err(e)]),
+        };
+        self.after = rows.last().map(|row| row.row);
+        let found = rows.into_iter().filter(|row| row.whole);
+        Some(found.map(|row| row.into_found(&self.inner.codec)).collect())
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            if reader.execute_batch("COMMIT").is_ok() {
+                self.inner.database.give_back(reader);
+            }
+        }
+    }
+}
+
+/// An entry on its way into the database.
+struct SqlitePut {
+    inner: Arc<Inner>,
+    head: EntryHead,
+    digest: BodyDigest,
+    small: BytesMut,
+    large: Option<Incoming>,
+}
+
+impl BlockingPut for SqlitePut {
+    fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.digest.update(&chunk);
+        let database = &self.inner.database;
+        if self.large.is_none() {
+            if self.small.len() + chunk.len() <= INLINE_LIMIT {
+                self.small.extend_from_slice(&chunk);
+                return Ok(());
+            }
+            let large = self.large.insert(Incoming::begin(database)?);
+            large.write(database, &std::mem::take(&mut self.small))?;
+        }
+        match &mut self.large {
+            Some(large) => large.write(database, &chunk),
+            None => Ok(()),
+        }
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<Found> {
+        let inner = Arc::clone(&self.inner);
+        if let Some(large) = &mut self.large {
+            large.finish(&inner.database)?;
+        }
+        let body = self.large.as_ref().map(|large| large.body);
+        let head = EntryHead { body: self.digest.clone().finish(), ..self.head.clone() };
+        let place = body.map_or(Place::Inline(0), |body| Place::Beside(body.to_string()));
+        let inline = body.is_none().then(|| std::mem::take(&mut self.small).freeze());
+        let entry = Recorded { head, stamp: Stamp::fresh(), place };
+        let record = inner.record(&entry, inline.as_deref())?;
+        let replaced =
+            inner.database.write(|connection| inner.upsert(connection, &entry, &record, body))?;
+        // Named by the row now: no longer ours to remove.
+        self.large = None;
+        if let Some(old) = replaced {
+            body::remove(&inner.database, old);
+        }
+        let stored_bytes = stored_bytes(&entry, &record);
+        Ok(Found { head: entry.head, stamp: entry.stamp, inline, stored_bytes })
+    }
+}
+
+/// Nothing stays of what was not committed.
+impl Drop for SqlitePut {
+    fn drop(&mut self) {
+        if let Some(large) = &self.large {
+            body::remove(&self.inner.database, large.body);
+        }
+    }
+}
+
+pub(super) const DRIVER: Driver = Driver {
+    kind: "sqlite",
+    schemes: &["sqlite"],
+    about: "an SQLite database, also inside an application's own",
+    forms: "sqlite:PATH, sqlite:///abs/path, sqlite::memory:",
+    params: &[
+        Param { name: "table", default: "cache", about: "the table" },
+        Param { name: "create_table", default: "true", about: "make the table if it is missing" },
+        Param { name: "busy_timeout", default: "5s", about: "how long to wait for other writers" },
+    ],
+    open: Some(open),
+};
+
+fn open(address: &Address, access: Access) -> Result<Opened> {
+    let mut builder: SqliteStorageBuilder = SqliteStorage::builder()
+        .table_name(address.param("table").unwrap_or(DEFAULT_TABLE))
+        .create_table(address.flag("create_table")?.unwrap_or(true))
+        .ttl(address.duration("ttl")?);
+    builder.codec = super::codec_of(address)?;
+    if address.location() != Some(":memory:") {
+        let path = address.path()?.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        if let Some(hint) = relative_instead(&path, address) {
+            return Err(hint);
+        }
+        let busy = address.duration("busy_timeout")?.unwrap_or(DEFAULT_BUSY);
+        builder.file = Some(FileOptions { path, busy, create: access == Access::Create });
+    }
+    Ok(Opened::Blocking(Arc::new(builder.build()?)))
+}
+
+/// `sqlite:///cache.db` is absolute, though some mean `./cache.db` by it.
+fn relative_instead(path: &std::path::Path, address: &Address) -> Option<Error> {
+    let meant = address.location()?.strip_prefix("///")?;
+    let is_slip = !path.exists() && !meant.is_empty() && std::path::Path::new(meant).exists();
+    is_slip.then(|| {
+        Error::store(format!("there is no SQLite store at {}", path.display()))
+            .because(format!("three slashes make the path absolute, but ./{meant} exists"))
+            .coded("store_missing")
+            .try_this(format!("sqlite:{meant}"))
+    })
+}

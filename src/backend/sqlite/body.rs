@@ -1,0 +1,180 @@
+//! Large bodies as rows of chunks.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Error, Result};
+use crate::model::{BodyFacts, EntryId, Timestamp};
+use crate::storage::{BodyReader, ByteRange};
+
+use super::place::Database;
+
+/// Bytes of a chunk; all chunks of a body but the last have this length.
+const CHUNK: usize = 256 * 1024;
+
+/// Chunks written in one transaction: short enough for other writers to get in between.
+const BATCH: usize = 4;
+
+/// A row number is the body's number and the chunk's, in this many bits.
+const CHUNK_BITS: u32 = 20;
+
+/// Chunks removed in one transaction.
+const REMOVE_BATCH: i64 = 64;
+
+fn row(body: i64, chunk: i64) -> i64 {
+    body << CHUNK_BITS | chunk
+}
+
+/// A body on its way into the database, under a number that nothing names yet.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub body: i64,
+    next_chunk: i64,
+    pending: BytesMut,
+}
+
+impl Incoming {
+    pub(super) fn begin(database: &Database) -> Result<Self> {
+        let body = database.write(|connection| {
+            let sql = database.sql(r#"INSERT INTO "{t}_body" (written_at) VALUES (?1)"#);
+            connection.prepare_cached(&sql)?.execute([Timestamp::now().millis()])?;
+            Ok(connection.last_insert_rowid())
+        })?;
+        Ok(Incoming { body, next_chunk: 0, pending: BytesMut::new() })
+    }
+
+    pub(super) fn write(&mut self, database: &Database, bytes: &[u8]) -> Result<()> {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= CHUNK * BATCH {
+            let whole = self.pending.len() - self.pending.len() % CHUNK;
+            let whole = self.pending.split_to(whole);
+            self.flush(database, &whole)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, inside the transaction that commits the entry.
+    pub(super) fn finish(&mut self, database: &Database) -> Result<()> {
+        let rest = self.pending.split();
+        self.flush(database, &rest)
+    }
+
+    fn flush(&mut self, database: &Database, bytes: &[u8]) -> Result<()> {
+        if self.next_chunk + (bytes.len() / CHUNK) as i64 >= 1 << CHUNK_BITS {
+            return Err(Error::store("a body above 256 GiB does not fit into an SQLite store"));
+        }
+        let (body, first) = (self.body, self.next_chunk);
+        self.next_chunk = database.write(|connection| {
+            let insert = database.sql(r#"INSERT INTO "{t}_chunk" VALUES (?1, ?2)"#);
+            let mut insert = connection.prepare_cached(&insert)?;
+            let mut next = first;
+            for chunk in bytes.chunks(CHUNK) {
+                insert.execute(params![row(body, next), chunk])?;
+                next += 1;
+            }
+            let touch = database.sql(r#"UPDATE "{t}_body" SET written_at = ?1 WHERE id = ?2"#);
+            connection.prepare_cached(&touch)?.execute([Timestamp::now().millis(), body])?;
+            Ok(next)
+        })?;
+        Ok(())
+    }
+}
+
+/// Removes a body that no record names any more, in short transactions. What cannot be
+/// removed is an orphan, which the clean-up finds.
+pub(super) fn remove(database: &Database, body: i64) {
+    let sql = database.sql(
+        r#"DELETE FROM "{t}_chunk" WHERE id IN (
+             SELECT id FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)"#,
+    );
+    let last = row(body, (1 << CHUNK_BITS) - 1);
+    let batch =
+        || database.write(|c| c.prepare_cached(&sql)?.execute([row(body, 0), last, REMOVE_BATCH]));
+    while matches!(batch(), Ok(removed) if removed > 0) {}
+    let sql = database.sql(r#"DELETE FROM "{t}_body" WHERE id = ?1"#);
+    let _ = database.write(|c| c.prepare_cached(&sql)?.execute([body]));
+}
+
+/// Reads a body, a chunk at a time. Between two chunks nothing is held, so a slow reader
+/// keeps nobody waiting; a body that is removed meanwhile ends in `Changed`.
+pub(super) fn reader(
+    database: &Arc<Database>,
+    id: &EntryId,
+    body: i64,
+    facts: BodyFacts,
+    range: ByteRange,
+) -> Result<BodyReader> {
+    let (first, length) = range.within(facts.bytes);
+    let chunks = Chunks {
+        database: Arc::clone(database),
+        key: id.key.clone(),
+        body,
+        chunk: (first / CHUNK as u64) as i64,
+        skip: (first % CHUNK as u64) as usize,
+        left: length,
+        ahead: None,
+    };
+    // The first chunk is read at once, so that a body which is gone is known before
+    // anything of it was used.
+    let chunks = chunks.primed()?;
+    Ok(if range.covers(facts.bytes) {
+        BodyReader::chunks(chunks, facts, id.to_string())
+    } else {
+        BodyReader::unchecked(chunks, length)
+    })
+}
+
+struct Chunks {
+    database: Arc<Database>,
+    key: String,
+    body: i64,
+    chunk: i64,
+    skip: usize,
+    left: u64,
+    ahead: Option<Bytes>,
+}
+
+impl Chunks {
+    fn primed(mut self) -> Result<Self> {
+        self.ahead = self.read()?;
+        Ok(self)
+    }
+
+    fn read(&mut self) -> Result<Option<Bytes>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let number = row(self.body, self.chunk);
+        let sql = self.database.sql(r#"SELECT data FROM "{t}_chunk" WHERE id = ?1"#);
+        let data: Option<Vec<u8>> = self.database.read(|connection: &Connection| {
+            connection.prepare_cached(&sql)?.query_row([number], |row| row.get(0)).optional()
+        })?;
+        let mut data = Bytes::from(data.ok_or_else(|| Error::changed(&self.key))?);
+        let _ = data.split_to(self.skip.min(data.len()));
+        data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if data.is_empty() {
+            return Err(Error::codec(format!("a chunk of the body of {} is too short", self.key)));
+        }
+        self.skip = 0;
+        self.chunk += 1;
+        self.left -= data.len() as u64;
+        Ok(Some(data))
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(chunk) = self.ahead.take() {
+            return Some(Ok(chunk));
+        }
+        let next = self.read();
+        if next.is_err() {
+            self.left = 0;
+        }
+        next.transpose()
+    }
+}

@@ -1,0 +1,448 @@
+//! The database: its connections and its tables.
+//!
+//! Everything lies in tables named after one word (`cache` by default), because they may
+//! share a database with an application:
+//!
+//! ```text
+//! cache         one row an entry: what SQL users ask for
+//! cache_record  its record: document and small body
+//! cache_body    one row a large body; the numbers are never used twice
+//! cache_chunk   its bytes: row number = body << 20 | chunk
+//! cache_meta    the layout version
+//! ```
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+
+use crate::error::{Error, Result};
+
+use super::super::private;
+
+/// The layout that this build writes, and the newest that it reads.
+const LAYOUT: i64 = 1;
+
+/// Larger pages make small inserts and large bodies cheaper (measured).
+const PAGE_BYTES: u32 = 16 * 1024;
+
+/// Idle reading connections that are kept.
+const MOST_IDLE: usize = 4;
+
+const SCHEMA: &str = r#"
+CREATE TABLE "{t}_meta" (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE "{t}" (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL,
+  variant TEXT NOT NULL DEFAULT '',
+  method TEXT NOT NULL,
+  url TEXT NOT NULL,
+  host TEXT,
+  status INTEGER NOT NULL,
+  content_type TEXT,
+  body_bytes INTEGER NOT NULL,
+  stored_bytes INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  uses INTEGER NOT NULL DEFAULT 0,
+  last_used_at INTEGER,
+  serializer TEXT NOT NULL,
+  stamp BLOB NOT NULL,
+  body INTEGER
+);
+CREATE UNIQUE INDEX "{t}_key" ON "{t}" (key, variant);
+CREATE INDEX "{t}_expires_at" ON "{t}" (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX "{t}_last_used_at" ON "{t}" (last_used_at);
+CREATE TABLE "{t}_record" (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE "{t}_body" (id INTEGER PRIMARY KEY AUTOINCREMENT, written_at INTEGER NOT NULL);
+CREATE TABLE "{t}_chunk" (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+INSERT INTO "{t}_meta" VALUES ('layout', 1);
+"#;
+
+/// A database that holds a store, and the connections to it.
+pub(super) struct Database {
+    source: Source,
+    table: String,
+    name: String,
+}
+
+enum Source {
+    /// One connection that somebody opened, for everything.
+    Given(Mutex<Connection>),
+    /// A file: one connection that writes, and a few that read.
+    File {
+        path: PathBuf,
+        busy: Duration,
+        writer: Mutex<Option<Connection>>,
+        idle: Mutex<Vec<Connection>>,
+    },
+}
+
+/// How to open a database file.
+#[derive(Debug, Clone)]
+pub(super) struct FileOptions {
+    pub path: PathBuf,
+    pub busy: Duration,
+    /// Whether the file may be made.
+    pub create: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} table {}", self.name, self.table)
+    }
+}
+
+impl Database {
+    /// A store over this connection.
+    pub(super) fn given(connection: Connection, table: &str, create: bool) -> Result<Self> {
+        let name = match connection.path() {
+            Some(path) if !path.is_empty() => path.to_owned(),
+            _ => "the in-memory database".to_owned(),
+        };
+        let source = Source::Given(Mutex::new(connection));
+        let database = Database { source, table: table.to_owned(), name };
+        if !database.has_store()? {
+            database.make(create)?;
+        }
+        Ok(database)
+    }
+
+    /// A store in this file.
+    pub(super) fn file(options: FileOptions, table: &str, create_table: bool) -> Result<Self> {
+        let FileOptions { path, busy, create } = options;
+        let name = path.display().to_string();
+        let exists = path.exists();
+        if !exists && !create {
+            return Err(
+                Error::store(format!("there is no SQLite store at {name}")).coded("store_missing")
+            );
+        }
+        let source =
+            Source::File { path, busy, writer: Mutex::new(None), idle: Mutex::new(Vec::new()) };
+        let database = Database { source, table: table.to_owned(), name };
+        if !(exists && database.has_store()?) {
+            database.make(create && create_table)?;
+        }
+        Ok(database)
+    }
+
+    /// What people know the database by.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// A statement over the store's tables: `{t}` stands for their word.
+    pub(super) fn sql(&self, text: &str) -> String {
+        text.replace("{t}", &self.table.replace('"', "\"\""))
+    }
+
+    /// Reads, on a connection of its own where there can be several.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        match &self.source {
+            Source::Given(connection) => work(&lock(connection)).map_err(|e| self.error(e)),
+            Source::File { .. } => {
+                let reader = self.take_reader()?;
+                let result = work(&reader).map_err(|e| self.error(e));
+                self.give_back(reader);
+                result
+            }
+        }
+    }
+
+    /// A reading connection to keep for a while; `None` when there is only the one.
+    pub(super) fn reader(&self) -> Result<Option<Connection>> {
+        match &self.source {
+            Source::Given(_) => Ok(None),
+            Source::File { .. } => self.take_reader().map(Some),
+        }
+    }
+
+    /// Takes back what [`reader`](Self::reader) gave.
+    pub(super) fn give_back(&self, reader: Connection) {
+        if let Source::File { idle, .. } = &self.source {
+            let mut idle = lock(idle);
+            if idle.len() < MOST_IDLE {
+                idle.push(reader);
+            }
+        }
+    }
+
+    fn take_reader(&self) -> Result<Connection> {
+        let Source::File { path, busy, idle, .. } = &self.source else {
+            unreachable!("only files have readers of their own")
+        };
+        if let Some(reader) = lock(idle).pop() {
+            return Ok(reader);
+        }
+        open_reader(path, *busy).map_err(|e| self.error(e))
+    }
+
+    /// Changes several things at once, or nothing. Waits for other writers.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.on_writer(|connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })
+    }
+
+    fn on_writer<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let mut guard;
+        let mut slot;
+        let connection = match &self.source {
+            Source::Given(connection) => {
+                guard = lock(connection);
+                &mut *guard
+            }
+            Source::File { path, busy, writer, .. } => {
+                slot = lock(writer);
+                match &mut *slot {
+                    Some(connection) => connection,
+                    empty => {
+                        let connection =
+                            open_writer(path, *busy, false).map_err(|e| self.error(e))?;
+                        empty.insert(connection)
+                    }
+                }
+            }
+        };
+        work(connection).map_err(|e| self.error(e))
+    }
+
+    /// Closes every connection, so that the database is one file again.
+    pub(super) fn close(&self) {
+        if let Source::File { writer, idle, .. } = &self.source {
+            lock(idle).clear();
+            *lock(writer) = None;
+        }
+    }
+
+    /// Whether the store's tables are there; a table of the same name that is something
+    /// else is refused, and so is a layout from the future.
+    fn has_store(&self) -> Result<bool> {
+        let table = &self.table;
+        let kinds = self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT name FROM sqlite_schema WHERE name IN (?1, ?1 || '_meta')",
+            )?;
+            let names = statement.query_map([table], |row| row.get::<_, String>(0))?;
+            names.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let has = |name: &str| kinds.iter().any(|k| k.eq_ignore_ascii_case(name));
+        if !has(table) {
+            return Ok(false);
+        }
+        let refuse = || {
+            let whose = self.whose();
+            Error::store(format!("the table {table:?} in {} is {whose}", self.name))
+                .coded("not_a_store")
+                .try_this("another table with ?table=NAME; nothing was changed")
+        };
+        if !has(&format!("{table}_meta")) {
+            return Err(refuse());
+        }
+        let layout: Option<i64> = self.read(|connection| {
+            let sql = self.sql(r#"SELECT value FROM "{t}_meta" WHERE name = 'layout'"#);
+            connection.query_row(&sql, [], |row| row.get(0)).optional()
+        })?;
+        match layout {
+            Some(1..=LAYOUT) => Ok(true),
+            Some(newer) => Err(Error::store(format!(
+                "the store in {} has layout {newer}, this build reads up to {LAYOUT}",
+                self.name
+            ))
+            .coded("version_too_new")
+            .try_this("a newer cachectl")),
+            None => Err(refuse()),
+        }
+    }
+
+    /// Whom a table belongs to that is not ours.
+    fn whose(&self) -> &'static str {
+        let columns = |table: &str| {
+            self.read(|connection| {
+                let mut statement =
+                    connection.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
+                let names = statement.query_map([table], |row| row.get::<_, String>(0))?;
+                names.collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .unwrap_or_default()
+        };
+        let entries = columns("entries");
+        if columns(&self.table) == ["key", "data", "date_created"] {
+            "a cache of hishel 0.x"
+        } else if entries.iter().any(|c| c == "cache_key") && !columns("streams").is_empty() {
+            if entries.iter().any(|c| c == "chunk_count") {
+                "a cache of hishel 2.x"
+            } else {
+                "a cache of hishel 1.x"
+            }
+        } else {
+            "something else than a store"
+        }
+    }
+
+    /// Makes the tables, and the file if need be.
+    fn make(&self, create: bool) -> Result<()> {
+        if !create {
+            let table = &self.table;
+            return Err(Error::store(format!("{} has no table {table:?}", self.name))
+                .coded("store_missing"));
+        }
+        let whose = self.whose();
+        if whose.starts_with("a cache") {
+            return Err(Error::store(format!("{} is {whose}", self.name))
+                .coded("not_a_store")
+                .try_this("another file; nothing was changed"));
+        }
+        if let Source::File { path, busy, writer, .. } = &self.source {
+            if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+                private::create_dir_all(folder).map_err(|e| {
+                    private::store_error(format!("cannot create {}", folder.display()), e)
+                })?;
+            }
+            // Made by hand first: SQLite would let everybody read it.
+            match private::new_file().open(path) {
+                Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(private::store_error(format!("cannot create {}", self.name), e));
+                }
+                _ => {}
+            }
+            // The journal of a database that is in use already is its owner's choice.
+            let is_new = path.metadata().is_ok_and(|meta| meta.len() == 0);
+            let connection = open_writer(path, *busy, is_new).map_err(|e| self.error(e))?;
+            *lock(writer) = Some(connection);
+        }
+        let made = self.write(|connection| {
+            // Another process may have made them while this one waited.
+            let exists = connection
+                .query_row("SELECT 1 FROM sqlite_schema WHERE name = ?1", [&self.table], |_| Ok(()))
+                .optional()?;
+            match exists {
+                Some(()) => Ok(false),
+                None => connection.execute_batch(&self.sql(SCHEMA)).map(|()| true),
+            }
+        })?;
+        if !made && !self.has_store()? {
+            return Err(Error::store(format!("cannot create a store in {}", self.name)));
+        }
+        Ok(())
+    }
+
+    /// An error of SQLite about this database.
+    pub(super) fn error(&self, error: rusqlite::Error) -> Error {
+        let name = &self.name;
+        let (what, code, hint) = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => (
+                format!("no space for {name}"),
+                "no_space",
+                Some("free some space, or choose another place with --backend"),
+            ),
+            Some(ErrorCode::CannotOpen) => (format!("cannot open {name}"), "permission", None),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => (
+                format!("cannot write to {name}"),
+                "permission",
+                Some("another place with --backend, or ?readonly=true to only read"),
+            ),
+            Some(ErrorCode::NotADatabase) => {
+                (format!("{name} is not an SQLite database"), "not_a_store", None)
+            }
+            Some(ErrorCode::DatabaseCorrupt) => (
+                format!("the database {name} is damaged"),
+                "store_damaged",
+                Some("sqlite3's .recover can save what is left"),
+            ),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                let error = Error::store(format!("{name} is locked by another process"))
+                    .because(error)
+                    .coded("store_busy")
+                    .passing();
+                return error.try_this("again in a moment, or a longer ?busy_timeout=");
+            }
+            _ => (format!("cannot use {name}"), "store", None),
+        };
+        let wrapped = Error::store(what).because(error).coded(code);
+        match hint {
+            Some(hint) => wrapped.try_this(hint),
+            None => wrapped,
+        }
+    }
+}
+
+/// Opens for reading. A write-ahead log needs a place for its index; where that cannot be
+/// made, because nobody may write there, the file is taken as it lies.
+fn open_reader(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = |path: &Path, flags| -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(busy)?;
+        Ok(connection)
+    };
+    let reader = open(path, flags)?;
+    let probe = reader.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())).optional();
+    let blocked = probe.err().filter(|e| {
+        matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+    });
+    let log = {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        PathBuf::from(log)
+    };
+    match blocked {
+        Some(_) if !log.exists() => {
+            let text = path.to_string_lossy();
+            let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let uri = format!("file:{text}?immutable=1");
+            open(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)
+        }
+        _ => Ok(reader),
+    }
+}
+
+fn open_writer(path: &Path, busy: Duration, new: bool) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy)?;
+    if new {
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        set_wal(&connection, busy)?;
+    }
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(connection)
+}
+
+/// Changing the journal mode does not wait for others by itself.
+fn set_wal(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
+    let started = std::time::Instant::now();
+    loop {
+        let set = connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()));
+        match set {
+            Err(e)
+                if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < busy =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Stores: the contract that a backend keeps, and the faces that callers use.
+//!
+//! A backend author writes one small trait in the backend's own colour, [`Backend`]
+//! (async) or [`BlockingBackend`]; the bridges give it the other colour, and the faces
+//! [`AsyncStorage`] and [`Storage`] stand on every backend by themselves.
+//!
+//! Nothing here knows a particular backend.
+
+mod address;
+mod backend;
+mod body;
+mod bridge;
+mod driver;
+mod faces;
+mod observed;
+mod read_only;
+
+pub use address::Address;
+pub use backend::{
+    Backend, BlockingBackend, BlockingPut, BlockingScan, ByteRange, Capabilities, Found, Outcome,
+    Put, Query, Usage,
+};
+pub use body::{BodyReader, BodyStream, FilePart};
+pub use bridge::{Blocking, InPlace, Pooled, block_on};
+pub use driver::{Access, Driver, Opened, Param, nearest};
+pub use faces::{AsyncStorage, Manage, RemoveTarget, Storage};
+pub use observed::Observed;
+pub use read_only::ReadOnly;

@@ -1,0 +1,520 @@
+//! The bridges between the colours. [`Pooled`] makes a blocking store async through a
+//! worker pool, [`InPlace`] does it on the caller's own thread, [`Blocking`] makes an
+//! async store blocking.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::runtime;
+use tokio::sync::{mpsc as async_mpsc, oneshot};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
+
+use super::backend::{
+    Backend, BlockingBackend, BlockingPut, BlockingScan, ByteRange, Capabilities, Found, Outcome,
+    Put, Query,
+};
+use super::body::{BodyReader, BodyStream};
+
+/// How many found entries wait between a scan and whoever reads it.
+const SCAN_BATCH: usize = 64;
+const SCAN_BATCHES: usize = 4;
+
+/// Runs a future to its end on this thread, asleep while there is nothing to do.
+///
+/// Unlike a runtime's own it may be called anywhere, also inside another one.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    // Inside somebody's task the budget for cooperation would never be filled up again.
+    let mut future = pin!(tokio::task::unconstrained(future));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Runs blocking work on tokio's pool of worker threads.
+pub(crate) async fn on_pool<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    pool()?.spawn_blocking(work).await.map_err(|e| {
+        Error::new(ErrorKind::Internal, "a worker thread did not finish its work").because(e)
+    })
+}
+
+fn pool() -> Result<runtime::Handle> {
+    runtime::Handle::try_current().map_err(|e| {
+        Error::usage("an async store was used outside a tokio runtime")
+            .because(e)
+            .try_this("the blocking face of the same store, or tokio::runtime::Runtime::block_on")
+    })
+}
+
+/// A blocking store made async: each call runs on tokio's worker pool.
+pub struct Pooled<B: ?Sized>(Arc<B>);
+
+impl<B> Pooled<B> {
+    /// Over this store.
+    pub fn new(store: B) -> Self {
+        Pooled(Arc::new(store))
+    }
+}
+
+impl<B: ?Sized> Pooled<B> {
+    /// Over a store that others hold too.
+    pub fn shared(store: Arc<B>) -> Self {
+        Pooled(store)
+    }
+
+    /// The blocking store below.
+    pub fn blocking(&self) -> &B {
+        &self.0
+    }
+}
+
+impl<B> From<B> for Pooled<B> {
+    fn from(store: B) -> Self {
+        Pooled::new(store)
+    }
+}
+
+impl<B: ?Sized> Clone for Pooled<B> {
+    fn clone(&self) -> Self {
+        Pooled(Arc::clone(&self.0))
+    }
+}
+
+impl<B: fmt::Debug + ?Sized> fmt::Debug for Pooled<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pooled").field(&&*self.0).finish()
+    }
+}
+
+impl<B: BlockingBackend + ?Sized + 'static> Pooled<B> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&B) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = Arc::clone(&self.0);
+        on_pool(move || work(&store)).await?
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let key = key.to_owned();
+        self.run(move |store| store.candidates(&key)).await
+    }
+
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        let id = id.clone();
+        self.run(move |store| store.body(&id, seen, range)).await.map(BodyStream::pooled)
+    }
+
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
+        let put = self.run(move |store| store.put(head)).await?;
+        Ok(Box::new(PooledPut(Some(put))))
+    }
+
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        let id = id.clone();
+        self.run(move |store| store.update(&id, head, seen)).await
+    }
+
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        let id = id.clone();
+        self.run(move |store| store.remove(&id, seen)).await
+    }
+
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        let store = Arc::clone(&self.0);
+        // Nothing starts before the stream is read, so it can be made anywhere.
+        let started = async move {
+            let pool = match pool() {
+                Ok(pool) => pool,
+                Err(e) => return stream::iter([Err(e)]).boxed(),
+            };
+            let (sender, receiver) = async_mpsc::channel(SCAN_BATCHES);
+            pool.spawn_blocking(move || {
+                let mut found = store.scan(query);
+                loop {
+                    let batch: Vec<_> = found.by_ref().take(SCAN_BATCH).collect();
+                    // A reader that has gone away ends the scan.
+                    if batch.is_empty() || sender.blocking_send(batch).is_err() {
+                        return;
+                    }
+                }
+            });
+            unbatched(receiver)
+        };
+        stream::once(started).flatten().boxed()
+    }
+
+    fn key_of(&self, request: &Request, partition: &str) -> String {
+        self.0.key_of(request, partition)
+    }
+
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        let id = id.clone();
+        self.run(move |store| store.record_use(&id, seen, at)).await
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.run(move |store| store.tidy(now)).await
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.0.location(id)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.run(B::close).await
+    }
+}
+
+fn unbatched<T: Send + 'static>(receiver: async_mpsc::Receiver<Vec<T>>) -> BoxStream<'static, T> {
+    stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|batch| (stream::iter(batch), receiver))
+    })
+    .flatten()
+    .boxed()
+}
+
+/// `None` only while a call is under way, or after one was dropped half-way.
+struct PooledPut(Option<Box<dyn BlockingPut>>);
+
+#[async_trait]
+impl Put for PooledPut {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        let mut put = self.0.take().ok_or_else(cancelled)?;
+        let (result, put) = on_pool(move || (put.write(chunk), put)).await?;
+        self.0 = Some(put);
+        result
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<Found> {
+        let put = self.0.take().ok_or_else(cancelled)?;
+        on_pool(move || put.commit()).await?
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Internal, "an entry was written to after a cancelled write")
+}
+
+/// A blocking store made async without another thread: each future is ready at once, and
+/// blocks whoever polls it. For programs that do one thing at a time.
+///
+/// `S` points to the store: `&B`, `Box<B>`, `Arc<B>`.
+#[derive(Debug, Clone, Copy)]
+pub struct InPlace<S>(pub S);
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S> Backend for InPlace<S>
+where
+    S: Deref + fmt::Debug + Send + Sync,
+    S::Target: BlockingBackend,
+{
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        self.0.candidates(key)
+    }
+
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        self.0.body(id, seen, range).map(BodyStream::in_place)
+    }
+
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
+        Ok(Box::new(PutInPlace(self.0.put(head)?)))
+    }
+
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        self.0.update(id, head, seen)
+    }
+
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        self.0.remove(id, seen)
+    }
+
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        stream::iter(self.0.scan(query)).boxed()
+    }
+
+    fn key_of(&self, request: &Request, partition: &str) -> String {
+        self.0.key_of(request, partition)
+    }
+
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        self.0.record_use(id, seen, at)
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.0.tidy(now)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.0.location(id)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+}
+
+struct PutInPlace(Box<dyn BlockingPut>);
+
+#[async_trait]
+impl Put for PutInPlace {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.0.write(chunk)
+    }
+
+    async fn commit(self: Box<Self>) -> Result<Found> {
+        self.0.commit()
+    }
+}
+
+/// An async store made blocking. Its futures run on a runtime of their own, on a thread
+/// of its own, so that a call works anywhere, also inside somebody's runtime.
+pub struct Blocking<B: ?Sized> {
+    runtime: Arc<RuntimeThread>,
+    store: Arc<B>,
+}
+
+impl<B> Blocking<B> {
+    /// Over this store.
+    ///
+    /// # Errors
+    /// `Internal` when the system gives no thread.
+    pub fn new(store: B) -> Result<Self> {
+        Self::shared(Arc::new(store))
+    }
+}
+
+impl<B: ?Sized> Blocking<B> {
+    /// Over a store that others hold too.
+    ///
+    /// # Errors
+    /// `Internal` when the system gives no thread.
+    pub fn shared(store: Arc<B>) -> Result<Self> {
+        Ok(Blocking { runtime: Arc::new(RuntimeThread::start()?), store })
+    }
+}
+
+impl<B: fmt::Debug + ?Sized> fmt::Debug for Blocking<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Blocking").field(&&*self.store).finish()
+    }
+}
+
+/// A single-threaded runtime that lives until this is dropped.
+struct RuntimeThread {
+    handle: runtime::Handle,
+    /// Dropping the sender ends the runtime.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl RuntimeThread {
+    fn start() -> Result<Self> {
+        let no_thread = |e: std::io::Error| {
+            Error::new(ErrorKind::Internal, "cannot start a runtime thread").because(e)
+        };
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::Builder::new()
+            .name("cachectl-store".into())
+            .spawn(move || {
+                let _ = runtime.block_on(stopped);
+            })
+            .map_err(no_thread)?;
+        Ok(RuntimeThread { handle, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Runs a future over there while this thread sleeps.
+    fn run<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.handle.spawn(async move {
+            let _ = sender.send(future.await);
+        });
+        receiver.recv().unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Internal, "the store's runtime did not finish its work"))
+        })
+    }
+}
+
+impl Drop for RuntimeThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A store may be dropped on its own runtime's thread, which cannot wait for itself.
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl<B: Backend + ?Sized + 'static> Blocking<B> {
+    fn run<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<B>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.runtime.run(work(Arc::clone(&self.store)))
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let key = key.to_owned();
+        self.run(|store| async move { store.candidates(&key).await })
+    }
+
+    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+        let id = id.clone();
+        let body = self.run(|store| async move { store.body(&id, seen, range).await })?;
+        let bytes = body.length();
+        let runtime = Arc::clone(&self.runtime);
+        let mut slot = Some(body);
+        let chunks = std::iter::from_fn(move || {
+            let mut body = slot.take()?;
+            let next = runtime.run(async move {
+                let chunk = body.chunk().await?;
+                Ok((chunk, body))
+            });
+            match next {
+                Ok((chunk, body)) => {
+                    slot = Some(body);
+                    chunk.map(Ok)
+                }
+                Err(e) => Some(Err(e)),
+            }
+        });
+        Ok(BodyReader::unchecked(chunks, bytes))
+    }
+
+    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+        let put = self.run(|store| async move { store.put(head).await })?;
+        Ok(Box::new(PutOverThere { runtime: Arc::clone(&self.runtime), put: Some(put) }))
+    }
+
+    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        let id = id.clone();
+        self.run(|store| async move { store.update(&id, head, seen).await })
+    }
+
+    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        let id = id.clone();
+        self.run(|store| async move { store.remove(&id, seen).await })
+    }
+
+    fn scan(&self, query: Query) -> BlockingScan {
+        let (sender, mut receiver) = async_mpsc::channel(SCAN_BATCHES);
+        let store = Arc::clone(&self.store);
+        self.runtime.handle.spawn(async move {
+            let mut batches = store.scan(query).ready_chunks(SCAN_BATCH);
+            while let Some(batch) = batches.next().await {
+                if sender.send(batch).await.is_err() {
+                    return;
+                }
+            }
+        });
+        // The iterator keeps the runtime alive for as long as it is read.
+        let runtime = Arc::clone(&self.runtime);
+        let batches = std::iter::from_fn(move || {
+            let _alive = &runtime;
+            block_on(receiver.recv())
+        });
+        Box::new(batches.flatten())
+    }
+
+    fn key_of(&self, request: &Request, partition: &str) -> String {
+        self.store.key_of(request, partition)
+    }
+
+    fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        let id = id.clone();
+        self.run(|store| async move { store.record_use(&id, seen, at).await })
+    }
+
+    fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.run(|store| async move { store.tidy(now).await })
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.store.location(id)
+    }
+
+    fn close(&self) -> Result<()> {
+        self.run(|store| async move { store.close().await })
+    }
+}
+
+struct PutOverThere {
+    runtime: Arc<RuntimeThread>,
+    put: Option<Box<dyn Put>>,
+}
+
+impl BlockingPut for PutOverThere {
+    fn write(&mut self, chunk: Bytes) -> Result<()> {
+        let mut put = self.put.take().ok_or_else(cancelled)?;
+        let (result, put) = self.runtime.run(async move { Ok((put.write(chunk).await, put)) })?;
+        self.put = Some(put);
+        result
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<Found> {
+        let put = self.put.take().ok_or_else(cancelled)?;
+        self.runtime.run(put.commit())
+    }
+}
+
+/// Whoever abandons an entry does so where its clean-up can reach the store.
+impl Drop for PutOverThere {
+    fn drop(&mut self) {
+        if let Some(put) = self.put.take() {
+            self.runtime.handle.spawn(async move { drop(put) });
+        }
+    }
+}

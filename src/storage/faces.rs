@@ -1,0 +1,321 @@
+//! The seed's verbs, in both colours, over every backend; and comforts for managing.
+
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{EntryHead, EntryId, Metadata, Request, Response, Stored, Timestamp, Variant};
+use crate::policy;
+
+use super::backend::{Backend, BlockingBackend, ByteRange, Found, Outcome};
+use super::body::BodyStream;
+use super::bridge::{InPlace, block_on};
+
+/// What `remove` takes: a key, or a response that was retrieved from the store.
+#[derive(Debug, Clone, Copy)]
+pub enum RemoveTarget<'a> {
+    /// Every variant under this key.
+    Key(&'a str),
+    /// The entry that this response was retrieved as.
+    Response(&'a Response),
+}
+
+impl<'a> From<&'a str> for RemoveTarget<'a> {
+    fn from(key: &'a str) -> Self {
+        RemoveTarget::Key(key)
+    }
+}
+
+impl<'a> From<&'a String> for RemoveTarget<'a> {
+    fn from(key: &'a String) -> Self {
+        RemoveTarget::Key(key)
+    }
+}
+
+impl<'a> From<&'a Response> for RemoveTarget<'a> {
+    fn from(response: &'a Response) -> Self {
+        RemoveTarget::Response(response)
+    }
+}
+
+/// Storing, retrieving and removing whole responses, async. Every [`Backend`] has it.
+///
+/// A key may be any text. Bodies are in hand here; for streams use [`Backend`] itself.
+#[async_trait]
+pub trait AsyncStorage: Send + Sync {
+    /// Stores a response under a key. It replaces the one there whose request agrees in
+    /// the fields that `Vary` names. Without `metadata`: created now, the store's TTL.
+    async fn store(
+        &self,
+        key: &str,
+        response: &Response,
+        request: &Request,
+        metadata: Option<Metadata>,
+    ) -> Result<()>;
+
+    /// The response under a key, with its request and metadata; of several variants the
+    /// one with the latest `Date`. Absent or expired is `None`.
+    async fn retrieve(&self, key: &str) -> Result<Option<Stored>>;
+
+    /// Removes everything under a key, or the one entry that a response was retrieved as.
+    /// Absent is not an error.
+    async fn remove<'a>(&self, target: RemoveTarget<'a>) -> Result<()>;
+
+    /// Replaces head and metadata of the entry that request and response select; the
+    /// stored body stays. Absent is not an error.
+    async fn update_metadata(
+        &self,
+        key: &str,
+        response: &Response,
+        request: &Request,
+        metadata: Metadata,
+    ) -> Result<()>;
+
+    /// Ends the use of the store.
+    async fn aclose(&self) -> Result<()>;
+}
+
+/// Storing, retrieving and removing whole responses, blocking. Every [`BlockingBackend`]
+/// has it; the verbs are those of [`AsyncStorage`].
+#[allow(clippy::missing_errors_doc, reason = "the verbs are those of `AsyncStorage`")]
+pub trait Storage: Send + Sync {
+    /// See [`AsyncStorage::store`].
+    fn store(
+        &self,
+        key: &str,
+        response: &Response,
+        request: &Request,
+        metadata: Option<Metadata>,
+    ) -> Result<()>;
+    /// See [`AsyncStorage::retrieve`].
+    fn retrieve(&self, key: &str) -> Result<Option<Stored>>;
+    /// See [`AsyncStorage::remove`].
+    fn remove(&self, target: RemoveTarget<'_>) -> Result<()>;
+    /// See [`AsyncStorage::update_metadata`].
+    fn update_metadata(
+        &self,
+        key: &str,
+        response: &Response,
+        request: &Request,
+        metadata: Metadata,
+    ) -> Result<()>;
+    /// See [`AsyncStorage::aclose`].
+    fn close(&self) -> Result<()>;
+}
+
+/// How often a verb starts over when another writer gets in between.
+const ATTEMPTS: usize = 16;
+
+#[async_trait]
+impl<B: Backend + ?Sized> AsyncStorage for B {
+    async fn store(
+        &self,
+        key: &str,
+        response: &Response,
+        request: &Request,
+        metadata: Option<Metadata>,
+    ) -> Result<()> {
+        let now = Timestamp::now();
+        let metadata = metadata.unwrap_or_else(|| {
+            let ttl = self.capabilities().ttl;
+            Metadata { expires_at: ttl.map(|t| (now + t).into()), ..Metadata::new(key) }
+        });
+        let head = head_of(key, response, request, &metadata);
+        self.put_whole(head, response.body.clone()).await?;
+        self.tidy(now).await
+    }
+
+    async fn retrieve(&self, key: &str) -> Result<Option<Stored>> {
+        for _ in 0..ATTEMPTS {
+            let now = Timestamp::now();
+            let Some(found) = latest(self.candidates(key).await?, now) else { return Ok(None) };
+            match self.body_of(&found).await {
+                Ok(body) => {
+                    self.note_use(&found, now).await;
+                    return Ok(Some(found.head.into_stored(body)));
+                }
+                Err(e) if e.kind() == ErrorKind::Changed => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Err(Error::changed(key).passing())
+    }
+
+    async fn remove<'a>(&self, target: RemoveTarget<'a>) -> Result<()> {
+        match target {
+            RemoveTarget::Response(response) => {
+                let id = response.entry().ok_or_else(|| {
+                    Error::usage("this response was not retrieved from a store")
+                        .try_this("remove it by its key")
+                })?;
+                Backend::remove(self, id, None).await.map(drop)
+            }
+            RemoveTarget::Key(key) => {
+                for found in self.candidates(key).await? {
+                    Backend::remove(self, &found.head.id, None).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn update_metadata(
+        &self,
+        key: &str,
+        response: &Response,
+        request: &Request,
+        metadata: Metadata,
+    ) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let mut new = head_of(key, response, request, &metadata);
+            // A response that was retrieved knows which entry it is.
+            if let Some(known) = response.entry().filter(|id| id.key == key) {
+                new.id = known.clone();
+            }
+            let candidates = self.candidates(key).await?;
+            let Some(old) = candidates.into_iter().find(|found| found.head.id == new.id) else {
+                return Ok(());
+            };
+            // What the seed's arguments do not carry stays as it is.
+            let head = EntryHead {
+                body: old.head.body,
+                partition: old.head.partition,
+                requested_at: old.head.requested_at,
+                received_at: old.head.received_at,
+                forced: old.head.forced,
+                invalidated: old.head.invalidated,
+                serializer: old.head.serializer,
+                ..new
+            };
+            let id = head.id.clone();
+            if self.update(&id, head, old.stamp).await? != Outcome::Changed {
+                return Ok(());
+            }
+        }
+        Err(Error::changed(key).passing())
+    }
+
+    async fn aclose(&self) -> Result<()> {
+        Backend::close(self).await
+    }
+}
+
+/// The async verbs, run in place: both colours are one piece of code.
+impl<B: BlockingBackend + ?Sized> Storage for B {
+    fn store(
+        &self,
+        key: &str,
+        response: &Response,
+        request: &Request,
+        metadata: Option<Metadata>,
+    ) -> Result<()> {
+        block_on(InPlace(self).store(key, response, request, metadata))
+    }
+
+    fn retrieve(&self, key: &str) -> Result<Option<Stored>> {
+        block_on(InPlace(self).retrieve(key))
+    }
+
+    fn remove(&self, target: RemoveTarget<'_>) -> Result<()> {
+        block_on(AsyncStorage::remove(&InPlace(self), target))
+    }
+
+    fn update_metadata(
+        &self,
+        key: &str,
+        response: &Response,
+        request: &Request,
+        metadata: Metadata,
+    ) -> Result<()> {
+        block_on(InPlace(self).update_metadata(key, response, request, metadata))
+    }
+
+    fn close(&self) -> Result<()> {
+        block_on(InPlace(self).aclose())
+    }
+}
+
+/// Comforts that stand on [`Backend`], for callers that manage a store.
+#[async_trait]
+pub trait Manage: Backend {
+    /// Stores an entry whose body is in hand.
+    async fn put_whole(&self, head: EntryHead, body: Bytes) -> Result<Found> {
+        let mut put = self.put(head).await?;
+        if !body.is_empty() {
+            put.write(body).await?;
+        }
+        put.commit().await
+    }
+
+    /// The body of a found entry, out of the record or read from its place.
+    async fn body_of(&self, found: &Found) -> Result<Bytes> {
+        match &found.inline {
+            Some(body) => Ok(body.clone()),
+            None => self.open_body(found, ByteRange::WHOLE).await?.collect_bytes().await,
+        }
+    }
+
+    /// The body of a found entry as a stream.
+    async fn open_body(&self, found: &Found, range: ByteRange) -> Result<BodyStream> {
+        match &found.inline {
+            Some(body) => {
+                let (first, length) = range.within(body.len() as u64);
+                // Within the body, which is in memory, so both fit.
+                let (first, length) = (first as usize, length as usize);
+                Ok(BodyStream::whole(body.slice(first..first + length)))
+            }
+            None => self.body(&found.head.id, found.stamp, range).await,
+        }
+    }
+
+    /// Notes a use of a found entry if that is due. A use that cannot be noted is no
+    /// reason to fail a hit, so there is no error.
+    async fn note_use(&self, found: &Found, now: Timestamp) {
+        let Some(every) = self.capabilities().notes_uses_every else { return };
+        if found.head.last_used_at.is_none_or(|last| now.since(last) >= every) {
+            let noted = self.record_use(&found.head.id, found.stamp, now).await;
+            if let Err(error) = noted {
+                tracing::debug!("a use of {} was not noted: {error:?}", found.head.id);
+            }
+        }
+    }
+
+    /// The one entry of this identity.
+    async fn find(&self, id: &EntryId) -> Result<Option<Found>> {
+        let candidates = self.candidates(&id.key).await?;
+        Ok(candidates.into_iter().find(|found| found.head.id == *id))
+    }
+}
+
+impl<B: Backend + ?Sized> Manage for B {}
+
+/// The head that a response, its request and metadata make.
+fn head_of(key: &str, response: &Response, request: &Request, metadata: &Metadata) -> EntryHead {
+    let selecting = policy::selection(&response.headers, &request.headers);
+    let created_at = whole_millis(metadata.created_at);
+    let id = EntryId::new(key, Variant::of(&selecting));
+    let status = response.status;
+    let mut head =
+        EntryHead::new(id, request.clone(), status, response.headers.clone(), created_at);
+    head.extensions = response.extensions.clone();
+    head.selections = if selecting.is_empty() { Vec::new() } else { vec![selecting] };
+    head.expires_at = metadata.expires_at.map(whole_millis);
+    head.uses = metadata.number_of_uses;
+    head.last_used_at = metadata.last_used_at.map(whole_millis);
+    head.tags.clone_from(&metadata.tags);
+    head
+}
+
+/// Text forms carry milliseconds; a stored time is what comes back.
+fn whole_millis(time: SystemTime) -> Timestamp {
+    Timestamp::from_millis(Timestamp::from(time).millis())
+}
+
+fn latest(candidates: Vec<Found>, now: Timestamp) -> Option<Found> {
+    candidates
+        .into_iter()
+        .filter(|found| !found.head.is_expired(now))
+        .max_by_key(|found| policy::recency(&found.head))
+}

@@ -1,0 +1,156 @@
+//! A wrapper that reports every call as a `tracing` event: what, on which entry, how
+//! long, how it ended.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tracing::debug;
+
+use crate::error::Result;
+use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
+
+use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Put, Query};
+use super::body::BodyStream;
+
+/// A store whose calls can be watched (target `cachectl::store`, level debug).
+#[derive(Debug, Clone)]
+pub struct Observed(Arc<dyn Backend>);
+
+impl Observed {
+    /// Over this store.
+    pub fn new(store: Arc<dyn Backend>) -> Self {
+        Observed(store)
+    }
+
+    async fn watch<T>(
+        &self,
+        call: &'static str,
+        object: &str,
+        work: impl Future<Output = Result<T>>,
+        outcome: impl FnOnce(&T) -> String,
+    ) -> Result<T> {
+        let started = Instant::now();
+        let result = work.await;
+        report(self.0.capabilities().kind, call, object, started, result.as_ref().map(outcome));
+        result
+    }
+}
+
+fn report(
+    kind: &str,
+    call: &str,
+    object: &str,
+    started: Instant,
+    outcome: Result<String, &crate::error::Error>,
+) {
+    let micros = started.elapsed().as_micros();
+    match outcome {
+        Ok(outcome) => {
+            debug!(target: "cachectl::store", "{kind} {call} {object}: {outcome} ({micros} us)");
+        }
+        Err(error) => {
+            debug!(target: "cachectl::store", "{kind} {call} {object}: failed, {error:?} ({micros} us)");
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Backend for Observed {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let work = self.0.candidates(key);
+        self.watch("candidates", key, work, |found| format!("{} found", found.len())).await
+    }
+
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        let work = self.0.body(id, seen, range);
+        self.watch("body", &id.to_string(), work, |b| format!("{} bytes", b.length())).await
+    }
+
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
+        let object = head.id.to_string();
+        let work = self.0.put(head);
+        let put = self.watch("put", &object, work, |_| "begun".to_owned()).await?;
+        let kind = self.0.capabilities().kind;
+        Ok(Box::new(ObservedPut { put, kind, object, bytes: 0, started: Instant::now() }))
+    }
+
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        let work = self.0.update(id, head, seen);
+        self.watch("update", &id.to_string(), work, |o| format!("{o:?}")).await
+    }
+
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        let work = self.0.remove(id, seen);
+        self.watch("remove", &id.to_string(), work, |o| format!("{o:?}")).await
+    }
+
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        let started = Instant::now();
+        let kind = self.0.capabilities().kind;
+        let state = (self.0.scan(query), 0u64);
+        stream::unfold(state, move |(mut found, entries)| async move {
+            match found.next().await {
+                Some(item) => Some((item, (found, entries + 1))),
+                None => {
+                    report(kind, "scan", "", started, Ok(format!("{entries} entries")));
+                    None
+                }
+            }
+        })
+        .boxed()
+    }
+
+    fn key_of(&self, request: &Request, partition: &str) -> String {
+        self.0.key_of(request, partition)
+    }
+
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        let work = self.0.record_use(id, seen, at);
+        self.watch("record_use", &id.to_string(), work, |()| "done".to_owned()).await
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.watch("tidy", "", self.0.tidy(now), |()| "done".to_owned()).await
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.0.location(id)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.watch("close", "", self.0.close(), |()| "done".to_owned()).await
+    }
+}
+
+struct ObservedPut {
+    put: Box<dyn Put>,
+    kind: &'static str,
+    object: String,
+    bytes: u64,
+    started: Instant,
+}
+
+#[async_trait]
+impl Put for ObservedPut {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.bytes += chunk.len() as u64;
+        self.put.write(chunk).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<Found> {
+        let ObservedPut { put, kind, object, bytes, started } = *self;
+        let result = put.commit().await;
+        let outcome = result.as_ref().map(|_| format!("committed {bytes} bytes"));
+        report(kind, "put", &object, started, outcome);
+        result
+    }
+}

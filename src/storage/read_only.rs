@@ -1,0 +1,81 @@
+//! A wrapper that refuses every change.
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
+
+use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Put, Query};
+use super::body::BodyStream;
+
+/// A store that can only be read. Uses are not counted, and nothing is tidied.
+#[derive(Debug, Clone)]
+pub struct ReadOnly(Arc<dyn Backend>);
+
+impl ReadOnly {
+    /// Over this store.
+    pub fn new(store: Arc<dyn Backend>) -> Self {
+        ReadOnly(store)
+    }
+
+    fn refuse<T>(&self) -> Result<T> {
+        let kind = self.0.capabilities().kind;
+        Err(Error::new(ErrorKind::Refused, format!("the {kind} store is opened read-only"))
+            .coded("read_only")
+            .try_this("the same without readonly"))
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Backend for ReadOnly {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { read_only: true, notes_uses_every: None, ..self.0.capabilities() }
+    }
+
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        self.0.candidates(key).await
+    }
+
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        self.0.body(id, seen, range).await
+    }
+
+    async fn put(&self, _: EntryHead) -> Result<Box<dyn Put>> {
+        self.refuse()
+    }
+
+    async fn update(&self, _: &EntryId, _: EntryHead, _: Stamp) -> Result<Outcome<Stamp>> {
+        self.refuse()
+    }
+
+    async fn remove(&self, _: &EntryId, _: Option<Stamp>) -> Result<Outcome<()>> {
+        self.refuse()
+    }
+
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        self.0.scan(query)
+    }
+
+    fn key_of(&self, request: &Request, partition: &str) -> String {
+        self.0.key_of(request, partition)
+    }
+
+    async fn record_use(&self, _: &EntryId, _: Stamp, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    async fn tidy(&self, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.0.location(id)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close().await
+    }
+}

@@ -1,0 +1,213 @@
+//! One row for each backend, bridge and wrapper: how to open it, how to hurt it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cachectl::{
+    AsyncFileStorage, AsyncInMemoryStorage, AsyncSqliteStorage, Backend, BincodeSerializer,
+    Blocking, EntryId, FileStorage, InMemoryStorage, InPlace, Observed, SqliteStorage,
+    YamlSerializer,
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+#[derive(Clone, Copy)]
+pub struct Fixture {
+    open: fn(&Path) -> Arc<dyn Backend>,
+    wounds: Option<&'static dyn Wounds>,
+}
+
+/// A clean place for a store.
+pub struct Place {
+    fixture: Fixture,
+    folder: TempDir,
+}
+
+impl Place {
+    pub fn new(fixture: Fixture) -> Self {
+        Place { fixture, folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// Opens the store in this place; the first time it is made.
+    pub fn open(&self) -> Arc<dyn Backend> {
+        (self.fixture.open)(self.folder.path())
+    }
+
+    /// How to damage what is stored, where it can be reached.
+    pub fn wounds(&self) -> Option<(&'static dyn Wounds, &Path)> {
+        self.fixture.wounds.map(|wounds| (wounds, self.folder.path()))
+    }
+}
+
+/// Damage done behind the store's back.
+pub trait Wounds: Sync {
+    /// Removes the large body of the only entry with one.
+    fn lose_large_body(&self, place: &Path);
+    /// Flips a byte of the large body.
+    fn flip_in_large_body(&self, place: &Path);
+    /// Flips the byte at this offset of the record of an entry.
+    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize);
+    /// How many large bodies lie there, named by a record or not.
+    fn large_bodies(&self, place: &Path) -> usize;
+}
+
+macro_rules! fixture {
+    ($name:ident, $wounds:expr, $open:expr) => {
+        #[allow(non_upper_case_globals, reason = "named like the module of its tests")]
+        pub const $name: Fixture = Fixture { open: $open, wounds: $wounds };
+    };
+}
+
+fixture!(memory_pooled, None, |_| {
+    Arc::new(AsyncInMemoryStorage::builder().capacity(20_000).build().expect("a store"))
+});
+fixture!(memory_in_place, None, |_| {
+    let store = InMemoryStorage::builder().capacity(20_000).build().expect("a store");
+    Arc::new(InPlace(Box::new(store)))
+});
+fixture!(file_pooled, Some(&Files), |place| {
+    Arc::new(AsyncFileStorage::builder().base_path(place).build().expect("a store"))
+});
+fixture!(file_in_place, Some(&Files), |place| {
+    let store: FileStorage = FileStorage::builder().base_path(place).build().expect("a store");
+    Arc::new(InPlace(Box::new(store)))
+});
+fixture!(file_yaml, Some(&Files), |place| {
+    let builder = AsyncFileStorage::builder().base_path(place).serializer(YamlSerializer);
+    Arc::new(builder.build().expect("a store"))
+});
+fixture!(file_over_both_bridges, Some(&Files), |place| {
+    let store: AsyncFileStorage =
+        AsyncFileStorage::builder().base_path(place).build().expect("a store");
+    let blocking = Blocking::new(store).expect("a runtime");
+    Arc::new(InPlace(Box::new(blocking)))
+});
+fixture!(file_observed, Some(&Files), |place| {
+    let store: AsyncFileStorage =
+        AsyncFileStorage::builder().base_path(place).build().expect("a store");
+    Arc::new(Observed::new(Arc::new(store)))
+});
+fixture!(sqlite_pooled, Some(&Tables), |place| {
+    Arc::new(AsyncSqliteStorage::builder().path(place.join("c.db")).build().expect("a store"))
+});
+fixture!(sqlite_in_place, Some(&Tables), |place| {
+    let store: SqliteStorage =
+        SqliteStorage::builder().path(place.join("c.db")).build().expect("a store");
+    Arc::new(InPlace(Box::new(store)))
+});
+fixture!(sqlite_bincode, Some(&Tables), |place| {
+    let builder = AsyncSqliteStorage::builder();
+    let builder = builder.path(place.join("c.db")).serializer(BincodeSerializer);
+    Arc::new(builder.build().expect("a store"))
+});
+fixture!(sqlite_one_connection, Some(&Tables), |place| {
+    let connection = Connection::open(place.join("c.db")).expect("a database");
+    Arc::new(AsyncSqliteStorage::builder().connection(connection).build().expect("a store"))
+});
+
+struct Files;
+
+impl Files {
+    fn below(place: &Path, part: &str) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let shards = std::fs::read_dir(place.join(part)).into_iter().flatten().flatten();
+        for shard in shards {
+            for file in std::fs::read_dir(shard.path()).into_iter().flatten().flatten() {
+                files.push(file.path());
+            }
+        }
+        files
+    }
+
+    fn only_body(place: &Path) -> PathBuf {
+        let mut bodies = Self::below(place, "bodies");
+        assert_eq!(bodies.len(), 1, "one large body");
+        bodies.remove(0)
+    }
+}
+
+fn flip(bytes: &mut [u8], offset: usize) {
+    bytes[offset] ^= 1;
+}
+
+impl Wounds for Files {
+    fn lose_large_body(&self, place: &Path) {
+        std::fs::remove_file(Self::only_body(place)).expect("remove the body");
+    }
+
+    fn flip_in_large_body(&self, place: &Path) {
+        let path = Self::only_body(place);
+        let mut bytes = std::fs::read(&path).expect("read the body");
+        let middle = bytes.len() / 2;
+        flip(&mut bytes, middle);
+        std::fs::write(path, bytes).expect("write the body");
+    }
+
+    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize) {
+        let path = Self::below(place, "entries")
+            .into_iter()
+            .find(|path| path.file_name().is_some_and(|n| n.to_str() == Some(&id.key)))
+            .expect("the record");
+        let mut bytes = std::fs::read(&path).expect("read the record");
+        flip(&mut bytes, offset);
+        std::fs::write(path, bytes).expect("write the record");
+    }
+
+    fn large_bodies(&self, place: &Path) -> usize {
+        Self::below(place, "bodies").len()
+    }
+}
+
+struct Tables;
+
+impl Tables {
+    fn database(place: &Path) -> Connection {
+        let database = Connection::open(place.join("c.db")).expect("the database");
+        database.busy_timeout(std::time::Duration::from_secs(5)).expect("a timeout");
+        database
+    }
+}
+
+impl Wounds for Tables {
+    fn lose_large_body(&self, place: &Path) {
+        Self::database(place).execute("DELETE FROM cache_chunk", []).expect("remove the chunks");
+    }
+
+    fn flip_in_large_body(&self, place: &Path) {
+        let database = Self::database(place);
+        let (id, mut data): (i64, Vec<u8>) = database
+            .query_row("SELECT id, data FROM cache_chunk ORDER BY id DESC LIMIT 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .expect("a chunk");
+        let middle = data.len() / 2;
+        flip(&mut data, middle);
+        database
+            .execute("UPDATE cache_chunk SET data = ?2 WHERE id = ?1", (id, data))
+            .expect("write");
+    }
+
+    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize) {
+        let database = Self::database(place);
+        let (row, mut record): (i64, Vec<u8>) = database
+            .query_row(
+                "SELECT r.id, r.record FROM cache_record r JOIN cache c USING (id) WHERE c.key = ?1",
+                [&id.key],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .expect("the record");
+        flip(&mut record, offset);
+        let sql = "UPDATE cache_record SET record = ?2 WHERE id = ?1";
+        database.execute(sql, (row, record)).expect("write");
+    }
+
+    fn large_bodies(&self, place: &Path) -> usize {
+        let count = "SELECT count(*) FROM cache_body";
+        let bodies: i64 =
+            Self::database(place).query_row(count, [], |r| r.get(0)).expect("a count");
+        let chunks = "SELECT count(DISTINCT id >> 20) FROM cache_chunk";
+        let chunked: i64 =
+            Self::database(place).query_row(chunks, [], |r| r.get(0)).expect("a count");
+        bodies.max(chunked) as usize
+    }
+}

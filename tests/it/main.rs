@@ -1,0 +1,4 @@
+//! One test binary: one link.
+
+mod conformance;
+mod testkit;
