@@ -1,5 +1,7 @@
 //! scratch
 pub mod backend;
+#[cfg(feature = "fetch")]
+pub mod client;
 pub mod error;
 pub mod model;
 pub mod open;

@@ -21,6 +21,8 @@ pub use backend::{
     Put, Query, Usage,
 };
 pub use body::{BodyReader, BodyStream, FilePart};
+#[cfg(feature = "fetch")]
+pub(crate) use bridge::on_pool;
 pub use bridge::{Blocking, InPlace, Pooled, block_on};
 pub use driver::{Access, Driver, Opened, Param, nearest};
 pub use faces::{AsyncStorage, Manage, RemoveTarget, Storage};

@@ -23,7 +23,7 @@ use crate::storage::{
 
 use super::INLINE_LIMIT;
 use body::Incoming;
-use place::{Database, FileOptions};
+use place::{Database, FileOptions, Snapshot};
 
 const DEFAULT_TABLE: &str = "cache";
 /// What the bare word `sqlite` means; the builder's own default is in memory.
@@ -354,7 +354,8 @@ impl BlockingBackend for SqliteStorage {
 
     fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
         let inner = &self.inner;
-        let stored = inner.database.read(|connection| inner.stored(connection, id))?;
+        let snapshot = Snapshot::of(&inner.database)?;
+        let stored = snapshot.read(|connection| inner.stored(connection, id))?;
         let stored = stored.ok_or_else(|| Error::changed(&id.key))?;
         let body = stored.body;
         let (entry, inline, _) = stored.decode(&inner.codec)?;
@@ -367,7 +368,9 @@ impl BlockingBackend for SqliteStorage {
                 let (first, length) = (first as usize, length as usize);
                 Ok(BodyReader::whole(bytes.slice(first..first + length)))
             }
-            (None, Some(body)) => body::reader(&inner.database, id, body, entry.head.body, range),
+            (None, Some(body)) => {
+                body::reader(&inner.database, snapshot, id, body, entry.head.body, range)
+            }
             (None, None) => Err(Error::changed(&id.key)),
         }
     }
@@ -505,7 +508,7 @@ impl BlockingBackend for SqliteStorage {
 /// Rows a page at a time, in one snapshot where the store has connections of its own.
 struct Scan {
     inner: Arc<Inner>,
-    reader: Option<Connection>,
+    snapshot: Snapshot,
     page: String,
     bounds: (String, String),
     after: Option<i64>,
@@ -516,10 +519,7 @@ impl Scan {
 
     fn begin(inner: &Arc<Inner>, query: Query) -> Result<Self> {
         let inner = Arc::clone(inner);
-        let reader = inner.database.reader()?;
-        if let Some(reader) = &reader {
-            reader.execute_batch("BEGIN").map_err(|e| inner.database.error(e))?;
-        }
+        let snapshot = Snapshot::of(&inner.database)?;
         let prefix = query.key_prefix.unwrap_or_default();
         let by_prefix = if prefix.is_empty() { "" } else { "AND c.key >= ?2 AND c.key < ?3" };
         let page = inner.sql(&format!(
@@ -528,7 +528,7 @@ impl Scan {
         ));
         // Above every text that begins with the prefix.
         let bounds = (prefix.clone(), format!("{prefix}\u{10ffff}"));
-        Ok(Scan { inner, reader, page, bounds, after: Some(i64::MIN) })
+        Ok(Scan { inner, snapshot, page, bounds, after: Some(i64::MIN) })
     }
 
     fn rows(&self, connection: &Connection, after: i64) -> rusqlite::Result<Vec<Stored>> {
@@ -548,27 +548,13 @@ impl Iterator for Scan {
 
     fn next(&mut self) -> Option<Self::Item> {
         let after = self.after.take()?;
-        let rows = match &self.reader {
-            Some(reader) => self.rows(reader, after).map_err(|e| self.inner.database.error(e)),
-            None => self.inner.database.read(|connection| self.rows(connection, after)),
-        };
-        let rows = match rows {
+        let rows = match self.snapshot.read(|connection| self.rows(connection, after)) {
             Ok(rows) => rows,
             Err(e) => return Some(vec![Err(e)]),
         };
         self.after = rows.last().map(|row| row.row);
         let found = rows.into_iter().filter(|row| row.whole);
         Some(found.map(|row| row.into_found(&self.inner.codec)).collect())
-    }
-}
-
-impl Drop for Scan {
-    fn drop(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            if reader.execute_batch("COMMIT").is_ok() {
-                self.inner.database.give_back(reader);
-            }
-        }
     }
 }
 

@@ -113,6 +113,12 @@ pub fn freshness(
     }
 }
 
+/// How old the response is at `now` (section 4.2.3), whatever may keep it fresh.
+pub fn current_age(head: &EntryHead, now: Timestamp) -> Duration {
+    initial_age(&head.headers, head.requested_at, head.received_at)
+        .saturating_add(now.since(head.received_at))
+}
+
 /// The freshness lifetime in seconds, and what gave it: the first that applies of
 /// `s-maxage`, `max-age`, `Expires`, heuristic (section 4.2.1).
 pub(crate) fn lifetime(

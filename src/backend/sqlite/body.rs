@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::error::{Error, Result};
 use crate::model::{BodyFacts, EntryId, Timestamp};
 use crate::storage::{BodyReader, ByteRange};
 
-use super::place::Database;
+use super::place::{Database, Snapshot};
 
 /// Bytes of a chunk; all chunks of a body but the last have this length.
 const CHUNK: usize = 256 * 1024;
@@ -97,10 +97,11 @@ pub(super) fn remove(database: &Database, body: i64) {
     let _ = database.write(|c| c.prepare_cached(&sql)?.execute([body]));
 }
 
-/// Reads a body, a chunk at a time. Between two chunks nothing is held, so a slow reader
-/// keeps nobody waiting; a body that is removed meanwhile ends in `Changed`.
+/// Reads a body, a chunk at a time, in the snapshot that showed its row: it stays whole
+/// though others replace it. Where there is no snapshot it may end in `Changed`.
 pub(super) fn reader(
     database: &Arc<Database>,
+    snapshot: Snapshot,
     id: &EntryId,
     body: i64,
     facts: BodyFacts,
@@ -108,7 +109,8 @@ pub(super) fn reader(
 ) -> Result<BodyReader> {
     let (first, length) = range.within(facts.bytes);
     let chunks = Chunks {
-        database: Arc::clone(database),
+        sql: database.sql(r#"SELECT data FROM "{t}_chunk" WHERE id = ?1"#),
+        snapshot,
         key: id.key.clone(),
         body,
         chunk: (first / CHUNK as u64) as i64,
@@ -127,7 +129,8 @@ pub(super) fn reader(
 }
 
 struct Chunks {
-    database: Arc<Database>,
+    snapshot: Snapshot,
+    sql: String,
     key: String,
     body: i64,
     chunk: i64,
@@ -147,9 +150,8 @@ impl Chunks {
             return Ok(None);
         }
         let number = row(self.body, self.chunk);
-        let sql = self.database.sql(r#"SELECT data FROM "{t}_chunk" WHERE id = ?1"#);
-        let data: Option<Vec<u8>> = self.database.read(|connection: &Connection| {
-            connection.prepare_cached(&sql)?.query_row([number], |row| row.get(0)).optional()
+        let data: Option<Vec<u8>> = self.snapshot.read(|connection| {
+            connection.prepare_cached(&self.sql)?.query_row([number], |row| row.get(0)).optional()
         })?;
         let mut data = Bytes::from(data.ok_or_else(|| Error::changed(&self.key))?);
         let _ = data.split_to(self.skip.min(data.len()));

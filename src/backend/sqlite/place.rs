@@ -13,7 +13,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
@@ -163,16 +163,7 @@ impl Database {
         }
     }
 
-    /// A reading connection to keep for a while; `None` when there is only the one.
-    pub(super) fn reader(&self) -> Result<Option<Connection>> {
-        match &self.source {
-            Source::Given(_) => Ok(None),
-            Source::File { .. } => self.take_reader().map(Some),
-        }
-    }
-
-    /// Takes back what [`reader`](Self::reader) gave.
-    pub(super) fn give_back(&self, reader: Connection) {
+    fn give_back(&self, reader: Connection) {
         if let Source::File { idle, .. } = &self.source {
             let mut idle = lock(idle);
             if idle.len() < MOST_IDLE {
@@ -384,6 +375,48 @@ impl Database {
         match hint {
             Some(hint) => wrapped.try_this(hint),
             None => wrapped,
+        }
+    }
+}
+
+/// A view of the database that stays as it is while others write. With a connection that
+/// somebody gave, which cannot be kept, each look shows the present.
+pub(super) struct Snapshot {
+    database: Arc<Database>,
+    reader: Option<Connection>,
+}
+
+impl Snapshot {
+    pub(super) fn of(database: &Arc<Database>) -> Result<Self> {
+        let database = Arc::clone(database);
+        let reader = match &database.source {
+            Source::Given(_) => None,
+            Source::File { .. } => {
+                let reader = database.take_reader()?;
+                reader.execute_batch("BEGIN").map_err(|e| database.error(e))?;
+                Some(reader)
+            }
+        };
+        Ok(Snapshot { database, reader })
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        match &self.reader {
+            Some(reader) => work(reader).map_err(|e| self.database.error(e)),
+            None => self.database.read(work),
+        }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            if reader.execute_batch("COMMIT").is_ok() {
+                self.database.give_back(reader);
+            }
         }
     }
 }

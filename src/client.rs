@@ -1,0 +1,633 @@
+//! Fetching through a store: policy, store and transport at work together.
+//!
+//! [`Client::fetch`] gives an [`Answer`]: its head at once, its body chunk by chunk. A body
+//! that comes from the origin is stored while it passes, and is visible in the store once
+//! its last chunk has been taken. [`Client::finish`] does what can wait until the caller
+//! has its answer: counting the use, validating what was served stale, small upkeep.
+
+mod answer;
+mod http;
+mod redirect;
+mod transport;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    Credentials, EntryHead, EntryId, Headers, Method, Request, Sha256Digest, Stamp, Timestamp,
+    UrlText,
+};
+use crate::policy::{
+    self, Absorbed, CacheStatus, Decision, Delivery, Demands, Exchange, Extent, Forward, Fwd, Plan,
+    Reason, Received, RequestOptions, Settings, StaleBecause,
+};
+use crate::storage::{Backend, BodyStream, ByteRange, Found, Manage, Outcome};
+
+pub use answer::{Answer, Warning};
+pub use http::{HttpOptions, HttpTransport, Proxies};
+pub use redirect::FollowOptions;
+pub use transport::{Incoming, Outgoing, Transport};
+
+use answer::{AnswerBody, Delivering};
+
+/// Fetches URLs through a store.
+#[derive(Debug, Clone)]
+pub struct Client {
+    store: Arc<dyn Backend>,
+    transport: Arc<dyn Transport>,
+    settings: Settings,
+    partition: String,
+    clock: fn() -> Timestamp,
+}
+
+/// What a caller wants of one fetch, beside the request.
+#[derive(Debug, Clone, Default)]
+pub struct FetchOptions {
+    /// Directives and their kin.
+    pub policy: RequestOptions,
+    /// The TTL of what is stored now; `None`: the store's own.
+    pub ttl: Option<Option<Duration>>,
+    /// The serializer of what is stored now; `None`: the store's own.
+    pub serializer: Option<String>,
+    /// Labels of what is stored now.
+    pub tags: Vec<String>,
+    /// Trouble with the store becomes a warning, and the fetch goes on without it.
+    pub best_effort: bool,
+    /// How often a passing failure of the origin is tried again.
+    pub retries: u32,
+    /// When everything has to be over.
+    pub deadline: Option<Instant>,
+}
+
+/// How often a lookup starts over when another process replaces the entry meanwhile.
+const ATTEMPTS: usize = 8;
+
+/// The longest wait that an origin may ask for before another attempt.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// A private cache over this store, with the default settings.
+    pub fn new(store: Arc<dyn Backend>, transport: impl Transport + 'static) -> Self {
+        Client {
+            store,
+            transport: Arc::new(transport),
+            settings: Settings::default(),
+            partition: String::new(),
+            clock: Timestamp::now,
+        }
+    }
+
+    /// Decides by these settings.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Keeps its entries apart from those of other partitions in the same store.
+    #[must_use]
+    pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
+        self.partition = partition.into();
+        self
+    }
+
+    /// Asks this clock for the time.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn() -> Timestamp) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Backend> {
+        &self.store
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A request for a URL as a person types it; user name and password in it become an
+    /// `Authorization` field, as with other clients.
+    ///
+    /// # Errors
+    /// `Usage` when the text is not an absolute http or https URL.
+    pub fn request(method: Method, url: &str) -> Result<Request> {
+        let (url, credentials) = UrlText::parse_with_credentials(url)?;
+        let mut request = Request::new(method, url);
+        if let Some(credentials) = credentials {
+            request.headers.push("Authorization", basic(&credentials));
+        }
+        Ok(request)
+    }
+
+    /// The key under which the answer to a request is looked for, and the partition in it.
+    ///
+    /// In a private cache a request with credentials has a partition of its own (rule K4),
+    /// so that nobody without the same credentials is answered from it.
+    pub fn key_of(&self, request: &Request) -> (String, String) {
+        let mut partition = self.partition.clone();
+        if !self.settings.shared {
+            if let Some(credentials) = request.headers.joined("authorization") {
+                partition.push_str("\u{1f}authorization=");
+                partition.push_str(&Sha256Digest::of(&credentials).to_string());
+            }
+        }
+        let get = Request { method: Method::GET, ..request.clone() };
+        (self.store.key_of(&get, &partition), partition)
+    }
+
+    /// Answers a request, from the store or from the origin. Redirects are answers; for
+    /// following them see [`fetch_following`](Self::fetch_following).
+    ///
+    /// # Errors
+    /// `NotFound` when no connection may be opened and the store has no answer, `Network`
+    /// when the origin fails and nothing may stand in, `Store` when the store fails and
+    /// that is not to be overlooked.
+    pub async fn fetch(&self, request: &Request, options: &FetchOptions) -> Result<Answer> {
+        let (key, partition) = self.key_of(request);
+        let mut job = Job { client: self, request, options, key, partition, warnings: Vec::new() };
+        for _ in 0..ATTEMPTS {
+            match job.run().await {
+                // Another process has replaced the entry: look again.
+                Err(e) if e.kind() == ErrorKind::Changed => {}
+                done => return done,
+            }
+        }
+        Err(Error::changed(&job.key).passing())
+    }
+
+    /// Does what can wait until the caller has its answer: counts the use, removes what was
+    /// replaced, validates what was served stale, tidies. Its failures are warnings.
+    pub async fn finish(&self, answer: &mut Answer) {
+        let now = (self.clock)();
+        if let Some(found) = answer.used.take() {
+            self.store.note_use(&found, now).await;
+        }
+        // A broken transfer leaves what it would have replaced.
+        if answer.is_complete() {
+            for (id, stamp) in std::mem::take(&mut answer.gone) {
+                if let Err(error) = self.store.remove(&id, Some(stamp)).await {
+                    answer.warnings.push(Warning::Store(error));
+                }
+            }
+        }
+        if let Some((request, options)) = answer.revalidate.take() {
+            let mut again = options.clone();
+            again.policy = RequestOptions { revalidate: true, ..RequestOptions::default() };
+            // Box: finishing may fetch, and fetching ends in finishing.
+            let outcome = Box::pin(async {
+                let mut fresh = self.fetch(&request, &again).await?;
+                fresh.drain().await
+            });
+            if let Err(error) = outcome.await {
+                tracing::info!("validation in the background failed: {error:?}");
+            }
+        }
+        if let Err(error) = self.store.tidy(now).await {
+            tracing::debug!("the store was not tidied: {error:?}");
+        }
+    }
+
+    /// Sends a request, again after passing failures where that is safe.
+    async fn send(&self, request: Outgoing, retries: u32) -> Result<(Incoming, Timestamp)> {
+        let mut left = retries;
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let requested_at = (self.clock)();
+            let sent = self.transport.send(request.clone()).await;
+            let repeatable = request.method.is_safe() || request.method.as_str() == "PUT";
+            let wait = match &sent {
+                Ok(incoming) if matches!(incoming.status, 429 | 502..=504) => {
+                    Some(retry_after(&incoming.headers, requested_at).unwrap_or(pause))
+                }
+                Err(e) if e.is_transient() => Some(pause),
+                _ => None,
+            };
+            match wait {
+                Some(wait) if left > 0 && repeatable && wait <= LONGEST_PAUSE => {
+                    tracing::info!("trying {:?} again in {wait:?}", request.url);
+                    self.transport.pause(wait).await;
+                    left -= 1;
+                    pause *= 2;
+                }
+                _ => return sent.map(|incoming| (incoming, requested_at)),
+            }
+        }
+    }
+
+    /// Makes every stored answer for these URLs unusable without validation (section 4.4).
+    async fn invalidate(&self, request: &Request, urls: Vec<UrlText>) -> Result<()> {
+        for url in urls {
+            let get = Request { method: Method::GET, url, ..request.clone() };
+            let keys = [self.key_of(&get).0, self.store.key_of(&get, &self.partition)];
+            let keys: &[String] = if keys[0] == keys[1] { &keys[..1] } else { &keys };
+            for key in keys {
+                for found in self.store.candidates(key).await? {
+                    let marked = EntryHead { invalidated: true, ..found.head.clone() };
+                    self.store.update(&found.head.id, marked, found.stamp).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `Authorization: Basic …` for user information in a URL.
+fn basic(credentials: &Credentials) -> String {
+    let joined = [&credentials.user[..], b":", &credentials.password[..]].concat();
+    format!("Basic {}", BASE64.encode(joined))
+}
+
+/// The wait that an origin asks for, in seconds or until a date (RFC 9110 section 10.2.3).
+fn retry_after(headers: &Headers, now: Timestamp) -> Option<Duration> {
+    let value = headers.get_text("retry-after")?;
+    match value.trim().parse() {
+        Ok(secs) => Some(Duration::from_secs(secs)),
+        Err(_) => policy::parse_date(value.trim().as_bytes(), now).map(|until| until.since(now)),
+    }
+}
+
+/// One request on its way through the client.
+struct Job<'a> {
+    client: &'a Client,
+    request: &'a Request,
+    options: &'a FetchOptions,
+    key: String,
+    partition: String,
+    warnings: Vec<Warning>,
+}
+
+/// What the store holds under the key.
+struct Known {
+    found: Vec<Found>,
+    heads: Vec<EntryHead>,
+    /// Whether the store can be written to, as far as is known.
+    usable: bool,
+}
+
+impl Known {
+    fn identities(&self, places: &[usize]) -> Vec<(EntryId, Stamp)> {
+        if !self.usable {
+            return Vec::new();
+        }
+        let identity = |i: &usize| (self.found[*i].head.id.clone(), self.found[*i].stamp);
+        places.iter().map(identity).collect()
+    }
+}
+
+impl Job<'_> {
+    async fn run(&mut self) -> Result<Answer> {
+        let known = self.look_up().await?;
+        let now = (self.client.clock)();
+        let settings = &self.client.settings;
+        let decision =
+            policy::plan(self.request, &known.heads, now, settings, &self.options.policy);
+        match &decision.plan {
+            Plan::Refuse => Err(self.refused(&decision)),
+            Plan::Answer(answer) => {
+                let (index, stale) = (answer.index, answer.stale);
+                let revalidate = answer.revalidate;
+                let status = CacheStatus {
+                    ttl: decision.freshness.map(|f| f.ttl_secs()),
+                    detail: stale.map(StaleBecause::name),
+                    ..CacheStatus::default()
+                };
+                let head = known.heads[index].clone();
+                let mut answer = self.from_store(&known, index, head, false, status).await?;
+                if let Some(because) = stale {
+                    answer.warnings.push(Warning::Stale(because));
+                }
+                answer.revalidate =
+                    revalidate.then(|| (self.request.clone(), self.options.clone()));
+                Ok(answer.decided(decision))
+            }
+            Plan::Forward(forward) => {
+                let forward = forward.clone();
+                self.forward(known, decision, forward).await
+            }
+        }
+    }
+
+    /// Looks under the key. What cannot be decoded is a miss and a warning.
+    async fn look_up(&mut self) -> Result<Known> {
+        let (found, usable) = match self.client.store.candidates(&self.key).await {
+            Ok(found) => (found, true),
+            Err(e) if e.kind() == ErrorKind::Codec && e.code() != "version_too_new" => {
+                self.warnings.push(Warning::Damaged(e));
+                (Vec::new(), true)
+            }
+            Err(e) if self.options.best_effort => {
+                self.warnings.push(Warning::Store(e));
+                (Vec::new(), false)
+            }
+            Err(e) => return Err(e),
+        };
+        let heads = found.iter().map(|f| f.head.clone()).collect();
+        let usable = usable && !self.client.store.capabilities().read_only;
+        Ok(Known { found, heads, usable })
+    }
+
+    fn refused(&self, decision: &Decision) -> Error {
+        let why = decision.reasons.last().map_or_else(String::new, ToString::to_string);
+        let first = decision.reasons.first().map_or_else(String::new, ToString::to_string);
+        let url = crate::model::Secrets::built_in().url(self.request.url.as_str()).into_owned();
+        Error::new(ErrorKind::NotFound, format!("{url} is not in the cache"))
+            .because(if first == why { why } else { format!("{why}: {first}") })
+            .coded("not_cached")
+            .try_this("the same command without --offline")
+    }
+
+    /// An answer out of the store. `validated`: the origin has just confirmed it.
+    async fn from_store(
+        &mut self,
+        known: &Known,
+        index: usize,
+        head: EntryHead,
+        validated: bool,
+        status: CacheStatus,
+    ) -> Result<Answer> {
+        let client = self.client;
+        let found = &known.found[index];
+        let now = (client.clock)();
+        let age = policy::current_age(&head, now);
+        let reply = policy::reply(self.request, &head, age, validated);
+        let body = match reply.extent {
+            Extent::Nothing => BodyStream::whole(bytes::Bytes::new()),
+            Extent::Whole => client.store.open_body(found, ByteRange::WHOLE).await?,
+            Extent::Part { first, last } => {
+                client.store.open_body(found, ByteRange { first, last: Some(last) }).await?
+            }
+        };
+        let mut status = status;
+        status.key = Some(self.key.clone());
+        Ok(Answer {
+            status: reply.status,
+            headers: reply.headers,
+            extensions: head.extensions.clone(),
+            interim: Vec::new(),
+            url: self.request.url.clone(),
+            key: self.key.clone(),
+            cache: status,
+            age: Some(age.as_secs()),
+            decision: None,
+            not_stored: None,
+            warnings: std::mem::take(&mut self.warnings),
+            entry: Some(Box::new(EntryHead { body: found.head.body, ..head })),
+            stored_bytes: Some(found.stored_bytes),
+            body: AnswerBody::stored(body, client.store.clone(), found),
+            used: Some(found.clone()),
+            gone: Vec::new(),
+            revalidate: None,
+        })
+    }
+
+    async fn forward(
+        &mut self,
+        known: Known,
+        decision: Decision,
+        forward: Forward,
+    ) -> Result<Answer> {
+        let client = self.client;
+        let demands = Demands::of(&self.request.headers, &self.options.policy);
+        let mut forward = forward;
+        loop {
+            let outgoing = Outgoing {
+                method: self.request.method.clone(),
+                url: self.request.url.clone(),
+                headers: forward.headers.clone(),
+                deadline: self.options.deadline,
+            };
+            let (incoming, requested_at) = match client.send(outgoing, self.options.retries).await {
+                Ok(sent) => sent,
+                Err(error) => return self.stand_in(&known, decision, &demands, error).await,
+            };
+            let received = Received {
+                status: incoming.status,
+                headers: incoming.headers.clone(),
+                extensions: incoming.extensions.clone(),
+                requested_at,
+                received_at: (client.clock)(),
+            };
+            let ttl = self.options.ttl.unwrap_or_else(|| client.store.capabilities().ttl);
+            let absorbed = policy::absorb(
+                &Exchange {
+                    request: self.request,
+                    key: &self.key,
+                    partition: &self.partition,
+                    decision: &decision,
+                    forward: &forward,
+                    candidates: &known.heads,
+                    settings: &client.settings,
+                    demands: &demands,
+                    ttl,
+                },
+                &received,
+            );
+            match absorbed {
+                Absorbed::AskAgain => {
+                    forward = without_conditions(forward, self.request);
+                }
+                Absorbed::Deliver(delivery) => {
+                    return self
+                        .deliver(known, decision, &forward, incoming, received, delivery)
+                        .await;
+                }
+                Absorbed::NotModified { index, head, update, remove } => {
+                    let status = CacheStatus {
+                        fwd: Some(forward.why),
+                        fwd_status: Some(304),
+                        ttl: Some(self.ttl_of(&head)),
+                        ..CacheStatus::default()
+                    };
+                    let mut answer = self.from_store(&known, index, *head, true, status).await?;
+                    answer.interim = incoming.interim;
+                    self.write_back(&known, update, &mut answer).await;
+                    answer.gone = known.identities(&remove);
+                    return Ok(answer.decided(decision));
+                }
+                Absorbed::ServeStale { index, because } => {
+                    let status = CacheStatus {
+                        fwd: Some(forward.why),
+                        fwd_status: Some(received.status),
+                        detail: Some(because.name()),
+                        ..CacheStatus::default()
+                    };
+                    let head = known.heads[index].clone();
+                    let mut answer = self.from_store(&known, index, head, false, status).await?;
+                    answer.warnings.push(Warning::Stale(because));
+                    return Ok(answer.decided(decision));
+                }
+            }
+        }
+    }
+
+    /// The origin cannot be reached: something stale may stand in (rule X2).
+    async fn stand_in(
+        &mut self,
+        known: &Known,
+        decision: Decision,
+        demands: &Demands,
+        error: Error,
+    ) -> Result<Answer> {
+        let settings = &self.client.settings;
+        let standing = policy::unreachable(&decision, &known.heads, settings, demands, None);
+        let Some((index, because)) = standing.filter(|_| error.kind() == ErrorKind::Network) else {
+            return Err(error);
+        };
+        let Plan::Forward(forward) = &decision.plan else { return Err(error) };
+        let status = CacheStatus {
+            fwd: Some(forward.why),
+            detail: Some(because.name()),
+            ..CacheStatus::default()
+        };
+        let head = known.heads[index].clone();
+        let mut answer = self.from_store(known, index, head, false, status).await?;
+        answer.warnings.push(Warning::Origin(error));
+        answer.warnings.push(Warning::Stale(because));
+        Ok(answer.decided(decision))
+    }
+
+    /// An answer from the origin, stored while it passes by if it may be.
+    async fn deliver(
+        &mut self,
+        known: Known,
+        decision: Decision,
+        forward: &Forward,
+        incoming: Incoming,
+        received: Received,
+        delivery: Delivery,
+    ) -> Result<Answer> {
+        let client = self.client;
+        let invalidated = policy::invalidated_by(self.request, &received);
+        let mut delivery = delivery;
+        let mut put = None;
+        let mut ttl = None;
+        if let Some(mut head) = delivery.store.take().filter(|_| known.usable) {
+            head.serializer = self.options.serializer.clone().map(Into::into);
+            head.tags.clone_from(&self.options.tags);
+            ttl = Some(self.ttl_of(&head));
+            match client.store.put(*head).await {
+                Ok(begun) => put = Some(begun),
+                Err(e) => self.warnings.push(Warning::Store(e)),
+            }
+        }
+        let settled = forward.store
+            && policy::settle_conditions(
+                self.request,
+                received.status,
+                &received.headers,
+                received.received_at,
+            );
+        let gone = known.identities(&delivery.remove);
+        let delivering = Delivering {
+            put,
+            limit: client.settings.max_body.filter(|_| self.options.policy.force.is_none()),
+            muted: settled,
+        };
+        let cache = CacheStatus {
+            fwd: Some(forward.why),
+            fwd_status: Some(received.status),
+            ttl,
+            key: Some(self.key.clone()),
+            ..CacheStatus::default()
+        };
+        let (status, headers) = if settled {
+            (304, policy::only_for_304(&received.headers))
+        } else {
+            (received.status, received.headers)
+        };
+        let mut answer = Answer {
+            status,
+            headers,
+            extensions: received.extensions,
+            interim: incoming.interim,
+            url: self.request.url.clone(),
+            key: self.key.clone(),
+            cache,
+            age: None,
+            decision: None,
+            not_stored: delivery.not_stored,
+            warnings: std::mem::take(&mut self.warnings),
+            entry: None,
+            stored_bytes: None,
+            body: AnswerBody::delivered(incoming.body, delivering),
+            used: None,
+            gone,
+            revalidate: None,
+        };
+        self.write_back(&known, delivery.update, &mut answer).await;
+        if let Err(error) = client.invalidate(self.request, invalidated).await {
+            answer.warnings.push(Warning::Store(error));
+        }
+        Ok(answer.decided(decision))
+    }
+
+    /// Writes new heads; failures are warnings.
+    async fn write_back(
+        &self,
+        known: &Known,
+        update: Vec<(usize, EntryHead)>,
+        answer: &mut Answer,
+    ) {
+        if !known.usable {
+            return;
+        }
+        let store = &self.client.store;
+        for (index, head) in update {
+            let found = &known.found[index];
+            match store.update(&found.head.id, head, found.stamp).await {
+                Ok(Outcome::Done(stamp)) => {
+                    // The use that is counted later is one of the new state.
+                    if let Some(used) = answer.used.as_mut().filter(|u| u.stamp == found.stamp) {
+                        used.stamp = stamp;
+                    }
+                }
+                // A later validation has won (rule U6).
+                Ok(_) => {}
+                Err(error) => answer.warnings.push(Warning::Store(error)),
+            }
+        }
+    }
+
+    fn ttl_of(&self, head: &EntryHead) -> i64 {
+        let now = (self.client.clock)();
+        let force = self.options.policy.force;
+        policy::freshness(head, now, &self.client.settings, force).ttl_secs()
+    }
+}
+
+/// A 304 has fitted nothing: the same request, as the caller made it.
+fn without_conditions(forward: Forward, request: &Request) -> Forward {
+    let mut headers = forward.headers;
+    headers.remove("if-none-match");
+    headers.remove("if-modified-since");
+    for name in ["range", "if-range"] {
+        if let Some(value) = request.headers.get(name) {
+            headers.set(name, value);
+        }
+    }
+    Forward { headers, offered: Vec::new(), ..forward }
+}
+
+impl Answer {
+    fn decided(mut self, decision: Decision) -> Self {
+        self.decision = Some(decision);
+        self
+    }
+
+    /// Whether the request passed by the cache.
+    pub fn is_bypass(&self) -> bool {
+        matches!(self.cache.fwd, Some(Fwd::Bypass | Fwd::Method))
+    }
+
+    /// Why the response was not stored, if it was fetched and not stored.
+    pub fn why_not_stored(&self) -> Option<&Reason> {
+        self.not_stored.as_ref()
+    }
+}

@@ -1,0 +1,100 @@
+//! Following redirects, hop by hop: every hop is looked up and stored under its own URL.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Method, Request, Secrets};
+
+use super::answer::Answer;
+use super::{Client, FetchOptions, basic};
+
+/// How far to follow.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowOptions {
+    /// The most redirects that are followed. Default: 10.
+    pub most: u32,
+}
+
+impl Default for FollowOptions {
+    fn default() -> Self {
+        FollowOptions { most: 10 }
+    }
+}
+
+impl Client {
+    /// Answers a request and follows redirects up to the final answer; `on_hop` sees each
+    /// answer that is a redirect on the way.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch); `Network` when there are too many redirects.
+    pub async fn fetch_following(
+        &self,
+        request: &Request,
+        options: &FetchOptions,
+        follow: FollowOptions,
+        mut on_hop: impl FnMut(&Answer),
+    ) -> Result<Answer> {
+        let mut request = request.clone();
+        let mut hops = 0;
+        loop {
+            let mut answer = self.fetch(&request, options).await?;
+            let Some(next) = next_hop(&request, &answer) else { return Ok(answer) };
+            if hops == follow.most {
+                let url = Secrets::built_in().url(answer.url.as_str()).into_owned();
+                return Err(Error::new(
+                    ErrorKind::Network,
+                    format!("more than {} redirects, the last one from {url}", follow.most),
+                )
+                .coded("too_many_redirects")
+                .try_this("--max-redirs N follows more"));
+            }
+            hops += 1;
+            // Its body is stored while it is drained.
+            answer.drain().await?;
+            on_hop(&answer);
+            self.finish(&mut answer).await;
+            request = next;
+        }
+    }
+}
+
+/// The request for the target of a redirect; `None` when the answer is none.
+fn next_hop(request: &Request, answer: &Answer) -> Option<Request> {
+    if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = answer.headers.get("location")?;
+    let reference = percent_encoded(location);
+    let (url, credentials) = request.url.join_with_credentials(&reference)?;
+    let mut next = request.clone();
+    // RFC 9110 section 15.4: only 307 and 308 promise to keep the method.
+    let becomes_get = match answer.status {
+        303 => request.method != Method::HEAD,
+        301 | 302 => request.method == Method::POST,
+        _ => false,
+    };
+    if becomes_get {
+        next.method = Method::GET;
+    }
+    if url.origin() != request.url.origin() {
+        // Credentials were meant for the one who asked for them.
+        for name in ["authorization", "cookie", "proxy-authorization"] {
+            next.headers.remove(name);
+        }
+        next.headers.remove("host");
+    }
+    if let Some(credentials) = credentials {
+        next.headers.set("Authorization", basic(&credentials));
+    }
+    next.url = url;
+    Some(next)
+}
+
+/// Origins send raw bytes; as text they are percent-encoded.
+fn percent_encoded(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes
+            .iter()
+            .map(|&c| if c.is_ascii() { char::from(c).to_string() } else { format!("%{c:02X}") })
+            .collect(),
+    }
+}
