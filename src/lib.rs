@@ -1,4 +1,93 @@
-//! scratch
+//! Stores of cached HTTP responses: one contract, several backends, and fetching through
+//! them by the rules of RFC 9111.
+//!
+//! The command `cachectl` is built on this crate and uses nothing that is not public here.
+//!
+//! # A store in five lines
+//!
+//! Blocking:
+//!
+//! ```
+//! use cachectl::{Request, Response, SqliteStorage, Storage};
+//!
+//! # fn main() -> cachectl::Result<()> {
+//! # let folder = tempfile::tempdir().expect("a folder");
+//! let store: SqliteStorage = SqliteStorage::builder().path(folder.path().join("cache.db")).build()?;
+//!
+//! let request = Request::get("https://example.org/data")?;
+//! let response = Response::new(200).with_header("ETag", "\"v1\"").with_body("hello");
+//! store.store("my-key", &response, &request, None)?;
+//!
+//! let (response, _request, metadata) = store.retrieve("my-key")?.expect("it is there");
+//! assert_eq!(response.body, "hello");
+//! assert_eq!(metadata.number_of_uses, 0);
+//!
+//! store.remove((&response).into())?; // or by its key: store.remove("my-key".into())
+//! store.close()
+//! # }
+//! ```
+//!
+//! Async, on a tokio runtime:
+//!
+//! ```
+//! use cachectl::{AsyncSqliteStorage, AsyncStorage, Request, Response};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> cachectl::Result<()> {
+//! # let folder = tempfile::tempdir().expect("a folder");
+//! let store: AsyncSqliteStorage =
+//!     AsyncSqliteStorage::builder().path(folder.path().join("cache.db")).build()?;
+//!
+//! let request = Request::get("https://example.org/data")?;
+//! let response = Response::new(200).with_body("hello");
+//! store.store("my-key", &response, &request, None).await?;
+//! assert!(store.retrieve("my-key").await?.is_some());
+//! store.aclose().await
+//! # }
+//! ```
+//!
+//! Which store it is can be left to whoever runs the program, as an [`Address`]:
+//!
+//! ```
+//! use cachectl::{Storage, open_blocking};
+//!
+//! # fn main() -> cachectl::Result<()> {
+//! let store = open_blocking("memory:?capacity=1000&ttl=30m")?;
+//! assert!(store.retrieve("nothing")?.is_none());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | backend | blocking | async | feature |
+//! |---|---|---|---|
+//! | a folder of files | [`FileStorage`] | [`AsyncFileStorage`] | `file` |
+//! | an SQLite database | [`SqliteStorage`] | [`AsyncSqliteStorage`] | `sqlite` |
+//! | memory, least recently used out first | [`InMemoryStorage`] | [`AsyncInMemoryStorage`] | |
+//!
+//! # Fetching through a store
+//!
+//! With the feature `fetch`, [`Client`] looks a request up, asks the origin where RFC 9111
+//! demands it, and stores what may be stored while the caller reads it. [`policy`] makes
+//! its decisions; it is pure, and can be used without any of the rest.
+//!
+//! # Layers
+//!
+//! Left may use right, never the other way round:
+//!
+//! ```text
+//! open -> backend -> storage -> policy -> model -> error
+//!                    client  -> policy, storage
+//!                    serializer -> model
+//! ```
+//!
+//! - [`policy`] knows no store, no clock and no socket.
+//! - [`storage`] knows no particular backend; backends do not know each other.
+//! - Nothing here prints, ends the process or reads the environment, and nothing is unsafe.
+//!
+//! Bodies are bytes as they were transferred, content coding intact. The verbs of
+//! [`Storage`] carry them in hand; [`Backend`] streams them, so that no body need fit into
+//! memory.
+
 pub mod backend;
 #[cfg(feature = "fetch")]
 pub mod client;
@@ -9,9 +98,36 @@ pub mod policy;
 pub mod serializer;
 pub mod storage;
 
-pub use backend::*;
+#[cfg(feature = "file")]
+pub use backend::{AsyncFileStorage, FileStorage, FileStorageBuilder};
+pub use backend::{AsyncInMemoryStorage, InMemoryStorage, InMemoryStorageBuilder};
+#[cfg(feature = "sqlite")]
+pub use backend::{AsyncSqliteStorage, SqliteStorage, SqliteStorageBuilder};
+#[cfg(feature = "fetch")]
+pub use client::{
+    Answer, Client, FetchOptions, FollowOptions, HttpOptions, HttpTransport, Incoming, Outgoing,
+    Proxies, Transport, Warning,
+};
 pub use error::{Error, ErrorKind, Result};
-pub use model::*;
-pub use open::{open, open_blocking, open_with};
-pub use serializer::*;
-pub use storage::*;
+pub use model::{
+    BodyDigest, BodyFacts, Credentials, EntryHead, EntryId, Extensions, Headers, Key, Metadata,
+    Method, Request, Response, Secrets, Selecting, Selection, Sha256Digest, Stamp, StatusSet,
+    Stored, Timestamp, UrlText, Variant, format_duration, parse_duration, parse_size,
+};
+pub use open::{Store, open, open_blocking, open_with};
+pub use policy::{
+    CacheStatus, Decision, MaxStale, Reason, RequestOptions, Settings, State, Verdict, freshness,
+};
+#[cfg(feature = "bincode")]
+pub use serializer::BincodeSerializer;
+#[cfg(feature = "yaml")]
+pub use serializer::YamlSerializer;
+pub use serializer::{
+    JsonSerializer, Place, Recorded, SERIALIZER_NAMES, SERIALIZERS, Serializer, serializer,
+};
+pub use storage::{
+    Access, Address, AsyncStorage, Backend, Blocking, BlockingBackend, BlockingPut, BlockingScan,
+    BodyReader, BodyStream, ByteRange, Capabilities, Driver, FilePart, Found, InPlace, Manage,
+    Observed, Opened, Outcome, Param, Pooled, Put, Query, ReadOnly, RemoveTarget, Storage, Usage,
+    block_on, nearest,
+};

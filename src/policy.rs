@@ -27,6 +27,7 @@ mod freshness;
 mod invalidation;
 mod reason;
 mod reply;
+mod state;
 mod storable;
 mod validation;
 mod variant;
@@ -46,6 +47,7 @@ pub use invalidation::invalidated_by;
 pub use reason::Reason;
 pub(crate) use reply::only_for_304;
 pub use reply::{Extent, Reply, reply, settle_conditions};
+pub use state::State;
 pub use storable::{is_heuristically_cacheable, storable};
 pub use variant::{VaryCheck, recency, selection, vary_checks};
 

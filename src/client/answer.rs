@@ -125,7 +125,7 @@ impl Answer {
     /// The length of the body, where it is known.
     pub fn body_bytes(&self) -> Option<u64> {
         match &self.body.source {
-            Source::Stored(body, ..) => Some(body.length()),
+            Source::Stored(body, _) => Some(body.length()),
             Source::Origin(..) => self.headers.get_text("content-length")?.trim().parse().ok(),
             Source::Done => None,
         }
@@ -136,36 +136,41 @@ impl Answer {
         self.body.is_done()
     }
 
-    /// The file in which the whole body lies, if it is a stored one that can be moved
-    /// without looking at it; whoever takes it checks its digest.
+    /// The file in which the body lies, if it is a stored one that can be moved without
+    /// going through memory. Whoever takes it checks its digest, and
+    /// [condemns](Self::condemn) the entry if that is wrong.
     pub fn take_file(&mut self) -> Option<FilePart> {
-        let Source::Stored(..) = self.body.source else { return None };
-        let Source::Stored(body, store, id, stamp) =
-            std::mem::replace(&mut self.body.source, Source::Done)
-        else {
-            return None;
-        };
-        match body.into_file() {
-            Ok(part) => Some(part),
-            Err(body) => {
-                self.body.source = Source::Stored(body, store, id, stamp);
-                None
-            }
+        match std::mem::replace(&mut self.body.source, Source::Done) {
+            Source::Stored(body, entry) => match body.into_file() {
+                Ok(part) => {
+                    self.body.taken = Some(entry);
+                    return Some(part);
+                }
+                Err(body) => self.body.source = Source::Stored(body, entry),
+            },
+            other => self.body.source = other,
+        }
+        None
+    }
+
+    /// Removes the entry behind a body that turned out to be damaged.
+    pub async fn condemn(&mut self) {
+        if let Some(entry) = self.body.taken.take() {
+            entry.condemn().await;
         }
     }
 
     async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         match &mut self.body.source {
             Source::Done => Ok(None),
-            Source::Stored(body, store, id, stamp) => match body.chunk().await {
+            Source::Stored(body, entry) => match body.chunk().await {
                 Ok(None) => {
                     self.body.source = Source::Done;
                     Ok(None)
                 }
                 Err(error) => {
                     if error.kind() == ErrorKind::Codec {
-                        // The next request shall not run into it again.
-                        let _ = store.remove(id, Some(*stamp)).await;
+                        entry.condemn().await;
                     }
                     self.body.source = Source::Done;
                     Err(error)
@@ -224,17 +229,34 @@ pub(super) struct AnswerBody {
     source: Source,
     ahead: VecDeque<Bytes>,
     seen: u64,
+    /// The entry whose body was taken out as a file.
+    taken: Option<StoredEntry>,
+}
+
+/// The entry that a body belongs to.
+struct StoredEntry {
+    store: Arc<dyn Backend>,
+    id: EntryId,
+    stamp: Stamp,
+}
+
+impl StoredEntry {
+    /// Removes a damaged entry, so that the next request does not run into it again.
+    async fn condemn(&self) {
+        let _ = self.store.remove(&self.id, Some(self.stamp)).await;
+    }
 }
 
 enum Source {
-    Stored(BodyStream, Arc<dyn Backend>, EntryId, Stamp),
+    Stored(BodyStream, StoredEntry),
     Origin(BodyStream, Delivering),
     Done,
 }
 
 impl AnswerBody {
     pub(super) fn stored(body: BodyStream, store: Arc<dyn Backend>, found: &Found) -> Self {
-        Self::of(Source::Stored(body, store, found.head.id.clone(), found.stamp))
+        let entry = StoredEntry { store, id: found.head.id.clone(), stamp: found.stamp };
+        Self::of(Source::Stored(body, entry))
     }
 
     pub(super) fn delivered(body: BodyStream, delivering: Delivering) -> Self {
@@ -242,7 +264,7 @@ impl AnswerBody {
     }
 
     fn of(source: Source) -> Self {
-        AnswerBody { source, ahead: VecDeque::new(), seen: 0 }
+        AnswerBody { source, ahead: VecDeque::new(), seen: 0, taken: None }
     }
 
     fn is_muted(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The decision: answer, forward or refuse (rules D1 to D9).
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::model::{EntryHead, Headers, Method, Request, Timestamp};
 
@@ -303,11 +304,10 @@ impl Planner<'_> {
         if let Some(most) = demands.max_age.filter(|&most| age > most) {
             return Some((fresh_or_stale, Reason::RequestMaxAge { age, most }));
         }
-        let left = fresh.ttl_secs();
-        if let Some(wanted) = demands.min_fresh {
-            if i64::try_from(wanted).map_or(true, |wanted| left < wanted) {
-                return Some((fresh_or_stale, Reason::RequestMinFresh { left, wanted }));
-            }
+        let min_fresh = demands.min_fresh;
+        if let Some(wanted) = min_fresh.filter(|&w| !fresh.is_fresh_for(Duration::from_secs(w))) {
+            let left = fresh.ttl_secs();
+            return Some((fresh_or_stale, Reason::RequestMinFresh { left, wanted }));
         }
         None
     }

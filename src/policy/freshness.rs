@@ -70,10 +70,15 @@ impl Freshness {
         self.age().saturating_sub(self.lifetime)
     }
 
-    /// Lifetime minus age in whole seconds, rounded down; negative when stale.
+    /// Lifetime minus age, both in whole seconds as headers show them; negative when stale.
     pub fn ttl_secs(&self) -> i64 {
-        let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
-        micros(self.lifetime).saturating_sub(micros(self.age())).div_euclid(1_000_000)
+        let secs = |d: Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
+        secs(self.lifetime).saturating_sub(secs(self.age()))
+    }
+
+    /// Whether it stays fresh for at least this long.
+    pub fn is_fresh_for(&self, span: Duration) -> bool {
+        self.lifetime >= self.age().saturating_add(span)
     }
 
     /// When freshness ends, for a response that came in at `received_at`; `None` when it

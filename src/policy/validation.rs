@@ -144,13 +144,31 @@ pub(crate) fn updated(
     news.retain(|name, _| !OF_THE_BODY.iter().any(|b| b.as_bytes().eq_ignore_ascii_case(name)));
     add_date(&mut news, received_at);
     let mut updated = head.clone();
-    let is_news = |name: &[u8]| news.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-    updated.headers.retain(|name, _| !is_news(name) && !name.eq_ignore_ascii_case(b"age"));
-    updated.headers.extend(news.iter());
+    updated.headers = merged(&head.headers, &news);
     updated.requested_at = requested_at;
     updated.received_at = received_at;
     updated.invalidated = false;
     updated
+}
+
+/// Each stored name that has news is replaced where it first stood; new names follow. The
+/// stored `Age` goes, for it was the age of another message.
+fn merged(stored: &Headers, news: &Headers) -> Headers {
+    let is = |a: &[u8], b: &[u8]| a.eq_ignore_ascii_case(b);
+    let has = |headers: &Headers, name: &[u8]| headers.iter().any(|(n, _)| is(n, name));
+    let mut merged = Headers::with_capacity(stored.len() + news.len(), stored.text_bytes());
+    for (name, value) in stored.iter() {
+        if !has(news, name) {
+            if !is(name, b"age") {
+                merged.push(name, value);
+            }
+        } else if !has(&merged, name) {
+            merged.extend(news.iter().filter(|(n, _)| is(n, name)));
+        }
+    }
+    let added: Vec<_> = news.iter().filter(|(name, _)| !has(&merged, name)).collect();
+    merged.extend(added);
+    merged
 }
 
 /// H6: a message without `Date` gets the time it came in (RFC 9110 section 6.6.1).

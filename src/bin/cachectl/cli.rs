@@ -1,0 +1,121 @@
+//! The command line: what can be said, and who does it.
+
+pub mod failure;
+
+mod completions;
+mod config_command;
+mod get;
+mod get_report;
+mod inspect;
+mod list;
+mod man;
+mod options;
+mod store;
+
+use anyhow::Result;
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::output::talk;
+
+pub use options::{CommonArgs, LogFormat, OutputArgs, StoreArgs, When, WriteArgs};
+
+/// Exit codes; part of the interface.
+pub mod exit {
+    pub const DONE: u8 = 0;
+    pub const NO: u8 = 1;
+    pub const USAGE: u8 = 2;
+    pub const STORE: u8 = 3;
+    pub const NOT_CACHED: u8 = 4;
+    pub const PARTIAL: u8 = 5;
+    pub const NETWORK: u8 = 6;
+    pub const REFUSED: u8 = 7;
+    pub const LOCAL_FILE: u8 = 8;
+    pub const HTTP_STATUS: u8 = 22;
+    pub const INTERNAL: u8 = 70;
+    pub const INTERRUPTED: u8 = 130;
+    pub const TERMINATED: u8 = 143;
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cachectl get https://example.org/              fetch through the cache
+  cachectl get -o page.html --backend sqlite URL into a file, kept in SQLite
+  cachectl list                                  what is in the cache
+  cachectl inspect https://example.org/          everything known about an entry
+  cachectl config show --origin                  which setting comes from where
+";
+
+/// See, explain, move, fix and fill HTTP caches.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cachectl",
+    version,
+    before_help = EXAMPLES,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    infer_subcommands = false,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch a URL through the cache; its body goes to standard output
+    #[command(visible_alias = "fetch")]
+    Get(Box<get::GetArgs>),
+    /// List entries
+    #[command(visible_alias = "ls")]
+    List(list::ListArgs),
+    /// Show everything known about entries
+    #[command(visible_alias = "show")]
+    Inspect(inspect::InspectArgs),
+    /// Show and check the configuration
+    Config(config_command::ConfigArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual, or write its pages to a folder
+    Man(man::ManArgs),
+}
+
+/// The whole definition: what help, completions and manual are made from.
+pub fn definition() -> clap::Command {
+    with_environment(Cli::command())
+}
+
+/// Gives every long flag its `CACHECTL_…` variable, but for those that must be said out
+/// loud each time.
+fn with_environment(command: clap::Command) -> clap::Command {
+    const NEVER: &[&str] = &["help", "version", "yes", "all", "show-secrets"];
+    let command = command.mut_args(|arg| {
+        let Some(long) = arg.get_long().filter(|long| !NEVER.contains(long)) else { return arg };
+        let name = format!("CACHECTL_{}", long.replace('-', "_").to_ascii_uppercase());
+        let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
+        let arg = arg.env(name).hide_env(true);
+        if is_flag { arg.value_parser(FalseyValueParser::new()) } else { arg }
+    });
+    command.mut_subcommands(with_environment)
+}
+
+/// Parses the arguments and does what they say; gives the exit code.
+pub fn run() -> Result<u8> {
+    let cli = match definition().try_get_matches().and_then(|m| Cli::from_arg_matches(&m)) {
+        Ok(cli) => cli,
+        Err(error) => return Ok(failure::usage(&error)),
+    };
+    talk::start(&cli.common)?;
+    match cli.command {
+        Command::Get(args) => get::run(*args, &cli.common),
+        Command::List(args) => list::run(args, &cli.common),
+        Command::Inspect(args) => inspect::run(args, &cli.common),
+        Command::Config(args) => config_command::run(args, &cli.common),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

@@ -1,0 +1,167 @@
+//! Errors as people and machines see them, and the exit code of each kind: one table.
+
+use std::error::Error as _;
+use std::io::Write;
+
+use cachectl::{Error, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
+
+use super::exit;
+use crate::output::talk::{self, Complaint};
+
+/// The exit code of a kind of error.
+pub fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Usage => exit::USAGE,
+        ErrorKind::Store | ErrorKind::Codec | ErrorKind::Changed => exit::STORE,
+        ErrorKind::NotFound => exit::NOT_CACHED,
+        ErrorKind::Partial => exit::PARTIAL,
+        ErrorKind::Network => exit::NETWORK,
+        ErrorKind::Refused => exit::REFUSED,
+        ErrorKind::LocalFile => exit::LOCAL_FILE,
+        _ => exit::INTERNAL,
+    }
+}
+
+/// Where the value that caused an error was given: a flag, a variable, a line of a file.
+#[derive(Debug, Clone)]
+pub struct Where(pub String);
+
+impl std::fmt::Display for Where {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Prints what ended the command, and gives its exit code.
+pub fn report(failure: &anyhow::Error) -> u8 {
+    if is_closed_pipe(failure) {
+        return exit::DONE;
+    }
+    if let Some(stopped) = failure.downcast_ref::<crate::signals::Stopped>() {
+        return stopped.exit_code();
+    }
+    let origin = failure.downcast_ref::<Where>().map(ToString::to_string);
+    let complaint = match failure.downcast_ref::<Error>() {
+        Some(error) => complaint(error, origin),
+        None => Complaint {
+            code: "internal",
+            exit: exit::INTERNAL,
+            message: failure.to_string(),
+            cause: failure.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": "),
+            origin,
+            hint: Some("this is a bug; please report it with the command that led here".to_owned()),
+        },
+    };
+    let exit = complaint.exit;
+    talk::error(&complaint);
+    exit
+}
+
+/// How an error of the library is told.
+pub fn complaint(error: &Error, origin: Option<String>) -> Complaint {
+    Complaint {
+        code: error.code(),
+        exit: exit_code(error.kind()),
+        message: error.message().to_owned(),
+        cause: error.causes(),
+        origin,
+        hint: error.hint().map(ToOwned::to_owned),
+    }
+}
+
+/// The reader of our output has gone: `… | head`. That ends the program, quietly.
+fn is_closed_pipe(failure: &anyhow::Error) -> bool {
+    let in_chain = |e: &(dyn std::error::Error + 'static)| {
+        e.downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    failure.chain().any(in_chain)
+        || failure
+            .downcast_ref::<Error>()
+            .and_then(Error::source)
+            .is_some_and(|source| in_chain(source))
+}
+
+/// What clap has to say: help and versions go to standard output, mistakes are told like
+/// all others.
+pub fn usage(error: &clap::Error) -> u8 {
+    match error.kind() {
+        ClapKind::DisplayHelp | ClapKind::DisplayVersion => {
+            let _ = error.print();
+            exit::DONE
+        }
+        ClapKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = std::io::stdout().write_all(error.render().to_string().as_bytes());
+            exit::DONE
+        }
+        _ => {
+            talk::error(&mistake(error));
+            exit::USAGE
+        }
+    }
+}
+
+fn mistake(error: &clap::Error) -> Complaint {
+    let rendered = error.render().to_string();
+    let mut lines = rendered.lines().map(str::trim_end);
+    let first = lines.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    let detail: Vec<&str> = lines
+        .map(str::trim)
+        .take_while(|line| {
+            !line.starts_with("tip:")
+                && !line.starts_with("Usage:")
+                && !line.starts_with("For more")
+        })
+        .filter(|line| !line.is_empty())
+        .collect();
+    let suggestion =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+            .into_iter()
+            .find_map(|kind| match error.get(kind) {
+                Some(ContextValue::String(text)) => Some(text.clone()),
+                Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+                _ => None,
+            });
+    let hint = suggestion.unwrap_or_else(|| "cachectl --help".to_owned());
+    Complaint {
+        code: "usage",
+        exit: exit::USAGE,
+        message: if detail.is_empty() {
+            message
+        } else {
+            format!("{message} {}", detail.join(", "))
+        },
+        cause: String::new(),
+        origin: None,
+        hint: Some(hint),
+    }
+}
+
+/// A bug ends the program with a message that says so, and with an exit code of its own.
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place =
+            panic.location().map_or(String::new(), |l| format!("{}:{}", l.file(), l.line()));
+        let said = panic
+            .payload()
+            .downcast_ref::<&str>()
+            .map(|s| (*s).to_owned())
+            .or_else(|| panic.payload().downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        // Printing to a pipe whose reader has gone panics in libraries too.
+        if said.contains("Broken pipe") {
+            std::process::exit(i32::from(exit::DONE));
+        }
+        talk::error(&Complaint {
+            code: "internal",
+            exit: exit::INTERNAL,
+            message: "cachectl ran into a bug".to_owned(),
+            cause: format!("{} ({place})", cachectl::Secrets::built_in().url(&said)),
+            origin: None,
+            hint: Some("please report it, with the command that led here".to_owned()),
+        });
+        std::process::exit(i32::from(exit::INTERNAL));
+    }));
+}

@@ -1,0 +1,497 @@
+//! `get`: one URL through the cache.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use async_trait::async_trait;
+use cachectl::{
+    Access, Answer, Backend, Client, Error, ErrorKind, FetchOptions, FollowOptions, HttpOptions,
+    HttpTransport, InMemoryStorage, InPlace, Incoming, MaxStale, Method, Outgoing, Request,
+    RequestOptions, Settings, Transport, Warning,
+};
+use clap::Args;
+
+use super::get_report::{Report, Template};
+use super::options::{Limit, limit, span};
+use super::store::{self, OpenStore};
+use super::{CommonArgs, StoreArgs, WriteArgs, exit};
+use crate::config::Config;
+use crate::output::sink::{Delivery, Sink, Target};
+use crate::output::talk;
+use crate::{decode, environment, signals};
+
+/// Fetch a URL through the cache; its body goes to standard output.
+///
+/// The first time the body comes from the origin and is stored while it passes. After that
+/// it comes from the store for as long as RFC 9111 allows: fresh entries answer at once,
+/// stale ones are validated first.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_HELP)]
+pub struct GetArgs {
+    /// The URL, http or https
+    #[arg(value_name = "URL")]
+    url: String,
+
+    /// Write the body to FILE, in one piece or not at all; - is standard output, also a terminal
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Print the status line and the header fields before the body
+    #[arg(short, long)]
+    include: bool,
+
+    /// Send HEAD; print the header fields only
+    #[arg(short = 'I', long, conflicts_with = "request")]
+    head: bool,
+
+    /// Use this request method; only GET is stored
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    request: Option<String>,
+
+    /// Send this header field; @FILE reads one a line, to keep secrets out of the process list
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+
+    /// Do not follow redirects
+    #[arg(long, overrides_with = "location")]
+    no_location: bool,
+
+    /// Follow redirects; the default
+    #[arg(short = 'L', long, overrides_with = "no_location")]
+    location: bool,
+
+    /// Follow at most this many redirects
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    max_redirs: u32,
+
+    /// Errors are shown anyway; accepted so that the habitual -fsSL works
+    #[arg(short = 'S', long)]
+    show_error: bool,
+
+    /// After the body print TEXT with %{http_code}, %{content_type}, %{size_download},
+    /// %{time_total}, %{url_effective}, %{cache}, %{cache_status}, %{cache_key}, %{age}, %{ttl}
+    #[arg(short, long, value_name = "TEXT")]
+    write_out: Option<String>,
+
+    /// Limit the whole of it, redirects and retries included
+    #[arg(long, value_name = "DUR", value_parser = limit)]
+    max_time: Option<Limit>,
+
+    /// Limit connecting [default: 10s]
+    #[arg(long, value_name = "DUR", value_parser = limit)]
+    connect_timeout: Option<Limit>,
+
+    /// Limit how long the origin may be silent [default: 30s]
+    #[arg(long, value_name = "DUR", value_parser = limit)]
+    read_timeout: Option<Limit>,
+
+    /// Try again so often after connection errors, 429 and 502 to 504; obeys Retry-After
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry: u32,
+
+    /// Open no connection: any stored answer will do, stale ones with a warning
+    #[arg(long, conflicts_with_all = ["revalidate", "refresh"])]
+    offline: bool,
+
+    /// Ask the origin whether the stored answer still holds, even if it is fresh
+    #[arg(long)]
+    revalidate: bool,
+
+    /// Fetch anew, whatever is stored
+    #[arg(long, conflicts_with = "revalidate")]
+    refresh: bool,
+
+    /// Accept no answer older than this
+    #[arg(long, value_name = "DUR", value_parser = span)]
+    max_age: Option<Duration>,
+
+    /// Accept stale answers, up to DUR of staleness
+    #[arg(long, value_name = "DUR", num_args = 0..=1, require_equals = true,
+          default_missing_value = "any", value_parser = staleness)]
+    max_stale: Option<MaxStale>,
+
+    /// Serve a stale answer when the origin fails, up to DUR of staleness
+    #[arg(long, value_name = "DUR", num_args = 0..=1, require_equals = true,
+          default_missing_value = "any", value_parser = staleness)]
+    stale_if_error: Option<MaxStale>,
+
+    /// Ask for gzip, br and zstd; store what comes, undo it on the way out
+    #[arg(long)]
+    compressed: bool,
+
+    /// Look up nothing and store nothing
+    #[arg(long, conflicts_with_all = ["force_cache", "offline"])]
+    no_store: bool,
+
+    /// Store and serve for --ttl even what the headers forbid
+    #[arg(long, requires = "ttl")]
+    force_cache: bool,
+
+    /// Trouble with the store is a warning only: the fetch goes on without it
+    #[arg(long)]
+    best_effort: bool,
+
+    /// Print a status of 400 and above as a failure without its body
+    #[arg(short, long)]
+    fail: bool,
+
+    /// Print the body of a failure too, also into -o FILE
+    #[arg(long, conflicts_with = "fail")]
+    fail_with_body: bool,
+
+    /// Treat every status as a success
+    #[arg(long, conflicts_with_all = ["fail", "fail_with_body"])]
+    no_fail: bool,
+
+    /// Explain the decision on standard error
+    #[arg(long)]
+    why: bool,
+
+    /// Print a report as JSON; the body goes to -o FILE only
+    #[arg(long, conflicts_with_all = ["include", "write_out"])]
+    json: bool,
+
+    #[command(flatten)]
+    store: StoreArgs,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+const EXIT_HELP: &str = "\
+Exit codes:
+  0 done    4 not in the cache (--offline)    5 delivered, but not stored as it should be
+  3 store cannot be used    6 origin cannot be reached    8 output cannot be written
+  22 status of 400 or above";
+
+fn staleness(text: &str) -> Result<MaxStale, String> {
+    if text == "any" {
+        return Ok(MaxStale::Any);
+    }
+    span(text).map(|span| MaxStale::Secs(span.as_secs()))
+}
+
+/// Fetches, delivers, and gives the exit code.
+pub fn run(args: GetArgs, common: &CommonArgs) -> Result<u8> {
+    let started = Instant::now();
+    let config = Config::load(common)?;
+    let request = args.request(&config)?;
+    let template = args.write_out.as_deref().map(Template::parse).transpose()?;
+    let settings = args.settings(&config);
+    let open = args.open(&config, common)?;
+    let transport = Origin::new(args.http_options(&config, open.is_in_place()));
+    let partition = config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default();
+    let client = Client::new(open.store.clone(), transport)
+        .with_settings(settings)
+        .with_partition(partition);
+    let options = args.fetch_options(&config, started);
+    let get = Get { args: &args, client: &client, config: &config, common, template, started };
+    open.run(get.run(&request, &options))
+}
+
+impl GetArgs {
+    fn request(&self, config: &Config) -> Result<Request> {
+        let method = match &self.request {
+            Some(name) => Method::parse(name)?,
+            None if self.head => Method::HEAD,
+            None => Method::GET,
+        };
+        let mut request = Client::request(method, &self.url)?;
+        let mut given = Vec::new();
+        for header in &self.headers {
+            match header.strip_prefix('@') {
+                Some(file) => given.extend(headers_from(file)?),
+                None => given.push(parse_header(header)?),
+            }
+        }
+        let mut default = |name: &str, value: &str| {
+            let is_given = given.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+            if !is_given && !request.headers.contains(name) {
+                request.headers.push(name, value);
+            }
+        };
+        for header in &config.http.headers {
+            default(&header.value.0, &header.value.1);
+        }
+        default("User-Agent", concat!("cachectl/", env!("CARGO_PKG_VERSION")));
+        default("Accept", "*/*");
+        if self.compressed {
+            default("Accept-Encoding", decode::ACCEPTED);
+        }
+        for (name, _) in &given {
+            // What is said explicitly replaces what the URL implies.
+            request.headers.remove(name);
+        }
+        for (name, value) in given {
+            request.headers.push(name, value);
+        }
+        Ok(request)
+    }
+
+    fn settings(&self, config: &Config) -> Settings {
+        let http = &config.http;
+        Settings {
+            shared: http.shared.as_ref().is_some_and(|g| g.value),
+            stale_if_unreachable: self.stale_if_error == Some(MaxStale::Any),
+            cacheable_status: http.cacheable_status.as_ref().map(|g| g.value.clone()),
+            max_body: http.max_body.as_ref().map(|g| g.value),
+            ..Settings::default()
+        }
+    }
+
+    fn http_options(&self, config: &Config, in_place: bool) -> HttpOptions {
+        let defaults = HttpOptions::default();
+        let http = &config.http;
+        let limit = |flag: Option<Limit>, file: Option<Option<Duration>>, default| {
+            flag.map(|l| l.0).or(file).unwrap_or(default)
+        };
+        HttpOptions {
+            connect_timeout: limit(
+                self.connect_timeout,
+                http.connect_timeout.as_ref().map(|g| g.value),
+                defaults.connect_timeout,
+            ),
+            read_timeout: limit(
+                self.read_timeout,
+                http.read_timeout.as_ref().map(|g| g.value),
+                defaults.read_timeout,
+            ),
+            proxies: environment::proxies(),
+            in_place,
+        }
+    }
+
+    fn fetch_options(&self, config: &Config, started: Instant) -> FetchOptions {
+        let whole = self.max_time.map(|l| l.0).or(config.http.timeout.as_ref().map(|g| g.value));
+        let force = self.write.ttl.and_then(|ttl| ttl.0).filter(|_| self.force_cache);
+        FetchOptions {
+            policy: RequestOptions {
+                revalidate: self.revalidate,
+                refresh: self.refresh,
+                no_store: self.no_store,
+                max_age: self.max_age,
+                max_stale: self.max_stale,
+                stale_if_error: self.stale_if_error,
+                offline: self.offline,
+                force,
+            },
+            ttl: self.write.ttl.map(|ttl| ttl.0),
+            serializer: None,
+            tags: Vec::new(),
+            best_effort: self.best_effort,
+            retries: self.retry,
+            deadline: whole.flatten().map(|whole| started + whole),
+        }
+    }
+
+    /// Opens the store, before any network use. With `--best-effort` memory stands in for
+    /// one that cannot be opened.
+    fn open(&self, config: &Config, common: &CommonArgs) -> Result<OpenStore> {
+        let chosen = store::choose(&self.store, Some(&self.write), config)?;
+        match store::open(&chosen, Access::Create, common) {
+            Err(failure) if self.best_effort => {
+                let cause = failure.downcast_ref::<Error>().map(Error::causes).unwrap_or_default();
+                let what = failure
+                    .downcast_ref::<Error>()
+                    .map_or_else(String::new, |e| e.message().to_owned());
+                talk::warning(&format!("{what}; going on without a store"), &cause);
+                Ok(OpenStore::of(Arc::new(InPlace(Box::new(InMemoryStorage::new())))))
+            }
+            opened => opened,
+        }
+    }
+}
+
+/// One field a line; empty lines and `#` comments are skipped.
+fn headers_from(file: &str) -> Result<Vec<(String, String)>> {
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        Error::new(ErrorKind::LocalFile, format!("cannot read the header fields in {file}"))
+            .because(e)
+    })?;
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(parse_header)
+        .collect()
+}
+
+/// `Name: value`. The value is not repeated in an error, for it may be a credential.
+fn parse_header(text: &str) -> Result<(String, String)> {
+    let refuse = |why: &str| {
+        Error::usage(format!("a header field cannot be sent: {why}")).try_this("-H 'Name: value'")
+    };
+    let (name, value) = text.split_once(':').ok_or_else(|| refuse("it has no colon"))?;
+    let name = name.trim();
+    Method::parse(name).map_err(|_| refuse("its name is not a token"))?;
+    let value = value.trim();
+    if value.bytes().any(|c| c < b' ' && c != b'\t' || c == 0x7f) {
+        return Err(refuse(&format!("the value of {name} has control characters")).into());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The transport, made when the first request goes out: a hit needs none of it.
+#[derive(Debug)]
+struct Origin {
+    options: HttpOptions,
+    transport: OnceLock<HttpTransport>,
+}
+
+impl Origin {
+    fn new(options: HttpOptions) -> Self {
+        Origin { options, transport: OnceLock::new() }
+    }
+}
+
+#[async_trait]
+impl Transport for Origin {
+    async fn send(&self, request: Outgoing) -> cachectl::Result<Incoming> {
+        signals::listen();
+        let transport = self.transport.get_or_init(|| HttpTransport::new(self.options.clone()));
+        tracing::debug!("> {} {:?} {:?}", request.method, request.url, request.headers);
+        let incoming = transport.send(request).await?;
+        tracing::debug!("< {} {:?}", incoming.status, incoming.headers);
+        Ok(incoming)
+    }
+
+    async fn pause(&self, span: Duration) {
+        std::thread::sleep(span);
+    }
+}
+
+/// One run of the command.
+struct Get<'a> {
+    args: &'a GetArgs,
+    client: &'a Client,
+    config: &'a Config,
+    common: &'a CommonArgs,
+    template: Option<Template>,
+    started: Instant,
+}
+
+impl Get<'_> {
+    async fn run(&self, request: &Request, options: &FetchOptions) -> Result<u8> {
+        let mut answer = if self.args.no_location {
+            self.client.fetch(request, options).await?
+        } else {
+            let follow = FollowOptions { most: self.args.max_redirs };
+            let on_hop = |hop: &Answer| {
+                tracing::info!("{} {:?}: {}", hop.status, hop.url, hop.cache);
+            };
+            self.client.fetch_following(request, options, follow, on_hop).await?
+        };
+        let delivered = self.deliver(&mut answer).await;
+        // Also after trouble with the output: what was stored has its upkeep.
+        self.client.finish(&mut answer).await;
+        tracing::info!("{} {:?}: {}", answer.status, answer.url, answer.cache);
+        let trouble = self.tell(&answer);
+        if self.args.why {
+            self.report(&answer, 0).why();
+        }
+        let size = delivered?;
+        self.summary(&answer, size)?;
+        Ok(self.exit_code(&answer, trouble))
+    }
+
+    /// Sends headers and body where they belong; gives the bytes of the body.
+    async fn deliver(&self, answer: &mut Answer) -> Result<u64> {
+        const SMALL: usize = 64 * 1024;
+        let shows_head = self.args.include || self.args.head;
+        if shows_head || self.args.json {
+            // A small body is stored first, so that the verdict in the head is final.
+            answer.read_ahead(SMALL).await?;
+        }
+        let mut sink = Sink::open(self.target(answer), self.args.output.as_deref())?;
+        if shows_head {
+            sink.head(&self.report(answer, 0).head())?;
+        }
+        let decode = self.args.compressed;
+        let size = sink.body(answer, Delivery { decode }).await?;
+        sink.finish()?;
+        Ok(size)
+    }
+
+    /// Where the body goes.
+    fn target(&self, answer: &Answer) -> Target {
+        let failed = answer.status >= 400 && !self.args.no_fail;
+        let to_file = self.args.output.as_ref().is_some_and(|path| path.as_os_str() != "-");
+        let forced = self.args.output.is_some() && !to_file;
+        match () {
+            () if self.args.head => Target::HeadOnly,
+            () if failed && self.args.fail => Target::Nowhere,
+            () if failed && to_file && !self.args.fail_with_body => Target::Complaint,
+            () if to_file => Target::File,
+            () if self.args.json => Target::Nowhere,
+            () => Target::Stdout { even_binary: forced },
+        }
+    }
+
+    fn report<'r>(&'r self, answer: &'r Answer, size: u64) -> Report<'r> {
+        Report {
+            answer,
+            size,
+            elapsed: self.started.elapsed(),
+            settings: self.client.settings(),
+            secrets: self.config.secrets(self.common),
+        }
+    }
+
+    /// Warns of what the caller should know; tells whether the store was the trouble.
+    fn tell(&self, answer: &Answer) -> bool {
+        let mut trouble = false;
+        for warning in &answer.warnings {
+            match warning {
+                Warning::Stale(because) => {
+                    let url = self.config.secrets(self.common);
+                    let url = url.url(answer.url.as_str());
+                    talk::warning(&format!("{url} is stale"), &because.to_string());
+                }
+                Warning::Origin(e) => talk::warning(e.message(), &e.causes()),
+                Warning::Damaged(e) => {
+                    talk::warning(&format!("{}; it counts as absent", e.message()), &e.causes());
+                }
+                Warning::Store(e) => {
+                    trouble = true;
+                    let what = if answer.cache.stored { "stored, but" } else { "not stored:" };
+                    talk::warning(&format!("{what} {}", e.message()), &e.causes());
+                    if let Some(hint) = e.hint() {
+                        talk::note(&format!("  try:   {hint}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        trouble
+    }
+
+    fn summary(&self, answer: &Answer, size: u64) -> Result<()> {
+        let report = self.report(answer, size);
+        if let Some(template) = &self.template {
+            crate::output::sink::print(&template.fill(&report))?;
+        }
+        if self.args.json {
+            crate::output::sink::print(&format!("{}\n", report.json()))?;
+        }
+        Ok(())
+    }
+
+    fn exit_code(&self, answer: &Answer, trouble: bool) -> u8 {
+        if answer.status >= 400 && !self.args.no_fail {
+            if self.args.fail {
+                let url = self.config.secrets(self.common).url(answer.url.as_str()).into_owned();
+                talk::note(&format!("{url} answered {}", answer.status));
+            }
+            return exit::HTTP_STATUS;
+        }
+        if trouble && !self.args.best_effort { exit::PARTIAL } else { exit::DONE }
+    }
+}
+
+impl OpenStore {
+    /// A store that stands in for another.
+    fn of(store: Arc<dyn Backend>) -> Self {
+        OpenStore { store, runtime: None }
+    }
+}

@@ -1,0 +1,297 @@
+//! `inspect`: everything known about entries.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use anyhow::Result;
+use cachectl::{
+    Access, Error, ErrorKind, Found, Headers, Key, Manage, Method, Query, Secrets, Settings, State,
+    Timestamp, UrlText, freshness,
+};
+use clap::Args;
+use futures_util::StreamExt;
+use serde::Serialize;
+
+use super::options::Format;
+use super::store::OpenStore;
+use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
+use crate::config::Config;
+use crate::output::entry::EntryObject;
+use crate::output::sink;
+use crate::output::text::{age, escaped, size};
+
+/// Show everything known about entries: request, response, both clocks, and where they lie.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A key, the first 6 or more characters of one, or a URL (every stored variant)
+    #[arg(value_name = "KEY|URL", required = true)]
+    targets: Vec<String>,
+
+    #[command(flatten)]
+    store: StoreArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// A prefix of a key has to have this many characters.
+const SHORTEST_PREFIX: usize = 6;
+
+/// Shows; gives the exit code.
+pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
+    let config = Config::load(common)?;
+    let chosen = store::choose(&args.store, None, &config)?;
+    let open = store::open(&chosen, Access::Existing, common)?;
+    let shown = Shown {
+        now: Timestamp::now(),
+        settings: Settings {
+            shared: config.http.shared.as_ref().is_some_and(|g| g.value),
+            ..Settings::default()
+        },
+        secrets: config.secrets(common),
+    };
+    let partition = config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default();
+    let found = open.run(find_all(&open, &args.targets, &partition))?;
+    match args.output.wanted() {
+        Some(Format::Json) => {
+            let objects = found.iter().map(|f| open.run(shown.object(&open, f)));
+            let objects = objects.collect::<Result<Vec<_>>>()?;
+            sink::print(&format!("{}\n", serde_json::to_string_pretty(&objects)?))?;
+        }
+        Some(Format::Ndjson) => {
+            for found in &found {
+                let object = open.run(shown.object(&open, found))?;
+                sink::print(&format!("{}\n", serde_json::to_string(&object)?))?;
+            }
+        }
+        _ => {
+            let mut out = io::BufWriter::new(sink::stdout()?);
+            for (i, found) in found.iter().enumerate() {
+                let gap = if i > 0 { "\n" } else { "" };
+                out.write_all(format!("{gap}{}", shown.text(&open, found)).as_bytes())?;
+            }
+            out.flush()?;
+        }
+    }
+    Ok(exit::DONE)
+}
+
+async fn find_all(open: &OpenStore, targets: &[String], partition: &str) -> Result<Vec<Found>> {
+    let mut all = Vec::new();
+    for target in targets {
+        let found = find(open, target, partition).await?;
+        if found.is_empty() {
+            let shown = Secrets::built_in().url(target).into_owned();
+            return Err(Error::new(ErrorKind::NotFound, format!("{shown} is not in the cache"))
+                .coded("not_cached")
+                .try_this("cachectl list")
+                .into());
+        }
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+/// Entries that an argument names.
+async fn find(open: &OpenStore, target: &str, partition: &str) -> Result<Vec<Found>> {
+    if target.starts_with("http://") || target.starts_with("https://") {
+        let url = UrlText::parse(target)?;
+        let request = cachectl::Request::new(Method::GET, url);
+        let key = open.store.key_of(&request, partition);
+        return Ok(open.store.candidates(&key).await?);
+    }
+    let exact = open.store.candidates(target).await?;
+    if !exact.is_empty() || Key::is_native(target) {
+        return Ok(exact);
+    }
+    if target.chars().count() < SHORTEST_PREFIX {
+        return Err(Error::usage(format!(
+            "{target:?} is too short for the beginning of a key ({SHORTEST_PREFIX} characters)"
+        ))
+        .try_this("cachectl list --format wide")
+        .into());
+    }
+    let mut scan = open.store.scan(Query::with_key_prefix(target));
+    let mut found: Vec<Found> = Vec::new();
+    while let Some(item) = scan.next().await {
+        let Ok(item) = item else { continue };
+        if found.first().is_some_and(|first| first.head.id.key != item.head.id.key) {
+            return Err(Error::usage(format!("several keys begin with {target:?}"))
+                .try_this("more of the key")
+                .into());
+        }
+        found.push(item);
+    }
+    Ok(found)
+}
+
+struct Shown {
+    now: Timestamp,
+    settings: Settings,
+    secrets: Secrets,
+}
+
+/// The entry object, and what only `inspect` shows.
+#[derive(Serialize)]
+struct Object {
+    #[serde(flatten)]
+    entry: EntryObject,
+    request: MessageObject,
+    response: MessageObject,
+    body_sha256: Option<String>,
+    location: String,
+}
+
+#[derive(Serialize)]
+struct MessageObject {
+    headers: Vec<(String, String)>,
+    http_version: Option<String>,
+    reason: Option<String>,
+}
+
+impl Shown {
+    async fn object(&self, open: &OpenStore, found: &Found) -> Result<Object> {
+        let head = &found.head;
+        let mut entry = EntryObject::of_found(found, self.now, &self.settings, &self.secrets);
+        let is_hidden = |headers: &Headers| {
+            headers
+                .iter()
+                .any(|(name, _)| self.secrets.is_secret_header(&String::from_utf8_lossy(name)))
+        };
+        entry.redacted |= is_hidden(&head.headers) || is_hidden(&head.request.headers);
+        let sha256 = match head.body.sha256 {
+            Some(digest) => digest.to_string(),
+            None => cachectl::Sha256Digest::of(&open.store.body_of(found).await?).to_string(),
+        };
+        Ok(Object {
+            entry,
+            request: MessageObject {
+                headers: self.pairs(&head.request.headers),
+                http_version: None,
+                reason: None,
+            },
+            response: MessageObject {
+                headers: self.pairs(&head.headers),
+                http_version: head.extensions.http_version.as_deref().map(ToOwned::to_owned),
+                reason: head
+                    .extensions
+                    .reason
+                    .as_deref()
+                    .map(|r| String::from_utf8_lossy(r).into_owned()),
+            },
+            body_sha256: Some(sha256),
+            location: open.store.location(&head.id),
+        })
+    }
+
+    fn pairs(&self, headers: &Headers) -> Vec<(String, String)> {
+        headers
+            .iter()
+            .map(|(name, value)| {
+                let name = String::from_utf8_lossy(name).into_owned();
+                let value = self.secrets.header_value(&name, value).into_owned();
+                (name, value)
+            })
+            .collect()
+    }
+
+    fn text(&self, open: &OpenStore, found: &Found) -> String {
+        let head = &found.head;
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "{name:<11} {}", escaped(value));
+        };
+        line("key", &head.id.key);
+        if !head.id.variant.as_str().is_empty() {
+            line("variant", head.id.variant.as_str());
+        }
+        let url = self.secrets.url(head.request.url.as_str());
+        line("request", &format!("{} {url}", head.request.method));
+        let fields = |line: &mut dyn FnMut(&str, &str), headers: &Headers| {
+            for (name, value) in self.pairs(headers) {
+                line("", &format!("  {name}: {value}"));
+            }
+        };
+        fields(&mut line, &head.request.headers);
+        line("response", &self.response_line(found));
+        fields(&mut line, &head.headers);
+        for selecting in head.selections.iter().flatten() {
+            let value = selecting.value.as_deref().map(String::from_utf8_lossy);
+            let value = value.map_or("absent".to_owned(), |value| format!("{value:?}"));
+            line("varies by", &format!("{}: {value}", selecting.name));
+        }
+        line("stored", &self.stored_line(found));
+        line("freshness", &self.freshness_line(found));
+        line("store ttl", &self.ttl_line(found));
+        if !head.tags.is_empty() {
+            line("tags", &head.tags.join(", "));
+        }
+        if let Some(digest) = head.body.sha256 {
+            line("sha256", &digest.to_string());
+        }
+        line("location", &open.store.location(&head.id));
+        text
+    }
+
+    fn response_line(&self, found: &Found) -> String {
+        let head = &found.head;
+        let reason =
+            head.extensions.reason.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        let version = head.extensions.http_version.as_deref().unwrap_or("unknown version");
+        let kind = head.headers.get_text("content-type").unwrap_or("(no content type)".into());
+        format!("{} {reason}, {version}, {} {kind}", head.status, size(head.body.bytes))
+    }
+
+    fn stored_line(&self, found: &Found) -> String {
+        let head = &found.head;
+        let mut text = format!(
+            "{} ({} ago), {}, {}",
+            head.created_at,
+            age(self.now.since(head.created_at)),
+            head.serializer.as_deref().unwrap_or("as is"),
+            size(found.stored_bytes),
+        );
+        match (head.uses, head.last_used_at) {
+            (0, _) => text.push_str(", never used"),
+            (uses, last) => {
+                let times = if uses == 1 { "once".to_owned() } else { format!("{uses} times") };
+                let _ = write!(text, ", used {times}");
+                if let Some(last) = last {
+                    let _ = write!(text, ", last {} ago", age(self.now.since(last)));
+                }
+            }
+        }
+        text
+    }
+
+    fn freshness_line(&self, found: &Found) -> String {
+        let head = &found.head;
+        let fresh = freshness(head, self.now, &self.settings, None);
+        let from = format!(
+            "lifetime {}s ({}), age {}s when stored",
+            fresh.lifetime.as_secs(),
+            fresh.source.name(),
+            fresh.initial_age.as_secs()
+        );
+        let state = State::of(head, self.now, &self.settings);
+        match fresh.fresh_until(head.received_at) {
+            _ if head.invalidated => {
+                format!("must be validated: a later request changed it ({from})")
+            }
+            Some(until) if state == State::Fresh => format!("fresh until {until} ({from})"),
+            Some(until) if fresh.is_fresh() => {
+                format!("until {until}, but not without asking ({from})")
+            }
+            Some(until) => format!("stale since {until} ({from})"),
+            None => format!("stale from the start ({from})"),
+        }
+    }
+
+    fn ttl_line(&self, found: &Found) -> String {
+        match found.head.expires_at {
+            None => "none".to_owned(),
+            Some(end) if found.head.is_expired(self.now) => format!("over since {end}"),
+            Some(end) => format!("until {end}"),
+        }
+    }
+}

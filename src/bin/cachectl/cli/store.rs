@@ -1,0 +1,210 @@
+//! From what the user said to an open store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use cachectl::backend::DRIVERS;
+use cachectl::open::driver;
+use cachectl::{Access, Address, Backend, Error, Observed, block_on, nearest, open_with};
+
+use super::failure::Where;
+use super::{CommonArgs, StoreArgs, WriteArgs};
+use crate::config::{Config, NamedStore};
+use crate::environment;
+use crate::output::talk;
+
+/// Which store this run uses, and where that was said.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    pub address: Address,
+    pub origin: Where,
+    /// What to call it.
+    pub name: String,
+}
+
+/// Finds the store that flag, environment, files or the default name.
+pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> Result<Chosen> {
+    let (text, origin) = match (&store.backend, &config.backend) {
+        (Some(text), _) => (text.clone(), said_by_flag("--backend", "CACHECTL_BACKEND", text)),
+        (None, Some(given)) => (given.value.clone(), Where(given.line.to_string())),
+        (None, None) => ("file".to_owned(), Where("the default".to_owned())),
+    };
+    let mut chosen = resolve(&text, origin, config)?;
+    let mut address = chosen.address;
+    let serializer = write
+        .and_then(|w| w.serializer.clone())
+        .or_else(|| config.serializer.as_ref().map(|g| g.value.clone()))
+        .filter(|_| {
+            write.is_some_and(|w| w.serializer.is_some()) || address.param("serializer").is_none()
+        });
+    if let Some(name) = serializer {
+        address = address.with_param("serializer", name);
+    }
+    if let Some(ttl) = config.ttl.as_ref().filter(|_| address.param("ttl").is_none()) {
+        address = address.with_param("ttl", ttl.value.clone());
+    }
+    let readonly = write.is_some_and(|w| w.readonly)
+        || (address.param("readonly").is_none()
+            && config.readonly.as_ref().is_some_and(|g| g.value));
+    if readonly {
+        address = address.with_param("readonly", "true");
+    }
+    driver(&address)
+        .and_then(|driver| driver.check(&address))
+        .map_err(anyhow::Error::from)
+        .with_context(|| chosen.origin.clone())?;
+    chosen.address = address;
+    Ok(chosen)
+}
+
+/// A value that came by a flag or its variable; a variable that says the same is no
+/// different.
+fn said_by_flag(flag: &str, variable: &str, text: &str) -> Where {
+    let by_variable = environment::text(variable).as_deref() == Some(text)
+        && !std::env::args().any(|arg| arg == text || arg.ends_with(&format!("={text}")));
+    Where(if by_variable { variable.to_owned() } else { format!("{flag} {}", shown(text)) })
+}
+
+fn shown(text: &str) -> String {
+    text.parse::<Address>().map_or_else(|_| text.to_owned(), |address| address.to_string())
+}
+
+/// An address, a kind, or a named store, the latter two with parameters.
+pub fn resolve(text: &str, origin: Where, config: &Config) -> Result<Chosen> {
+    let (word, params) = text.split_once('?').unwrap_or((text, ""));
+    if !word.contains(':') {
+        if let Some(named) = config.stores.get(word) {
+            return named_store(word, params, named);
+        }
+        if !DRIVERS.iter().any(|driver| driver.kind == word) {
+            return Err(unknown(word, config)).with_context(|| origin);
+        }
+    }
+    let address: Address =
+        text.parse().map_err(anyhow::Error::from).with_context(|| origin.clone())?;
+    let address = expand_home(address, None).with_context(|| origin.clone())?;
+    Ok(Chosen { name: address.to_string(), address, origin })
+}
+
+fn named_store(name: &str, params: &str, named: &NamedStore) -> Result<Chosen> {
+    let line = &named.address.line;
+    let origin = Where(format!("store {name:?}, {line}"));
+    let parse = |text: &str| -> Result<Address> {
+        text.parse().map_err(anyhow::Error::from).with_context(|| origin.clone())
+    };
+    let mut address = parse(&named.address.value)?;
+    for (key, given) in &named.params {
+        address = address.with_param(key, &given.value);
+    }
+    // What stands behind the name on the command line wins.
+    for (key, value) in parse(&format!("{name}?{params}"))?.params() {
+        address = address.with_param(key, value);
+    }
+    let folder = line.file.parent().map(Path::to_owned);
+    let address = expand_home(address, folder).with_context(|| origin.clone())?;
+    Ok(Chosen { address, origin, name: name.to_owned() })
+}
+
+/// `~/` in a path, which shells do not expand behind a scheme; in a file, a relative path
+/// is relative to that file.
+fn expand_home(address: Address, folder: Option<PathBuf>) -> Result<Address> {
+    let is_path = matches!(address.scheme(), "file" | "sqlite")
+        && address.location().is_some_and(|location| location != ":memory:");
+    if !is_path {
+        return Ok(address);
+    }
+    let Some(path) = address.path()? else { return Ok(address) };
+    if let Ok(below) = path.strip_prefix("~") {
+        let home = environment::home().ok_or_else(|| {
+            Error::usage(format!("{address} is below the home folder, which is not known"))
+        })?;
+        return Ok(address.with_path(&home.join(below)));
+    }
+    match folder {
+        Some(folder) if path.is_relative() => Ok(address.with_path(&folder.join(path))),
+        _ => Ok(address),
+    }
+}
+
+fn unknown(word: &str, config: &Config) -> anyhow::Error {
+    if word.starts_with(['.', '/', '~']) || word.contains('/') {
+        return Error::usage(format!("{word:?} is not the address of a store"))
+            .coded("bad_address")
+            .try_this(format!("--backend file:{word}"))
+            .into();
+    }
+    let names = config.stores.keys().map(String::as_str);
+    let near = nearest(word, DRIVERS.iter().map(|d| d.kind).chain(names));
+    let named: Vec<&str> = config.stores.keys().map(String::as_str).collect();
+    let named = if named.is_empty() {
+        String::new()
+    } else {
+        format!("   (named stores: {})", named.join(", "))
+    };
+    let hint = match near {
+        Some(near) => format!("--backend {near}{named}"),
+        None => {
+            let kinds: Vec<&str> = DRIVERS.iter().map(|d| d.kind).collect();
+            format!("one of {}{named}", kinds.join(", "))
+        }
+    };
+    Error::usage(format!("{word:?} is not a backend or a named store"))
+        .coded("bad_address")
+        .try_this(hint)
+        .into()
+}
+
+/// An open store, and the runtime that its colour needs.
+#[derive(Debug)]
+pub struct OpenStore {
+    pub store: Arc<dyn Backend>,
+    pub(super) runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl OpenStore {
+    /// Runs a future to its end, on this thread.
+    pub fn run<F: Future>(&self, future: F) -> F::Output {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(future),
+            None => block_on(future),
+        }
+    }
+
+    /// Whether everything happens on this thread, without a runtime.
+    pub fn is_in_place(&self) -> bool {
+        self.runtime.is_none()
+    }
+}
+
+/// Opens the chosen store.
+pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
+    let opened = open_with(&chosen.address, access)
+        .map_err(|e| missing(e, chosen))
+        .map_err(anyhow::Error::from)
+        .with_context(|| chosen.origin.clone())?;
+    let runtime = if opened.is_blocking() {
+        None
+    } else {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Some(runtime.context("cannot start the runtime")?)
+    };
+    let mut store = opened.in_place();
+    if common.verbose > 1 || environment::log_filter().is_some() {
+        store = Arc::new(Observed::new(store));
+    }
+    let capabilities = store.capabilities();
+    if !capabilities.persistent && access == Access::Create {
+        talk::warning(&format!("the {} store ends with this process", chosen.name), "");
+    }
+    Ok(OpenStore { store, runtime })
+}
+
+/// A store that is not there was not filled yet, or is another one.
+fn missing(error: Error, chosen: &Chosen) -> Error {
+    if error.code() == "store_missing" && error.hint().is_none() {
+        let fill = format!("cachectl get URL --backend {} creates it", chosen.name);
+        return error.try_this(fill);
+    }
+    error
+}

@@ -1,0 +1,176 @@
+//! The configuration files: user's, then project's. Flags and environment come later and
+//! are clap's.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use cachectl::{Error, ErrorKind, Secrets, StatusSet};
+
+use crate::cli::CommonArgs;
+use crate::environment;
+
+/// The name of a project's file.
+const PROJECT_FILE: &str = ".cachectl.toml";
+
+/// A value, and the line that gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given<T> {
+    pub value: T,
+    pub line: Line,
+}
+
+/// A line of a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub file: PathBuf,
+    pub number: usize,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {}", shown_path(&self.file), self.number)
+    }
+}
+
+/// A path as people know it: `~` for the home folder.
+pub fn shown_path(path: &Path) -> String {
+    match environment::home().and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
+        Some(below) => format!("~/{}", below.display()),
+        None => path.display().to_string(),
+    }
+}
+
+/// A store that the configuration names.
+#[derive(Debug, Clone)]
+pub struct NamedStore {
+    pub address: Given<String>,
+    /// Parameters beside those in the address.
+    pub params: BTreeMap<String, Given<String>>,
+}
+
+/// What the files say under `[http]`.
+#[derive(Debug, Clone, Default)]
+pub struct HttpConfig {
+    pub timeout: Option<Given<Option<Duration>>>,
+    pub connect_timeout: Option<Given<Option<Duration>>>,
+    pub read_timeout: Option<Given<Option<Duration>>>,
+    pub max_body: Option<Given<u64>>,
+    pub cacheable_status: Option<Given<StatusSet>>,
+    pub shared: Option<Given<bool>>,
+    pub partition: Option<Given<String>>,
+    pub headers: Vec<Given<(String, String)>>,
+}
+
+/// Which kind of file a setting stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    User,
+    Project,
+    /// Named by `--config`: everything may stand there.
+    Explicit,
+}
+
+impl Layer {
+    pub fn name(self) -> &'static str {
+        match self {
+            Layer::User => "user",
+            Layer::Project => "project",
+            Layer::Explicit => "--config",
+        }
+    }
+}
+
+/// A place where a file was looked for.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    pub layer: Layer,
+    pub path: PathBuf,
+    pub found: bool,
+}
+
+/// Everything that the files say.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    pub backend: Option<Given<String>>,
+    pub serializer: Option<Given<String>>,
+    pub ttl: Option<Given<String>>,
+    pub readonly: Option<Given<bool>>,
+    pub color: Option<Given<String>>,
+    pub stores: BTreeMap<String, NamedStore>,
+    pub http: HttpConfig,
+    pub redact_headers: Vec<Given<String>>,
+    pub redact_query: Vec<Given<String>>,
+    pub looked: Vec<Looked>,
+}
+
+impl Config {
+    /// Reads the files that the arguments leave in force.
+    pub fn load(common: &CommonArgs) -> Result<Self> {
+        let mut config = Config::default();
+        for (layer, path) in places(common) {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    config.looked.push(Looked { layer, path: path.clone(), found: true });
+                    file::read(&mut config, &path, &text)?;
+                }
+                Err(e) if is_absent(&e) && layer != Layer::Explicit => {
+                    config.looked.push(Looked { layer, path, found: false });
+                }
+                Err(e) => {
+                    let what = format!("cannot read the configuration {}", shown_path(&path));
+                    return Err(Error::new(ErrorKind::LocalFile, what).because(e).into());
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    /// What hides credentials in this run.
+    pub fn secrets(&self, common: &CommonArgs) -> Secrets {
+        if common.show_secrets {
+            return Secrets::shown();
+        }
+        let names = |given: &[Given<String>]| given.iter().map(|g| g.value.clone()).collect();
+        Secrets::with_names(names(&self.redact_headers), names(&self.redact_query))
+    }
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+/// Where files are looked for, in the order in which they are read.
+fn places(common: &CommonArgs) -> Vec<(Layer, PathBuf)> {
+    if common.no_config {
+        return Vec::new();
+    }
+    if let Some(path) = &common.config {
+        return vec![(Layer::Explicit, path.clone())];
+    }
+    let user = environment::user_config().map(|path| (Layer::User, path));
+    let project = project_file().map(|path| (Layer::Project, path));
+    user.into_iter().chain(project).collect()
+}
+
+/// The nearest project file from the working folder up to the one that holds `.git`;
+/// outside of a repository the working folder's own.
+fn project_file() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let own = here.join(PROJECT_FILE);
+    let mut nearest = None;
+    for folder in here.ancestors() {
+        let candidate = folder.join(PROJECT_FILE);
+        if nearest.is_none() && candidate.exists() {
+            nearest = Some(candidate);
+        }
+        if folder.join(".git").exists() {
+            return Some(nearest.unwrap_or(own));
+        }
+    }
+    Some(own)
+}

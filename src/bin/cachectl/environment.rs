@@ -1,0 +1,64 @@
+//! The only reader of the process's environment, beside clap (for `CACHECTL_*` flags)
+//! and the libraries that have variables of their own (`SSL_CERT_FILE`, `AWS_*`).
+
+use std::env;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use cachectl::Proxies;
+
+/// Text of a variable that is set and not empty.
+pub fn text(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The home folder.
+pub fn home() -> Option<PathBuf> {
+    env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// Where the user's configuration file is looked for.
+pub fn user_config() -> Option<PathBuf> {
+    let base = env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(home()?.join(config_folder())))?;
+    Some(base.join("cachectl").join("config.toml"))
+}
+
+fn config_folder() -> &'static str {
+    if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" }
+}
+
+/// The proxies of the environment; lower-case names come first, as in other clients.
+pub fn proxies() -> Proxies {
+    let either = |name: &str| text(&name.to_ascii_lowercase()).or_else(|| text(name));
+    let all = either("ALL_PROXY");
+    let direct = either("NO_PROXY").unwrap_or_default();
+    Proxies {
+        http: either("HTTP_PROXY").or_else(|| all.clone()),
+        https: either("HTTPS_PROXY").or(all),
+        direct: direct
+            .split(',')
+            .map(|entry| entry.trim().to_owned())
+            .filter(|e| !e.is_empty())
+            .collect(),
+    }
+}
+
+/// Whether a stream gets colour, when the user has not said.
+pub fn wants_color(stream: &impl IsTerminal) -> bool {
+    if text("NO_COLOR").is_some() {
+        return false;
+    }
+    if text("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+        return true;
+    }
+    let dumb = text("TERM").is_some_and(|term| term == "dumb");
+    !dumb && stream.is_terminal()
+}
+
+/// What `RUST_LOG` says.
+pub fn log_filter() -> Option<String> {
+    text("RUST_LOG")
+}

@@ -1,0 +1,7 @@
+//! What the commands print: data on standard output, talk on standard error.
+
+pub mod entry;
+pub mod sink;
+pub mod table;
+pub mod talk;
+pub mod text;

@@ -1,0 +1,303 @@
+//! Where bodies go: standard output, a file that appears whole, standard error, nowhere.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use cachectl::{Answer, Error, ErrorKind, FilePart};
+use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{decode, signals};
+
+/// What is to become of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output; a terminal gets text only, unless asked for.
+    Stdout { even_binary: bool },
+    /// The named file, in one piece or not at all.
+    File,
+    /// Standard error, if it is short and text: the page of a failure.
+    Complaint,
+    /// The head goes to standard output, and there is no body.
+    HeadOnly,
+    /// It is fetched and stored only.
+    Nowhere,
+}
+
+/// How a body is delivered.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery {
+    /// Undo `Content-Encoding`.
+    pub decode: bool,
+}
+
+/// The page of a failure is shown up to this length.
+const COMPLAINT_BYTES: usize = 4 * 1024;
+
+/// An open destination.
+pub struct Sink {
+    target: Target,
+    out: Option<File>,
+    part: Option<PartFile>,
+    /// Why nothing may be written to the terminal.
+    is_terminal: bool,
+    complaint: Vec<u8>,
+}
+
+impl Sink {
+    pub fn open(target: Target, path: Option<&Path>) -> Result<Self> {
+        let mut sink =
+            Sink { target, out: None, part: None, is_terminal: false, complaint: Vec::new() };
+        match (target, path) {
+            (Target::Stdout { .. } | Target::HeadOnly, _) => {
+                sink.is_terminal = io::stdout().is_terminal();
+                sink.out = Some(stdout()?);
+            }
+            (Target::File, Some(path)) => {
+                let (file, part) = PartFile::create(path).map_err(|e| cannot_write(path, e))?;
+                sink.out = Some(file);
+                sink.part = part;
+            }
+            _ => {}
+        }
+        Ok(sink)
+    }
+
+    /// Writes a header section.
+    pub fn head(&mut self, head: &[u8]) -> Result<()> {
+        match (&mut self.out, self.target) {
+            (Some(out), _) => out.write_all(head)?,
+            (None, Target::Complaint) => io::stderr().write_all(head)?,
+            (None, _) => stdout()?.write_all(head)?,
+        }
+        Ok(())
+    }
+
+    /// Writes the body of an answer while it comes; gives its length as transferred.
+    pub async fn body(&mut self, answer: &mut Answer, how: Delivery) -> Result<u64> {
+        let decodes = how.decode && !decode::codings(&answer.headers).is_empty();
+        let may_look_away = matches!(self.target, Target::Stdout { .. } | Target::File);
+        if may_look_away && !decodes && !self.is_terminal {
+            if let (Some(out), Some(part)) = (&self.out, answer.take_file()) {
+                let moved = move_file(part, out);
+                if let Err(MoveError::Damaged(_)) = &moved {
+                    answer.condemn().await;
+                }
+                return moved.map_err(Into::into);
+            }
+        }
+        let coded = if decodes { Some(answer.headers.clone()) } else { None };
+        let mut size = 0;
+        let mut writer: Box<dyn Write + '_> = match &mut self.out {
+            Some(out) => Box::new(out),
+            None if self.target == Target::Complaint => Box::new(&mut self.complaint),
+            None => Box::new(io::sink()),
+        };
+        if let Some(headers) = &coded {
+            writer = decode::decoder(headers, writer).ok_or_else(|| {
+                let codings = decode::codings(headers).join(", ");
+                Error::new(
+                    ErrorKind::LocalFile,
+                    format!("the content coding {codings} is not known"),
+                )
+                .try_this("without --compressed the body passes as it came")
+            })?;
+        }
+        let guards = self.is_terminal && self.target == Target::Stdout { even_binary: false };
+        while let Some(chunk) = answer.chunk().await? {
+            signals::check()?;
+            if guards && coded.is_none() && size == 0 && is_binary(&chunk) {
+                return Err(Error::usage("the body is binary, and standard output is a terminal")
+                    .try_this("-o FILE, or -o - to send it there anyway")
+                    .into());
+            }
+            size += chunk.len() as u64;
+            writer.write_all(&chunk).map_err(|e| undone(e, coded.is_some()))?;
+        }
+        if size > 0 || coded.is_none() {
+            writer.flush().map_err(|e| undone(e, coded.is_some()))?;
+        }
+        Ok(size)
+    }
+
+    /// Puts a file in its place; shows the page of a failure.
+    pub fn finish(self) -> Result<()> {
+        let is_text = std::str::from_utf8(&self.complaint).is_ok();
+        if self.complaint.len() <= COMPLAINT_BYTES && is_text && !self.complaint.is_empty() {
+            io::stderr().write_all(&self.complaint)?;
+        }
+        match self.part {
+            Some(part) => part.persist().map_err(Into::into),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Prints text on standard output.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = stdout()?;
+    out.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Standard output without a buffer of its own.
+pub fn stdout() -> io::Result<File> {
+    io::stdout().as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// A body that a terminal cannot show.
+fn is_binary(chunk: &[u8]) -> bool {
+    if chunk.contains(&0) {
+        return true;
+    }
+    // A character may be cut at the end of a chunk.
+    match std::str::from_utf8(chunk) {
+        Ok(_) => false,
+        Err(e) => e.error_len().is_some(),
+    }
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::LocalFile, format!("cannot write {}", path.display())).because(error)
+}
+
+/// An error of the output, or of the decoder before it.
+fn undone(error: io::Error, decoded: bool) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return error.into();
+    }
+    let what = if decoded && error.kind() != io::ErrorKind::StorageFull {
+        "the body cannot be decoded, or its output cannot be written"
+    } else {
+        "the body cannot be written"
+    };
+    Error::new(ErrorKind::LocalFile, what).because(error).into()
+}
+
+/// A file that gets its name when it is complete.
+struct PartFile {
+    part: PathBuf,
+    path: PathBuf,
+    done: bool,
+}
+
+impl PartFile {
+    /// The file to write to. A device or pipe is written to directly.
+    fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
+        let existing = fs::metadata(path).ok();
+        if existing.as_ref().is_some_and(|meta| !meta.is_file()) {
+            return Ok((OpenOptions::new().write(true).open(path)?, None));
+        }
+        // A link keeps pointing to what it points to.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        let nonce = &cachectl::Stamp::fresh().to_string()[..8];
+        let part = path.with_file_name(format!(".{}.{nonce}.part", name.display()));
+        let file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+        if let Some(meta) = existing {
+            fs::set_permissions(&part, meta.permissions())?;
+        }
+        Ok((file, Some(PartFile { part, path, done: false })))
+    }
+
+    fn persist(mut self) -> Result<(), Error> {
+        fs::rename(&self.part, &self.path).map_err(|e| cannot_write(&self.path, e))?;
+        self.done = true;
+        Ok(())
+    }
+}
+
+/// What is not complete does not stay.
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
+#[derive(Debug)]
+enum MoveError {
+    Damaged(Error),
+    Read(Error),
+    Write(io::Error),
+    Stopped(signals::Stopped),
+}
+
+impl From<MoveError> for anyhow::Error {
+    fn from(error: MoveError) -> Self {
+        match error {
+            MoveError::Damaged(e) | MoveError::Read(e) => e.into(),
+            MoveError::Write(e) => undone(e, false),
+            MoveError::Stopped(e) => e.into(),
+        }
+    }
+}
+
+/// How much is hashed, and then moved, at a time: it stays in the processor's cache.
+const STEP: usize = 256 * 1024;
+
+/// Sends a stored body from its file. Every byte is read for its checksum; into a pipe the
+/// kernel then moves the pages themselves, so that nothing is copied twice.
+fn move_file(mut part: FilePart, out: &File) -> Result<u64, MoveError> {
+    let mut into_pipe = part.bytes > STEP as u64 && fcntl_setpipe_size(out, 1 << 20).is_ok();
+    let mut buffer = vec![0; STEP.min(usize::try_from(part.bytes).unwrap_or(STEP)).max(1)];
+    let mut hash = Xxh3::new();
+    let mut offset = part.offset;
+    let mut left = part.bytes;
+    while left > 0 {
+        signals::check().map_err(MoveError::Stopped)?;
+        let want = buffer.len().min(usize::try_from(left).unwrap_or(STEP));
+        let got = part.file.read(&mut buffer[..want]).map_err(|e| {
+            MoveError::Read(
+                Error::store(format!("cannot read the body of {}", part.name)).because(e),
+            )
+        })?;
+        if got == 0 {
+            return Err(MoveError::Damaged(damaged(&part, "it is shorter than its head says")));
+        }
+        if part.xxh3.is_some() {
+            hash.update(&buffer[..got]);
+        }
+        let mut sent = 0;
+        while into_pipe && sent < got {
+            let mut from = offset + sent as u64;
+            match splice(&part.file, Some(&mut from), out, None, got - sent, SpliceFlags::empty()) {
+                Ok(n) if n > 0 => sent += n,
+                Err(e) if e == rustix::io::Errno::INTR => {}
+                Err(e) if e == rustix::io::Errno::PIPE => return Err(MoveError::Write(e.into())),
+                // This pair of files cannot be joined so; write like everybody.
+                _ => into_pipe = false,
+            }
+        }
+        (&*out).write_all(&buffer[sent..got]).map_err(MoveError::Write)?;
+        offset += got as u64;
+        left -= got as u64;
+    }
+    if part.xxh3.is_some_and(|wanted| wanted != hash.digest()) {
+        return Err(MoveError::Damaged(damaged(&part, "its checksum is wrong")));
+    }
+    Ok(part.bytes)
+}
+
+fn damaged(part: &FilePart, how: &str) -> Error {
+    Error::new(ErrorKind::Codec, format!("the body of {} is damaged: {how}", part.name))
+        .coded("body_damaged")
+        .try_this("the same command again fetches a new copy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binary_is_told_from_text() {
+        assert!(is_binary(b"a\0b"));
+        assert!(is_binary(b"a\xff\xfeb"));
+        assert!(!is_binary("ä".as_bytes()));
+        assert!(!is_binary(&"ä".as_bytes()[..1]), "cut at the end of a chunk");
+    }
+}

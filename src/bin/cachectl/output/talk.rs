@@ -1,0 +1,203 @@
+//! Everything on standard error: errors, warnings, notes, log lines. As text, or as one
+//! JSON object a line.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+
+use anyhow::Result;
+use cachectl::{Secrets, Timestamp};
+use serde_json::json;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::text::escaped;
+use crate::cli::{CommonArgs, LogFormat, When};
+use crate::environment;
+
+/// How this run talks.
+#[derive(Debug, Clone)]
+struct Manner {
+    json: bool,
+    color: bool,
+    /// Positive: more; negative: less.
+    loudness: i16,
+}
+
+static MANNER: OnceLock<Manner> = OnceLock::new();
+
+fn manner() -> &'static Manner {
+    MANNER.get_or_init(|| Manner { json: false, color: false, loudness: 0 })
+}
+
+/// Sets how this run talks, and starts logging if anybody wants to hear it.
+pub fn start(common: &CommonArgs) -> Result<()> {
+    let loudness = i16::from(common.verbose) - i16::from(common.quiet);
+    let json = common.log_format == Some(LogFormat::Json);
+    let color = !json && wants_color(common, &io::stderr());
+    let _ = MANNER.set(Manner { json, color, loudness });
+    let filter = match environment::log_filter() {
+        Some(filter) => filter,
+        None if loudness > 0 => {
+            let level = ["info", "debug", "trace"][usize::from(common.verbose.min(3)) - 1];
+            format!("cachectl={level}")
+        }
+        None => return Ok(()),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(filter)?)
+        .with_writer(io::stderr)
+        .event_format(Line)
+        .init();
+    Ok(())
+}
+
+/// Whether a stream gets colour: the flag, else the environment and the stream itself.
+pub fn wants_color(common: &CommonArgs, stream: &impl IsTerminal) -> bool {
+    match common.color {
+        Some(When::Always) => true,
+        Some(When::Never) => false,
+        Some(When::Auto) | None => environment::wants_color(stream),
+    }
+}
+
+/// Whether footers, notes and summaries are wanted.
+pub fn is_quiet() -> bool {
+    manner().loudness < 0
+}
+
+/// An error as it is told.
+#[derive(Debug, Clone)]
+pub struct Complaint {
+    pub code: &'static str,
+    pub exit: u8,
+    pub message: String,
+    /// Empty when there is nothing to say.
+    pub cause: String,
+    /// The flag, variable or line that supplied the value.
+    pub origin: Option<String>,
+    pub hint: Option<String>,
+}
+
+/// Tells what ended the command.
+pub fn error(complaint: &Complaint) {
+    let manner = manner();
+    if manner.json {
+        return line(&json!({
+            "level": "error",
+            "event": "error",
+            "at": Timestamp::now().to_string(),
+            "message": complaint.message,
+            "code": complaint.code,
+            "exit": complaint.exit,
+            "cause": or_null(&complaint.cause),
+            "where": complaint.origin,
+            "hint": complaint.hint,
+        }));
+    }
+    let (on, off) = if manner.color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    let mut text = format!("{on}error:{off} {}\n", escaped(&complaint.message));
+    let mut part = |name: &str, value: Option<&str>| {
+        if let Some(value) = value.filter(|v| !v.is_empty()) {
+            text.push_str(&format!("  {name:<6} {}\n", escaped(value)));
+        }
+    };
+    part("cause:", Some(&complaint.cause));
+    part("where:", complaint.origin.as_deref());
+    part("try:", complaint.hint.as_deref());
+    say(&text);
+}
+
+/// Tells something that does not cost the result; `-qq` silences it.
+pub fn warning(message: &str, cause: &str) {
+    let manner = manner();
+    if manner.loudness < -1 {
+        return;
+    }
+    if manner.json {
+        return line(&json!({
+            "level": "warning",
+            "event": "warning",
+            "at": Timestamp::now().to_string(),
+            "message": message,
+            "cause": or_null(cause),
+        }));
+    }
+    let (on, off) = if manner.color { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
+    let cause = if cause.is_empty() { String::new() } else { format!(": {}", escaped(cause)) };
+    say(&format!("{on}warning:{off} {}{cause}\n", escaped(message)));
+}
+
+/// Tells something that is good to know; `-q` silences it.
+pub fn note(message: &str) {
+    if is_quiet() {
+        return;
+    }
+    if manner().json {
+        return line(&json!({
+            "level": "info",
+            "event": "log",
+            "at": Timestamp::now().to_string(),
+            "message": message,
+        }));
+    }
+    say(&format!("{}\n", escaped(message)));
+}
+
+fn or_null(text: &str) -> Option<&str> {
+    Some(text).filter(|t| !t.is_empty())
+}
+
+fn line(value: &serde_json::Value) {
+    say(&format!("{value}\n"));
+}
+
+/// A standard error that is closed is no reason to fail.
+fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// One log line, in the manner of this run; credentials in URLs are hidden.
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut message = String::new();
+        context.field_format().format_fields(Writer::new(&mut message), event)?;
+        let message = Secrets::built_in().url(&message).into_owned();
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        };
+        if manner().json {
+            let at = Timestamp::now().to_string();
+            let line = json!({ "level": level, "event": "log", "at": at, "message": message });
+            return writeln!(out, "{line}");
+        }
+        writeln!(out, "{level}: {}", escaped(&message))
+    }
+}
+
+/// A line that was asked for, whatever the loudness.
+pub fn explain(message: &str) {
+    if manner().json {
+        let at = Timestamp::now().to_string();
+        return line(&json!({ "level": "info", "event": "log", "at": at, "message": message }));
+    }
+    say(&format!("{message}\n"));
+}

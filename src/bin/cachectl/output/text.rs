@@ -1,0 +1,135 @@
+//! Values as people read them, and what keeps stored bytes from steering a terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Text from strangers with its control characters made visible.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    let is_unsafe = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push_str("\\n"),
+            '\t' => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            c if is_unsafe(c) => {
+                let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A field of a `plain` line: TAB, LF, CR and `\` as escapes, everything else as it is.
+pub fn plain_field(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\t', '\n', '\r', '\\']) {
+        return Cow::Borrowed(text);
+    }
+    let mut field = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\t' => field.push_str("\\t"),
+            '\n' => field.push_str("\\n"),
+            '\r' => field.push_str("\\r"),
+            '\\' => field.push_str("\\\\"),
+            c => field.push(c),
+        }
+    }
+    Cow::Owned(field)
+}
+
+/// `184 B`, `48.2 KiB`, `1.2 GiB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    // Below the step that would be shown as 1024.0.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// How long ago, in one unit: `12s`, `8m`, `3h`, `12d`, `5y`.
+pub fn age(span: Duration) -> String {
+    let secs = span.as_secs();
+    match secs {
+        0..100 => format!("{secs}s"),
+        100..6000 => format!("{}m", secs / 60),
+        6000..172_800 => format!("{}h", secs / 3600),
+        172_800..63_072_000 => format!("{}d", secs / 86_400),
+        _ => format!("{}y", secs / 31_536_000),
+    }
+}
+
+/// Cut in the middle to at most `width` characters.
+pub fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
+    let length = text.chars().count();
+    if length <= width || width < 3 {
+        return Cow::Borrowed(text);
+    }
+    let front = (width - 1) * 2 / 3;
+    let back = width - 1 - front;
+    let start: String = text.chars().take(front).collect();
+    let end: String = text.chars().skip(length - back).collect();
+    Cow::Owned(format!("{start}…{end}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_terminals_are_shown_not_sent() {
+        assert_eq!(escaped("a\x1b[31mb\u{202e}c\n"), "a\\u{1b}[31mb\\u{202e}c\\n");
+        assert_eq!(escaped("plain ä"), "plain ä");
+    }
+
+    #[test]
+    fn plain_fields_cannot_split_a_line() {
+        assert_eq!(plain_field("a\tb\nc\\d\r"), "a\\tb\\nc\\\\d\\r");
+    }
+
+    #[test]
+    fn sizes_and_ages_are_short() {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (49_357, "48.2 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (2 << 30, "2.0 GiB"),
+        ] {
+            assert_eq!(size(bytes), shown);
+        }
+        for (secs, shown) in [
+            (0, "0s"),
+            (99, "99s"),
+            (480, "8m"),
+            (4320, "72m"),
+            (10_800, "3h"),
+            (1_036_800, "12d"),
+            (94_608_000, "3y"),
+        ] {
+            assert_eq!(age(Duration::from_secs(secs)), shown);
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut_in_the_middle() {
+        assert_eq!(cut_middle("abcdefghij", 7), "abcd…ij");
+        assert_eq!(cut_middle("abc", 3), "abc");
+    }
+}
