@@ -1,4 +1,5 @@
 //! One test binary: one link.
 
 mod conformance;
+mod policy;
 mod testkit;
