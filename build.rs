@@ -21,7 +21,8 @@ fn main() {
     // takes the first of a name that it finds, and looks here first.
     let folder = PathBuf::from(variable("OUT_DIR")).join("archives");
     let _ = std::fs::remove_dir_all(&folder);
-    if let (Some(unwinder), Some(support)) = (compiler_file("libgcc_eh.a"), compiler_file("libgcc.a"))
+    if let (Some(unwinder), Some(support)) =
+        (compiler_file("libgcc_eh.a"), compiler_file("libgcc.a"))
     {
         let linked = std::fs::create_dir_all(&folder)
             .and_then(|()| std::os::unix::fs::symlink(unwinder, folder.join("libgcc_s.a")));

@@ -248,8 +248,8 @@ fn network_error(error: ureq::Error, url: &str, options: &HttpOptions) -> Error 
         _ => None,
     };
     match &error {
-        ureq::Error::HostNotFound => new(format!("cannot fetch {url}"))
-            .because("no such host")
+        e if is_lookup_failure(e) => new(format!("cannot fetch {url}"))
+            .because("no such host, or its name cannot be looked up now")
             .coded("dns")
             .passing()
             .try_this("check the name; --stale-if-error serves what is stored meanwhile"),
@@ -309,6 +309,15 @@ fn network_error(error: ureq::Error, url: &str, options: &HttpOptions) -> Error 
         _ => new(format!("the answer from {url} is not proper HTTP"))
             .because(plain_words(&error))
             .coded("http"),
+    }
+}
+
+/// The system's resolver has an error of its own, which the standard library only words.
+fn is_lookup_failure(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound => true,
+        ureq::Error::Io(e) => e.to_string().contains("failed to lookup address"),
+        _ => false,
     }
 }
 

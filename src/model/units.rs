@@ -15,7 +15,7 @@ pub fn parse_duration(text: &str) -> Result<Option<Duration>> {
     }
     seconds(text).map(|secs| Some(Duration::from_secs(secs))).ok_or_else(|| {
         Error::usage(format!("{text:?} is not a duration"))
-            .try_this("90s, 15m, 2h, 7d, 4w, 1h30m, none")
+            .try_this("90s, 15m, 2h, 7d, 4w, 1h30m or none")
     })
 }
 
@@ -61,7 +61,7 @@ pub fn format_duration(span: Duration) -> String {
 pub fn parse_size(text: &str) -> Result<u64> {
     size(text).ok_or_else(|| {
         Error::usage(format!("{text:?} is not a size"))
-            .try_this("500, 10k, 10M, 10G, 10Ki, 10Mi, 10Gi")
+            .try_this("500, 10k, 10M, 10G, 10Ki, 10Mi or 10Gi")
     })
 }
 

@@ -1,5 +1,6 @@
 //! One test binary: one link.
 
+mod cli;
 mod conformance;
 mod policy;
 mod testkit;

@@ -1,4 +1,6 @@
-//! What tests of all kinds need: sample entries, measuring, servers.
+//! What tests of all kinds need: sample entries, measuring, servers, the program itself.
 
 pub mod alone;
+pub mod origin;
+pub mod program;
 pub mod sample;

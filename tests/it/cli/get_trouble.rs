@@ -1,0 +1,378 @@
+//! `get` when something goes wrong: the right exit code, the cause, the next step, and
+//! nothing lost.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::testkit::origin::{Origin, Seen, Step, head_only, response};
+use crate::testkit::program::Desk;
+use crate::testkit::sample::noise;
+
+#[test]
+fn a_body_that_breaks_off_is_not_stored() {
+    let cut_length = vec![
+        Step::Send(head_only("200 OK", "Content-Length: 1000000\nCache-Control: max-age=60")),
+        Step::Fill { pattern: vec![b'x'; 1000], bytes: 500_000 },
+        Step::Close,
+    ];
+    let cut_chunk = vec![
+        Step::Send(
+            [
+                head_only("200 OK", "Transfer-Encoding: chunked\nCache-Control: max-age=60"),
+                b"ff\r\nabc".to_vec(),
+            ]
+            .concat(),
+        ),
+        Step::Close,
+    ];
+    let no_last_chunk = vec![
+        Step::Send(
+            [
+                head_only("200 OK", "Transfer-Encoding: chunked\nCache-Control: max-age=60"),
+                b"3\r\nabc\r\n".to_vec(),
+            ]
+            .concat(),
+        ),
+        Step::Close,
+    ];
+    let reset = vec![
+        Step::Send(b"HTTP/1.0 200 OK\r\nCache-Control: max-age=60\r\n\r\nabc".to_vec()),
+        Step::Wait(Duration::from_millis(50)),
+        Step::Reset,
+    ];
+    for (name, steps) in
+        [("length", cut_length), ("chunk", cut_chunk), ("end", no_last_chunk), ("reset", reset)]
+    {
+        for store in ["file:f", "sqlite:s.db"] {
+            let desk = Desk::new();
+            let steps = steps.clone();
+            let origin = Origin::start(move |_| steps.clone());
+            desk.write("out", "before");
+            let ran = desk.run(&["get", "-o", "out", "--backend", store, &origin.url("/")]);
+            ran.failed(6, &["broke off", "cause:", "try:"]);
+            assert_eq!(fs::read_to_string(desk.file("out")).expect("there"), "before", "{name}");
+            assert_eq!(desk.ok(&["list", "--backend", store]), "", "{name} {store}");
+            desk.run(&["get", "--offline", "--backend", store, &origin.url("/")])
+                .failed(4, &["not in the cache"]);
+        }
+    }
+}
+
+#[test]
+fn an_origin_that_is_gone_is_a_network_failure() {
+    let desk = Desk::new();
+    let origin =
+        Origin::start(|_| response("200 OK", "Cache-Control: max-age=0\nETag: \"1\"", "x"));
+    let url = origin.url("/");
+    desk.verdict(&[&url]);
+    origin.stop();
+    desk.run(&["get", &url]).failed(6, &["cannot fetch", "connection refused", "--stale-if-error"]);
+    let ran = desk.run(&["get", "--stale-if-error", "-w", " %{cache}", &url]);
+    assert_eq!((ran.code, ran.text().as_str()), (0, "x stale"));
+    assert!(ran.stderr.contains("warning") && ran.stderr.contains("stale"), "{}", ran.stderr);
+    let quiet = desk.run(&["get", "-qq", "--stale-if-error", &url]);
+    assert_eq!(quiet.stderr, "");
+    desk.run(&["get", "http://no-such-host.invalid/"]).failed(6, &["no such host"]);
+}
+
+#[test]
+fn time_limits_name_their_flag() {
+    let desk = Desk::new();
+    let origin = Origin::start(|seen: &Seen| match seen.path() {
+        "/silent" => vec![Step::Wait(Duration::from_secs(20))],
+        _ => vec![
+            Step::Send(head_only("200 OK", "Content-Length: 10")),
+            Step::Send(b"x".to_vec()),
+            Step::Wait(Duration::from_secs(20)),
+        ],
+    });
+    let started = Instant::now();
+    desk.run(&["get", "--read-timeout", "1s", &origin.url("/silent")])
+        .failed(6, &["silence", "--read-timeout"]);
+    desk.run(&["get", "--read-timeout", "1s", &origin.url("/slow")])
+        .failed(6, &["silence", "--read-timeout"]);
+    desk.run(&["get", "--max-time", "1s", &origin.url("/slow")]).failed(6, &["--max-time"]);
+    assert!(started.elapsed() < Duration::from_secs(15), "a limit is a limit");
+    assert_eq!(desk.ok(&["list"]), "");
+}
+
+#[test]
+fn what_is_not_http_is_a_network_failure() {
+    let desk = Desk::new();
+    for answer in [
+        &b"SSH-2.0-OpenSSH\r\n\r\n"[..],
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    ] {
+        let origin = Origin::start(move |_| vec![Step::Send(answer.to_vec()), Step::Close]);
+        desk.run(&["get", &origin.url("/")]).failed(6, &["cause:"]);
+    }
+    let many = (0..150).fold(String::new(), |all, i| format!("{all}X-{i}: 1\n"));
+    let origin = Origin::start(move |_| response("200 OK", &many, "x"));
+    desk.run(&["get", &origin.url("/")]).failed(6, &["header"]);
+}
+
+#[test]
+fn statuses_of_failure_are_told_by_the_exit_code() {
+    let desk = Desk::new();
+    let origin = Origin::start(|_| response("404 Not Found", "", "the page"));
+    let url = origin.url("/");
+    desk.write("out", "before");
+    let out = || fs::read_to_string(desk.file("out")).expect("there");
+    for (args, stdout, stderr, file) in [
+        (&["get"][..], "the page", "", "before"),
+        (&["get", "-o", "out"], "", "the page", "before"),
+        (&["get", "-f"], "", "404", "before"),
+        (&["get", "-f", "-o", "out"], "", "404", "before"),
+        (&["get", "--fail-with-body"], "the page", "", "before"),
+        (&["get", "--fail-with-body", "-o", "out"], "", "", "the page"),
+    ] {
+        desk.write("out", "before");
+        let mut all = args.to_vec();
+        all.push(&url);
+        let ran = desk.run(&all);
+        ran.failed(22, &[stderr]);
+        assert_eq!((ran.text().as_str(), out().as_str()), (stdout, file), "{args:?}");
+    }
+    let ran = desk.run(&["get", "--no-fail", "-o", "out", &url]);
+    assert_eq!((ran.code, out().as_str()), (0, "the page"));
+}
+
+#[test]
+fn offline_opens_no_connection() {
+    let desk = Desk::new();
+    let origin = Origin::start(|_| {
+        response("200 OK", "Cache-Control: max-age=0, must-revalidate\nETag: \"1\"", "x")
+    });
+    let url = origin.url("/");
+    desk.run(&["get", "--offline", &url]).failed(4, &["not in the cache", "--offline"]);
+    desk.verdict(&[&url]);
+    let ran = desk.run(&["get", "--offline", "-w", " %{cache}", &url]);
+    assert_eq!((ran.code, ran.text().as_str()), (0, "x stale"));
+    assert!(ran.stderr.contains("stale"), "{}", ran.stderr);
+    assert_eq!(origin.hits(), 1);
+    desk.run(&["get", "--offline", "http://no-such-host.invalid/"]).failed(4, &[]);
+    desk.run(&["get", "--offline", "--refresh", &url]).failed(2, &["--refresh"]);
+}
+
+#[test]
+fn a_damaged_record_is_a_miss_with_a_warning() {
+    let (desk, origin) = (Desk::new(), Origin::fresh("hello"));
+    let url = origin.url("/");
+    desk.verdict(&[&url]);
+    let location = desk.ok(&["inspect", "--json", &url]);
+    let location: serde_json::Value = serde_json::from_str(&location).expect("JSON");
+    let record = desk.file(location[0]["location"].as_str().expect("a path"));
+    let mut bytes = fs::read(&record).expect("the record");
+    bytes[300] ^= 1;
+    fs::write(&record, bytes).expect("damaged");
+    let ran = desk.run(&["get", "-w", " %{cache}", &url]);
+    assert_eq!((ran.code, ran.text().as_str()), (0, "hello miss"));
+    assert!(ran.stderr.contains("damaged") && ran.stderr.contains("absent"), "{}", ran.stderr);
+    assert_eq!(desk.verdict(&[&url]), "hit", "it was replaced");
+}
+
+#[test]
+fn a_damaged_body_is_an_error_once_and_fetched_anew_after() {
+    for store in ["file:f", "sqlite:s.db"] {
+        let desk = Desk::new();
+        let origin =
+            Origin::start(|_| response("200 OK", "Cache-Control: max-age=60", noise(1, 400_000)));
+        let url = origin.url("/");
+        desk.verdict(&["--backend", store, &url]);
+        if store.starts_with("file") {
+            let shard =
+                fs::read_dir(desk.file("f/bodies")).expect("bodies").flatten().next().expect("one");
+            let body =
+                fs::read_dir(shard.path()).expect("a shard").flatten().next().expect("one").path();
+            let mut bytes = fs::read(&body).expect("the body");
+            bytes[200_000] ^= 1;
+            fs::write(&body, bytes).expect("damaged");
+        } else {
+            let database = rusqlite::Connection::open(desk.file("s.db")).expect("the database");
+            database
+                .execute("UPDATE cache_chunk SET data = zeroblob(length(data))", [])
+                .expect("damaged");
+        }
+        desk.write("out", "before");
+        desk.run(&["get", "-o", "out", "--backend", store, &url]).failed(3, &["damaged"]);
+        assert_eq!(fs::read_to_string(desk.file("out")).expect("there"), "before");
+        assert_eq!(desk.verdict(&["--backend", store, &url]), "miss", "{store}");
+        assert_eq!(desk.run(&["get", "--backend", store, &url]).stdout, noise(1, 400_000));
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_ends_before_the_network() {
+    let (desk, origin) = (Desk::new(), Origin::fresh("hello"));
+    desk.write("a-file", "no folder");
+    desk.write("mine/thesis.tex", "x");
+    let url = origin.url("/");
+    for (store, said) in [
+        ("file:a-file", "not a folder"),
+        ("file:mine", "thesis.tex"),
+        ("sqlite:a-file", "not an SQLite database"),
+        ("file:/proc/nope", "cannot create"),
+        ("file:absent?readonly=true", "no file store"),
+    ] {
+        desk.run(&["get", "--backend", store, &url]).failed(3, &[said, "where: --backend"]);
+        let ran = desk.run(&["get", "--best-effort", "--backend", store, &url]);
+        assert_eq!((ran.code, ran.text().as_str()), (0, "hello"), "{store}");
+        assert!(ran.stderr.contains("without a store"), "{}", ran.stderr);
+    }
+    assert_eq!(origin.hits(), 5, "only the best efforts");
+    assert_eq!(fs::read_to_string(desk.file("a-file")).expect("there"), "no folder");
+}
+
+#[test]
+fn a_store_that_fails_after_the_fetch_costs_no_body() {
+    let (desk, origin) = (Desk::new(), Origin::fresh("hello"));
+    desk.verdict(&[&origin.url("/warm-up")]);
+    // A folder where a shard's lock should be: it cannot be written to, whoever runs this.
+    let locks = desk.file(".hishel_cache/locks");
+    fs::remove_dir_all(&locks).expect("removed");
+    fs::write(&locks, "in the way").expect("written");
+    let url = origin.url("/");
+    let ran = desk.run(&["get", &url]);
+    assert_eq!((ran.code, ran.text().as_str()), (5, "hello"));
+    assert!(ran.stderr.contains("not stored"), "{}", ran.stderr);
+    let ran = desk.run(&["get", "--best-effort", &url]);
+    assert_eq!((ran.code, ran.text().as_str()), (0, "hello"));
+    fs::set_permissions(desk.path(), fs::Permissions::from_mode(0o700)).expect("set");
+}
+
+#[test]
+fn mistyped_addresses_and_flags_get_a_suggestion() {
+    let desk = Desk::new();
+    for (args, said) in [
+        (
+            &["get", "--backend", "redsi", "http://e.org/"][..],
+            &["\"redsi\" is not a backend or a named store", "--backend redsi"][..],
+        ),
+        (&["get", "--backend", "sqllite", "http://e.org/"], &["--backend sqlite"]),
+        (&["get", "--backend", "./cache", "http://e.org/"], &["file:./cache"]),
+        (
+            &["get", "--backend", "file:x?tll=2h", "http://e.org/"],
+            &["no parameter \"tll\"", "try:   ttl"],
+        ),
+        (&["get", "--backend", "file:x?ttl=soon", "http://e.org/"], &["ttl", "2h"]),
+        (&["get", "--offlin", "http://e.org/"], &["--offline"]),
+        (&["gett", "http://e.org/"], &["get"]),
+        (&["get"], &["URL"]),
+        (&["get", "example.org"], &["https://example.org"]),
+        (&["get", "ftp://e.org/"], &["http and https"]),
+        (&["get", "--ttl", "x", "http://e.org/"], &["--ttl", "2h"]),
+        (&["get", "-X", "BAD METHOD", "http://e.org/"], &["not a request method"]),
+    ] {
+        let ran = desk.run(args);
+        ran.failed(2, said);
+        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn errors_as_json_lines() {
+    let desk = Desk::new();
+    let ran =
+        desk.run(&["get", "--log-format", "json", "--backend", "file:/proc/nope", "http://e.org/"]);
+    let error: serde_json::Value = serde_json::from_str(ran.stderr.trim()).expect("one JSON line");
+    assert_eq!((&error["event"], &error["exit"]), (&"error".into(), &3.into()));
+    for name in ["at", "message", "code", "cause", "where", "hint"] {
+        assert!(error.get(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn retries_obey_the_origin() {
+    let desk = Desk::new();
+    let count = AtomicUsize::new(0);
+    let origin = Origin::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => response("503 Busy", "Retry-After: 1", "later"),
+        1 => vec![Step::Close],
+        _ => response("200 OK", "", "at last"),
+    });
+    let url = origin.url("/");
+    let started = Instant::now();
+    assert_eq!(desk.ok(&["get", "--retry", "3", &url]), "at last");
+    assert!(started.elapsed() >= Duration::from_secs(1), "it waits as long as it is told");
+    assert_eq!(origin.hits(), 3);
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let desk = Desk::new();
+    let origin =
+        Origin::start(|_| response("200 OK", "Cache-Control: max-age=60", noise(1, 4_000_000)));
+    let url = origin.url("/");
+    // From the origin, then from the store.
+    for _ in 0..2 {
+        let mut child = desk
+            .command(&["get", &url])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let mut some = [0; 1000];
+        child.stdout.take().expect("a pipe").read_exact(&mut some).expect("some bytes");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.stderr, b"");
+        desk.verdict(&[&url]);
+    }
+}
+
+#[test]
+fn an_interrupt_stores_nothing_and_leaves_nothing() {
+    for store in ["file:f", "sqlite:s.db"] {
+        let desk = Desk::new();
+        let origin = Origin::start(|_| {
+            let mut steps = vec![Step::Send(head_only(
+                "200 OK",
+                "Content-Length: 100000000\nCache-Control: max-age=60",
+            ))];
+            for _ in 0..200 {
+                steps.push(Step::Fill { pattern: vec![b'x'; 10_000], bytes: 50_000 });
+                steps.push(Step::Wait(Duration::from_millis(20)));
+            }
+            steps
+        });
+        let mut child = desk
+            .command(&["get", "-o", "out", "--backend", store, &origin.url("/")])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let part = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".part");
+        let begun = || {
+            fs::read_dir(desk.path())
+                .expect("a folder")
+                .flatten()
+                .any(|e| part(&e.file_name()) && e.metadata().is_ok_and(|m| m.len() > 0))
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !begun() {
+            assert!(Instant::now() < deadline, "the download does not begin");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("interrupted");
+        let status = child.wait().expect("it ends");
+        let mut said = String::new();
+        child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        assert_eq!(status.code(), Some(130), "{said}");
+        assert!(said.contains("stopping"), "{said}");
+        assert!(!begun() && !desk.file("out").exists());
+        assert_eq!(desk.ok(&["list", "--backend", store]), "");
+        if store.starts_with("file") {
+            let shards = fs::read_dir(desk.file("f/bodies")).expect("bodies").flatten();
+            let bodies: usize =
+                shards.map(|s| fs::read_dir(s.path()).expect("a shard").count()).sum();
+            assert_eq!(bodies, 0, "no orphan");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The program itself, run as a process.
+
+mod config;
+mod generated;
+mod get;
+mod get_trouble;
+mod list;
