@@ -25,6 +25,16 @@ pub(crate) fn new_file() -> OpenOptions {
     options
 }
 
+/// Whether files cannot be made beside this one.
+#[cfg(feature = "sqlite")]
+pub(crate) fn is_read_only_place(path: &Path) -> bool {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    #[cfg(unix)]
+    return rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err();
+    #[cfg(not(unix))]
+    return fs::metadata(folder).is_ok_and(|meta| meta.permissions().readonly());
+}
+
 /// The error of a store whose files cannot be used, with what helps in that case.
 pub(crate) fn store_error(what: String, error: io::Error) -> Error {
     use io::ErrorKind as Io;

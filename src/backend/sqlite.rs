@@ -33,6 +33,7 @@ const DEFAULT_BUSY: Duration = Duration::from_secs(5);
 /// How often, at most, expired entries are looked for, and how many go at a time.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 const TIDY_MOST: i64 = 200;
+const NOTHING_TO_TIDY: i64 = i64::MAX;
 
 /// Keeps entries in an SQLite database. Threads and processes may share it.
 ///
@@ -49,8 +50,9 @@ struct Inner {
     database: Arc<Database>,
     codec: Codec,
     ttl: Option<Duration>,
-    /// When this process need not look for expired entries before, in microseconds.
-    tidy_after: AtomicI64,
+    /// When to look for expired entries next, in microseconds. Reading makes nothing
+    /// untidy, so a process that has stored nothing has nothing to do.
+    tidy_at: AtomicI64,
 }
 
 /// Sets up an SQLite store: `connection` (in memory) or `path`, `table_name` (`cache`),
@@ -165,7 +167,7 @@ impl<S: From<SqliteStorage>> SqliteStorageBuilder<S> {
             database: Arc::new(database),
             codec: self.codec,
             ttl: self.ttl,
-            tidy_after: AtomicI64::new(i64::MIN),
+            tidy_at: AtomicI64::new(NOTHING_TO_TIDY),
         };
         Ok(SqliteStorage { inner: Arc::new(inner) }.into())
     }
@@ -241,6 +243,12 @@ impl Stored {
 impl Inner {
     fn sql(&self, text: &str) -> String {
         self.database.sql(text)
+    }
+
+    /// From now on there is something to tidy; the first time at once.
+    fn has_stored(&self) {
+        let relaxed = Ordering::Relaxed;
+        let _ = self.tidy_at.compare_exchange(NOTHING_TO_TIDY, i64::MIN, relaxed, relaxed);
     }
 
     fn stored(&self, connection: &Connection, id: &EntryId) -> rusqlite::Result<Option<Stored>> {
@@ -459,10 +467,10 @@ impl BlockingBackend for SqliteStorage {
 
     fn tidy(&self, now: Timestamp) -> Result<()> {
         let inner = &self.inner;
-        if now.micros() < inner.tidy_after.load(Ordering::Relaxed) {
+        if now.micros() < inner.tidy_at.load(Ordering::Relaxed) {
             return Ok(());
         }
-        inner.tidy_after.store((now + TIDY_EVERY).micros(), Ordering::Relaxed);
+        inner.tidy_at.store((now + TIDY_EVERY).micros(), Ordering::Relaxed);
         let sql = inner.sql(
             r#"SELECT id, body FROM "{t}" WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2"#,
         );
@@ -598,6 +606,7 @@ impl BlockingPut for SqlitePut {
         let record = inner.record(&entry, inline.as_deref())?;
         let replaced =
             inner.database.write(|connection| inner.upsert(connection, &entry, &record, body))?;
+        inner.has_stored();
         // Named by the row now: no longer ours to remove.
         self.large = None;
         if let Some(old) = replaced {

@@ -100,7 +100,10 @@ impl Address {
     /// `Usage` when it is not one.
     pub fn duration(&self, name: &str) -> Result<Option<Duration>> {
         self.param(name).map_or(Ok(None), |value| {
-            parse_duration(value).map_err(|e| self.refuse(&format!("parameter {name}")).because(e))
+            parse_duration(value).map_err(|e| {
+                let hint = format!("{name}={}", e.hint().unwrap_or_default());
+                self.refuse(&format!("{name} is a duration, not {value:?}")).try_this(hint)
+            })
         })
     }
 

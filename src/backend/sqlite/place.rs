@@ -89,6 +89,14 @@ pub(super) struct FileOptions {
     pub create: bool,
 }
 
+/// The connection that writes goes last: it is the one that can tidy up the log, so that
+/// the next process need not read it.
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -230,41 +238,40 @@ impl Database {
     /// Whether the store's tables are there; a table of the same name that is something
     /// else is refused, and so is a layout from the future.
     fn has_store(&self) -> Result<bool> {
-        let table = &self.table;
-        let kinds = self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT name FROM sqlite_schema WHERE name IN (?1, ?1 || '_meta')",
-            )?;
-            let names = statement.query_map([table], |row| row.get::<_, String>(0))?;
-            names.collect::<rusqlite::Result<Vec<_>>>()
-        })?;
-        let has = |name: &str| kinds.iter().any(|k| k.eq_ignore_ascii_case(name));
-        if !has(table) {
-            return Ok(false);
-        }
-        let refuse = || {
-            let whose = self.whose();
-            Error::store(format!("the table {table:?} in {} is {whose}", self.name))
-                .coded("not_a_store")
-                .try_this("another table with ?table=NAME; nothing was changed")
-        };
-        if !has(&format!("{table}_meta")) {
-            return Err(refuse());
-        }
-        let layout: Option<i64> = self.read(|connection| {
-            let sql = self.sql(r#"SELECT value FROM "{t}_meta" WHERE name = 'layout'"#);
-            connection.query_row(&sql, [], |row| row.get(0)).optional()
+        // Usually this is a store of ours, and one small statement tells.
+        let sql = self.sql(r#"SELECT value FROM "{t}_meta" WHERE name = 'layout'"#);
+        let layout = self.read(|connection| {
+            match connection.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0)) {
+                Ok(layout) => Ok(layout),
+                Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok(None),
+                Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+                Err(e) => Err(e),
+            }
         })?;
         match layout {
-            Some(1..=LAYOUT) => Ok(true),
-            Some(newer) => Err(Error::store(format!(
-                "the store in {} has layout {newer}, this build reads up to {LAYOUT}",
-                self.name
-            ))
-            .coded("version_too_new")
-            .try_this("a newer cachectl")),
-            None => Err(refuse()),
+            Some(1..=LAYOUT) => return Ok(true),
+            Some(newer) => {
+                let name = &self.name;
+                return Err(Error::store(format!(
+                    "the store in {name} has layout {newer}, this build reads up to {LAYOUT}"
+                ))
+                .coded("version_too_new")
+                .try_this("a newer cachectl"));
+            }
+            None => {}
         }
+        let table = &self.table;
+        let taken = self.read(|connection| {
+            let sql = "SELECT count(*) FROM sqlite_schema WHERE name IN (?1, ?1 || '_meta')";
+            connection.query_row(sql, [table], |row| row.get::<_, i64>(0))
+        })?;
+        if taken == 0 {
+            return Ok(false);
+        }
+        let whose = self.whose();
+        Err(Error::store(format!("the table {table:?} in {} is {whose}", self.name))
+            .coded("not_a_store")
+            .try_this("another table with ?table=NAME; nothing was changed"))
     }
 
     /// Whom a table belongs to that is not ours.
@@ -421,34 +428,30 @@ impl Drop for Snapshot {
     }
 }
 
-/// Opens for reading. A write-ahead log needs a place for its index; where that cannot be
-/// made, because nobody may write there, the file is taken as it lies.
+/// Opens for reading.
 fn open_reader(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = |path: &Path, flags| -> rusqlite::Result<Connection> {
+    if !needs_to_be_taken_as_it_lies(path) {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(busy)?;
-        Ok(connection)
-    };
-    let reader = open(path, flags)?;
-    let probe = reader.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())).optional();
-    let blocked = probe.err().filter(|e| {
-        matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
-    });
-    let log = {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        PathBuf::from(log)
-    };
-    match blocked {
-        Some(_) if !log.exists() => {
-            let text = path.to_string_lossy();
-            let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-            let uri = format!("file:{text}?immutable=1");
-            open(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)
-        }
-        _ => Ok(reader),
+        return Ok(connection);
     }
+    let text = path.to_string_lossy();
+    let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let uri = format!("file:{text}?immutable=1");
+    Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+}
+
+/// A write-ahead log needs an index beside it, which SQLite makes also for a reader. Where
+/// nobody can make one, as on a read-only file system, and there is no log, nobody can
+/// write either: the file can be read as it lies.
+fn needs_to_be_taken_as_it_lies(path: &Path) -> bool {
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    private::is_read_only_place(path) && !beside("-wal").exists() && !beside("-shm").exists()
 }
 
 fn open_writer(path: &Path, busy: Duration, new: bool) -> rusqlite::Result<Connection> {

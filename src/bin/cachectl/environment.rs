@@ -12,6 +12,11 @@ pub fn text(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Whether any flag may be set by a variable.
+pub fn sets_flags() -> bool {
+    env::vars_os().any(|(name, _)| name.as_encoded_bytes().starts_with(b"CACHECTL_"))
+}
+
 /// The home folder.
 pub fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| home.is_absolute())
