@@ -3,6 +3,8 @@
 //! on Linux with glibc it is linked statically and at a fixed address, where the compiler
 //! has what that needs. `CACHECTL_LINK=dynamic` asks for the usual way.
 
+#![allow(clippy::print_stdout, reason = "that is how a build script talks to cargo")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -8,11 +8,16 @@ mod private;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(feature = "_records")]
 use std::sync::Arc;
 
+#[cfg(feature = "_records")]
 use crate::error::Result;
+#[cfg(feature = "_records")]
 use crate::serializer::{Codec, serializer};
-use crate::storage::{Address, Driver};
+#[cfg(feature = "_records")]
+use crate::storage::Address;
+use crate::storage::Driver;
 
 #[cfg(feature = "file")]
 pub use file::{AsyncFileStorage, FileStorage, FileStorageBuilder};
@@ -40,6 +45,7 @@ const fn not_built(kind: &'static str, about: &'static str) -> Driver {
 }
 
 /// The serializers of a store at this address.
+#[cfg(feature = "_records")]
 fn codec_of(address: &Address) -> Result<Codec> {
     Ok(match address.param("serializer") {
         Some(name) => Codec::new(Arc::new(serializer(name)?)),
@@ -49,4 +55,5 @@ fn codec_of(address: &Address) -> Result<Codec> {
 
 /// Bodies up to this size lie in the record, so that one read brings a whole entry;
 /// larger ones lie beside it. Measured: see `ARCHITECTURE.md`.
+#[cfg(feature = "_records")]
 pub(crate) const INLINE_LIMIT: usize = 16 * 1024;

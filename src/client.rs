@@ -132,11 +132,11 @@ impl Client {
     /// so that nobody without the same credentials is answered from it.
     pub fn key_of(&self, request: &Request) -> (String, String) {
         let mut partition = self.partition.clone();
-        if !self.settings.shared {
-            if let Some(credentials) = request.headers.joined("authorization") {
-                partition.push_str("\u{1f}authorization=");
-                partition.push_str(&Sha256Digest::of(&credentials).to_string());
-            }
+        if !self.settings.shared
+            && let Some(credentials) = request.headers.joined("authorization")
+        {
+            partition.push_str("\u{1f}authorization=");
+            partition.push_str(&Sha256Digest::of(&credentials).to_string());
         }
         let get = Request { method: Method::GET, ..request.clone() };
         (self.store.key_of(&get, &partition), partition)
@@ -299,7 +299,7 @@ impl Job<'_> {
                     ..CacheStatus::default()
                 };
                 let head = known.heads[index].clone();
-                let mut answer = self.from_store(&known, index, head, false, status).await?;
+                let mut answer = self.answer_from(&known, index, head, false, status).await?;
                 if let Some(because) = stale {
                     answer.warnings.push(Warning::Stale(because));
                 }
@@ -344,7 +344,7 @@ impl Job<'_> {
     }
 
     /// An answer out of the store. `validated`: the origin has just confirmed it.
-    async fn from_store(
+    async fn answer_from(
         &mut self,
         known: &Known,
         index: usize,
@@ -445,7 +445,7 @@ impl Job<'_> {
                         ttl: Some(self.ttl_of(&head)),
                         ..CacheStatus::default()
                     };
-                    let mut answer = self.from_store(&known, index, *head, true, status).await?;
+                    let mut answer = self.answer_from(&known, index, *head, true, status).await?;
                     answer.interim = incoming.interim;
                     self.write_back(&known, update, &mut answer).await;
                     answer.gone = known.identities(&remove);
@@ -459,7 +459,7 @@ impl Job<'_> {
                         ..CacheStatus::default()
                     };
                     let head = known.heads[index].clone();
-                    let mut answer = self.from_store(&known, index, head, false, status).await?;
+                    let mut answer = self.answer_from(&known, index, head, false, status).await?;
                     answer.warnings.push(Warning::Stale(because));
                     return Ok(answer.decided(decision));
                 }
@@ -487,7 +487,7 @@ impl Job<'_> {
             ..CacheStatus::default()
         };
         let head = known.heads[index].clone();
-        let mut answer = self.from_store(known, index, head, false, status).await?;
+        let mut answer = self.answer_from(known, index, head, false, status).await?;
         answer.warnings.push(Warning::Origin(error));
         answer.warnings.push(Warning::Stale(because));
         Ok(answer.decided(decision))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::DRIVERS;
 use crate::error::{Error, Result};
+use crate::serializer::serializer;
 use crate::storage::{
     Access, Address, Backend, Blocking, BlockingBackend, Driver, InPlace, Opened, Pooled, ReadOnly,
     nearest,
@@ -53,6 +54,9 @@ pub fn open_blocking(address: &str) -> Result<Arc<dyn BlockingBackend>> {
 /// # Errors
 /// As [`open`]; with [`Access::Existing`] a missing store is an error too.
 pub fn open_with(address: &Address, access: Access) -> Result<Store> {
+    if let Some(name) = address.param("serializer") {
+        serializer(name)?;
+    }
     let read_only = address.flag("readonly")?.unwrap_or(false);
     // What may not be written is not made either.
     let access = if read_only { Access::Existing } else { access };

@@ -38,15 +38,15 @@ use crate::model::StatusSet;
 
 pub use absorb::{Absorbed, Delivery, Exchange, Received, absorb};
 pub use cache_status::{CacheStatus, Verdict};
-pub(crate) use date::parse as parse_date;
+pub use date::{format as format_date, parse as parse_date};
 pub use decide::{Answer, Decision, Forward, Fwd, Plan, StaleBecause, plan, unreachable};
 pub use demands::{Demands, RequestOptions};
 pub use directives::{MaxStale, Qualified, RequestDirectives, ResponseDirectives};
 pub use freshness::{Freshness, LifetimeSource, current_age, freshness};
 pub use invalidation::invalidated_by;
 pub use reason::Reason;
-pub(crate) use reply::only_for_304;
-pub use reply::{Extent, Reply, reply, settle_conditions};
+
+pub use reply::{Extent, Reply, only_for_304, reply, settle_conditions};
 pub use state::State;
 pub use storable::{is_heuristically_cacheable, storable};
 pub use variant::{VaryCheck, recency, selection, vary_checks};

@@ -16,6 +16,7 @@ mod json;
 mod yaml;
 
 use std::fmt;
+#[cfg(feature = "_records")]
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -135,11 +136,13 @@ pub fn serializer(name: &str) -> Result<&'static dyn Serializer> {
 
 /// The serializers of one store: one that writes unless an entry asks for another, all
 /// that read.
+#[cfg(feature = "_records")]
 #[derive(Debug, Clone)]
 pub(crate) struct Codec {
     default: Arc<dyn Serializer>,
 }
 
+#[cfg(feature = "_records")]
 impl Codec {
     pub(crate) fn new(default: Arc<dyn Serializer>) -> Self {
         Codec { default }
@@ -174,6 +177,7 @@ impl Codec {
     }
 }
 
+#[cfg(feature = "_records")]
 impl Default for Codec {
     fn default() -> Self {
         Codec::new(Arc::new(JsonSerializer))

@@ -17,7 +17,7 @@ use crate::storage::{
     Capabilities, Driver, Found, Opened, Outcome, Param, Pooled, Query,
 };
 
-const DEFAULT_CAPACITY: usize = 128;
+const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
 
 /// How often, at most, expired entries are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
@@ -59,7 +59,7 @@ pub struct InMemoryStorageBuilder<S = InMemoryStorage> {
 impl InMemoryStorage {
     /// A store with the defaults.
     pub fn new() -> Self {
-        Self::with(NonZeroUsize::new(DEFAULT_CAPACITY).expect("the default is not zero"), None)
+        Self::with(DEFAULT_CAPACITY, None)
     }
 
     /// Sets up a store.
@@ -94,7 +94,7 @@ impl AsyncInMemoryStorage {
 
 impl<S> Default for InMemoryStorageBuilder<S> {
     fn default() -> Self {
-        InMemoryStorageBuilder { capacity: DEFAULT_CAPACITY, ttl: None, built: PhantomData }
+        InMemoryStorageBuilder { capacity: DEFAULT_CAPACITY.get(), ttl: None, built: PhantomData }
     }
 }
 
@@ -307,12 +307,11 @@ pub(super) const DRIVER: Driver = Driver {
 };
 
 fn open(address: &Address, _: Access) -> Result<Opened> {
-    super::codec_of(address)?;
     if address.location().is_some_and(|location| !location.is_empty()) {
         return Err(address.refuse("a memory store has no place").try_this("memory:"));
     }
     let store = InMemoryStorage::builder()
-        .capacity(address.number("capacity")?.unwrap_or(DEFAULT_CAPACITY))
+        .capacity(address.number("capacity")?.unwrap_or(DEFAULT_CAPACITY.get()))
         .ttl(address.duration("ttl")?)
         .build()?;
     Ok(Opened::Blocking(Arc::new(store)))

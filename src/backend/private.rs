@@ -1,7 +1,9 @@
 //! Files and folders that only their owner may read, and what the system's errors mean.
 //! The one place that knows what is special about Unix.
 
-use std::fs::{self, File, OpenOptions};
+#[cfg(feature = "file")]
+use std::fs::File;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -56,12 +58,12 @@ pub(crate) fn store_error(what: String, error: io::Error) -> Error {
 }
 
 /// Overwrites bytes in place.
-#[cfg(unix)]
+#[cfg(all(unix, feature = "file"))]
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
 }
 
-#[cfg(not(unix))]
+#[cfg(all(not(unix), feature = "file"))]
 pub(crate) fn write_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
     io::Write::write_all(&mut file, bytes)

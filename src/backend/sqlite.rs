@@ -396,7 +396,8 @@ impl BlockingBackend for SqliteStorage {
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         let inner = &self.inner;
         let stamp = Stamp::fresh();
-        let outcome = inner.database.write(|connection| {
+
+        inner.database.write(|connection| {
             let Some(stored) = inner.stored(connection, id)? else {
                 return Ok(Ok(Outcome::Absent));
             };
@@ -418,8 +419,7 @@ impl BlockingBackend for SqliteStorage {
                 Ok(None) => Ok(Ok(Outcome::Changed)),
                 Err(e) => Ok(Err(e)),
             }
-        })?;
-        outcome
+        })?
     }
 
     fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
@@ -541,13 +541,13 @@ impl Scan {
 
     fn rows(&self, connection: &Connection, after: i64) -> rusqlite::Result<Vec<Stored>> {
         let mut statement = connection.prepare_cached(&self.page)?;
-        let rows = if statement.parameter_count() == 1 {
+
+        if statement.parameter_count() == 1 {
             statement.query_map([after], Stored::of)?.collect()
         } else {
             let (low, high) = &self.bounds;
             statement.query_map(params![after, low, high], Stored::of)?.collect()
-        };
-        rows
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub fn format_duration(span: Duration) -> String {
     let secs = span.as_secs();
     let (unit, name) = [(604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m")]
         .into_iter()
-        .find(|(unit, _)| secs > 0 && secs % unit == 0)
+        .find(|(unit, _)| secs > 0 && secs.is_multiple_of(*unit))
         .unwrap_or((1, "s"));
     format!("{}{name}", secs / unit)
 }

@@ -12,7 +12,7 @@ const DAYS: [&str; 7] =
 /// Reads a date in any of the three forms. Widths and separators are exact, names
 /// ignore case, the zone is `GMT`; the weekday must be one but need not fit the date.
 /// `now` decides the century of a two-digit year.
-pub(crate) fn parse(text: &[u8], now: Timestamp) -> Option<Timestamp> {
+pub fn parse(text: &[u8], now: Timestamp) -> Option<Timestamp> {
     let civil = match text {
         [_, _, _, b',', ..] => imf(text),
         [_, _, _, b' ', ..] => asctime(text),
@@ -22,7 +22,7 @@ pub(crate) fn parse(text: &[u8], now: Timestamp) -> Option<Timestamp> {
 }
 
 /// The one form that is produced, `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(crate) fn format(time: Timestamp) -> String {
+pub fn format(time: Timestamp) -> String {
     let c = time.civil();
     format!(
         "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",

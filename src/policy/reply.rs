@@ -109,7 +109,7 @@ pub fn settle_conditions(
 }
 
 /// The header section of a 304 made from a full one.
-pub(crate) fn only_for_304(headers: &Headers) -> Headers {
+pub fn only_for_304(headers: &Headers) -> Headers {
     headers
         .iter()
         .filter(|(name, _)| IN_304.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(name)))

@@ -33,10 +33,10 @@ pub fn storable(
     let said = ResponseDirectives::of(&received.headers);
     method(request, received, &said)?;
     status_alone(received.status)?;
-    if let (Some(most), Some(length)) = (settings.max_body, content_length(&received.headers)) {
-        if length > most {
-            return Err(Reason::TooLarge { limit: most });
-        }
+    if let (Some(most), Some(length)) = (settings.max_body, content_length(&received.headers))
+        && length > most
+    {
+        return Err(Reason::TooLarge { limit: most });
     }
     let authorized = request.headers.contains("authorization");
     if forced {

@@ -97,10 +97,11 @@ fn compare(
         })
         .collect();
     let mut unequal = checks.iter_mut().filter(|c| !c.matches);
-    if let (Some(one), None) = (unequal.next(), unequal.next()) {
-        if one.name == "accept-language" && settings.match_content_language {
-            one.matches = prefers_language_of(&head.headers, request);
-        }
+    if let (Some(one), None) = (unequal.next(), unequal.next())
+        && one.name == "accept-language"
+        && settings.match_content_language
+    {
+        one.matches = prefers_language_of(&head.headers, request);
     }
     checks
 }

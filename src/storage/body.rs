@@ -24,8 +24,16 @@ pub struct BodyReader {
 
 enum Source {
     Whole(Option<Bytes>),
-    File(FilePart, BytesMut, u64, Xxh3),
+    File(Box<FileReading>),
     Chunks(Box<dyn Iterator<Item = Result<Bytes>> + Send>),
+}
+
+/// A file that is being read.
+struct FileReading {
+    part: FilePart,
+    buffer: BytesMut,
+    read: u64,
+    hash: Xxh3,
 }
 
 /// A body that lies in a file as it is, for callers that can move it without copying.
@@ -60,8 +68,8 @@ impl BodyReader {
             part.file.seek(SeekFrom::Start(part.offset))?;
         }
         let bytes = part.bytes;
-        let source = Source::File(part, BytesMut::new(), 0, Xxh3::new());
-        Ok(BodyReader { source, bytes, rest: Bytes::new() })
+        let reading = FileReading { part, buffer: BytesMut::new(), read: 0, hash: Xxh3::new() };
+        Ok(BodyReader { source: Source::File(Box::new(reading)), bytes, rest: Bytes::new() })
     }
 
     /// A body of this length out of chunks; `facts` are checked when it has been read to
@@ -94,7 +102,7 @@ impl BodyReader {
     /// Gives the reader back when it has to be read chunk by chunk.
     pub fn into_file(self) -> Result<FilePart, Self> {
         match self.source {
-            Source::File(part, _, 0, _) => Ok(part),
+            Source::File(reading) if reading.read == 0 => Ok(reading.part),
             source => Err(BodyReader { source, ..self }),
         }
     }
@@ -106,21 +114,19 @@ impl BodyReader {
     pub fn collect_bytes(self) -> Result<Bytes> {
         collect(self)
     }
+}
 
-    fn next_of_file(
-        part: &mut FilePart,
-        buffer: &mut BytesMut,
-        read: &mut u64,
-        hash: &mut Xxh3,
-    ) -> Result<Option<Bytes>> {
-        let left = part.bytes - *read;
+impl FileReading {
+    fn next(&mut self) -> Result<Option<Bytes>> {
+        let part = &mut self.part;
+        let left = part.bytes - self.read;
         if left == 0 {
             return Ok(None);
         }
         let want = usize::try_from(left).unwrap_or(FILE_CHUNK).min(FILE_CHUNK);
-        buffer.resize(want, 0);
+        self.buffer.resize(want, 0);
         let got = loop {
-            match part.file.read(&mut buffer[..]) {
+            match part.file.read(&mut self.buffer[..]) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -131,11 +137,11 @@ impl BodyReader {
         if got == 0 {
             return Err(damaged(&part.name, "it is shorter than its head says"));
         }
-        let chunk = buffer.split_to(got).freeze();
-        *read += got as u64;
+        let chunk = self.buffer.split_to(got).freeze();
+        self.read += got as u64;
         if let Some(wanted) = part.xxh3 {
-            hash.update(&chunk);
-            if *read == part.bytes && hash.digest() != wanted {
+            self.hash.update(&chunk);
+            if self.read == part.bytes && self.hash.digest() != wanted {
                 return Err(damaged(&part.name, "its checksum is wrong"));
             }
         }
@@ -155,8 +161,8 @@ impl Iterator for BodyReader {
         match &mut self.source {
             Source::Whole(body) => body.take().filter(|b| !b.is_empty()).map(Ok),
             Source::Chunks(chunks) => chunks.next(),
-            Source::File(part, buffer, read, hash) => {
-                let next = Self::next_of_file(part, buffer, read, hash);
+            Source::File(reading) => {
+                let next = reading.next();
                 if next.is_err() {
                     self.source = Source::Whole(None);
                 }

@@ -2,5 +2,6 @@
 
 mod cli;
 mod conformance;
+mod layers;
 mod policy;
 mod testkit;

@@ -420,10 +420,10 @@ impl Snapshot {
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            if reader.execute_batch("COMMIT").is_ok() {
-                self.database.give_back(reader);
-            }
+        if let Some(reader) = self.reader.take()
+            && reader.execute_batch("COMMIT").is_ok()
+        {
+            self.database.give_back(reader);
         }
     }
 }

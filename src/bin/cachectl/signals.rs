@@ -37,6 +37,7 @@ impl std::error::Error for Stopped {}
 
 /// Starts to listen. Work that is over in milliseconds need not: a signal then ends it,
 /// and a store bears that at any moment.
+#[allow(clippy::exit, reason = "a second signal, or one that nobody heeds, ends the program")]
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -79,7 +79,7 @@ impl<In: Transport> Connector<In> for PlainProxyConnector {
 
     fn connect(
         &self,
-        details: &ConnectionDetails,
+        details: &ConnectionDetails<'_>,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
         if let Some(transport) = chained {

@@ -82,7 +82,7 @@ impl<In: Transport> Connector<In> for Watcher {
 
     fn connect(
         &self,
-        _: &ConnectionDetails,
+        _: &ConnectionDetails<'_>,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
         Ok(chained.map(|inner| Watched { inner, in_head: true, watch: Watch::default() }))

@@ -17,7 +17,7 @@ fn r1_fields_are_as_stored_but_for_age() {
     let world = world();
     let reply = world.reply(&request("GET", ""));
     assert_eq!(reply.status, 200);
-    let mut without_age = reply.headers.clone();
+    let mut without_age = reply.headers;
     assert!(without_age.remove("age"));
     assert_eq!(without_age, world.entries[0].headers);
 }

@@ -77,10 +77,7 @@ fn is_closed_pipe(failure: &anyhow::Error) -> bool {
             .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
     };
     failure.chain().any(in_chain)
-        || failure
-            .downcast_ref::<Error>()
-            .and_then(Error::source)
-            .is_some_and(|source| in_chain(source))
+        || failure.downcast_ref::<Error>().and_then(Error::source).is_some_and(in_chain)
 }
 
 /// What clap has to say: help and versions go to standard output, mistakes are told like
@@ -140,6 +137,7 @@ fn mistake(error: &clap::Error) -> Complaint {
 }
 
 /// A bug ends the program with a message that says so, and with an exit code of its own.
+#[allow(clippy::exit, reason = "a bug ends the program with an exit code of its own")]
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let place =

@@ -80,14 +80,16 @@ impl Sink {
     pub async fn body(&mut self, answer: &mut Answer, how: Delivery) -> Result<u64> {
         let decodes = how.decode && !decode::codings(&answer.headers).is_empty();
         let may_look_away = matches!(self.target, Target::Stdout { .. } | Target::File);
-        if may_look_away && !decodes && !self.is_terminal {
-            if let (Some(out), Some(part)) = (&self.out, answer.take_file()) {
-                let moved = move_file(part, out);
-                if let Err(MoveError::Damaged(_)) = &moved {
-                    answer.condemn().await;
-                }
-                return moved.map_err(Into::into);
+        if may_look_away
+            && !decodes
+            && !self.is_terminal
+            && let (Some(out), Some(part)) = (&self.out, answer.take_file())
+        {
+            let moved = move_file(part, out);
+            if let Err(MoveError::Damaged(_)) = &moved {
+                answer.condemn().await;
             }
+            return moved.map_err(Into::into);
         }
         let coded = if decodes { Some(answer.headers.clone()) } else { None };
         let mut size = 0;
