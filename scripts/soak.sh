@@ -50,7 +50,7 @@ kills() {
         "$BIN" get -q -o /dev/null --backend "$store" "$url" &
         local pid=$!
         # Somewhere between the start and a little after the end.
-        sleep "0.0$(printf '%03d' $((RANDOM % 45)))"
+        sleep "0.$(printf '%03d' $((RANDOM % 60)))"
         if kill -9 $pid 2>/dev/null; then killed=$((killed + 1)); fi
         wait $pid 2>/dev/null || true
     done

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
@@ -32,7 +33,7 @@ pub use http::{HttpOptions, HttpTransport, Proxies};
 pub use redirect::FollowOptions;
 pub use transport::{Incoming, Outgoing, Transport};
 
-use answer::{AnswerBody, Delivering};
+use answer::{AnswerBody, Delivering, Used};
 
 /// Fetches URLs through a store.
 #[derive(Debug, Clone)]
@@ -166,8 +167,8 @@ impl Client {
     /// replaced, validates what was served stale, tidies. Its failures are warnings.
     pub async fn finish(&self, answer: &mut Answer) {
         let now = (self.clock)();
-        if let Some(found) = answer.used.take() {
-            self.store.note_use(&found, now).await;
+        if let Some(used) = answer.used.take() {
+            self.store.note_use(&used.id, used.stamp, used.last, now).await;
         }
         // A broken transfer leaves what it would have replaced.
         if answer.is_complete() {
@@ -263,21 +264,37 @@ struct Job<'a> {
     warnings: Vec<Warning>,
 }
 
-/// What the store holds under the key.
+/// What the store holds under the key. Heads stand apart, as the policy looks at them alone.
 struct Known {
-    found: Vec<Found>,
     heads: Vec<EntryHead>,
+    kept: Vec<Kept>,
     /// Whether the store can be written to, as far as is known.
     usable: bool,
 }
 
+/// The rest of what was found.
+struct Kept {
+    stamp: Stamp,
+    inline: Option<Bytes>,
+    stored_bytes: u64,
+}
+
 impl Known {
+    fn of(found: Vec<Found>, usable: bool) -> Self {
+        let (heads, kept) = found
+            .into_iter()
+            .map(|Found { head, stamp, inline, stored_bytes }| {
+                (head, Kept { stamp, inline, stored_bytes })
+            })
+            .unzip();
+        Known { heads, kept, usable }
+    }
+
     fn identities(&self, places: &[usize]) -> Vec<(EntryId, Stamp)> {
         if !self.usable {
             return Vec::new();
         }
-        let identity = |i: &usize| (self.found[*i].head.id.clone(), self.found[*i].stamp);
-        places.iter().map(identity).collect()
+        places.iter().map(|&i| (self.heads[i].id.clone(), self.kept[i].stamp)).collect()
     }
 }
 
@@ -328,9 +345,8 @@ impl Job<'_> {
             }
             Err(e) => return Err(e),
         };
-        let heads = found.iter().map(|f| f.head.clone()).collect();
         let usable = usable && !self.client.store.capabilities().read_only;
-        Ok(Known { found, heads, usable })
+        Ok(Known::of(found, usable))
     }
 
     fn refused(&self, decision: &Decision) -> Error {
@@ -353,19 +369,20 @@ impl Job<'_> {
         status: CacheStatus,
     ) -> Result<Answer> {
         let client = self.client;
-        let found = &known.found[index];
+        let kept = &known.kept[index];
         let now = (client.clock)();
         let age = policy::current_age(&head, now);
         let reply = policy::reply(self.request, &head, age, validated);
-        let body = match reply.extent {
-            Extent::Nothing => BodyStream::whole(bytes::Bytes::new()),
-            Extent::Whole => client.store.open_body(found, ByteRange::WHOLE).await?,
-            Extent::Part { first, last } => {
-                client.store.open_body(found, ByteRange { first, last: Some(last) }).await?
-            }
+        let range = match reply.extent {
+            Extent::Nothing => None,
+            Extent::Whole => Some(ByteRange::WHOLE),
+            Extent::Part { first, last } => Some(ByteRange { first, last: Some(last) }),
         };
-        let mut status = status;
-        status.key = Some(self.key.clone());
+        let body = match (range, &kept.inline) {
+            (None, _) => BodyStream::whole(Bytes::new()),
+            (Some(range), Some(inline)) => BodyStream::part(inline, range),
+            (Some(range), None) => client.store.body(&head.id, kept.stamp, range).await?,
+        };
         Ok(Answer {
             status: reply.status,
             headers: reply.headers,
@@ -373,15 +390,15 @@ impl Job<'_> {
             interim: Vec::new(),
             url: self.request.url.clone(),
             key: self.key.clone(),
-            cache: status,
+            cache: CacheStatus { key: Some(self.key.clone()), ..status },
             age: Some(age.as_secs()),
             decision: None,
             not_stored: None,
             warnings: std::mem::take(&mut self.warnings),
-            entry: Some(Box::new(EntryHead { body: found.head.body, ..head })),
-            stored_bytes: Some(found.stored_bytes),
-            body: AnswerBody::stored(body, client.store.clone(), found),
-            used: Some(found.clone()),
+            body: AnswerBody::stored(body, client.store.clone(), head.id.clone(), kept.stamp),
+            used: Some(Used { id: head.id.clone(), stamp: kept.stamp, last: head.last_used_at }),
+            entry: Some(Box::new(head)),
+            stored_bytes: Some(kept.stored_bytes),
             gone: Vec::new(),
             revalidate: None,
         })
@@ -580,12 +597,12 @@ impl Job<'_> {
         }
         let store = &self.client.store;
         for (index, head) in update {
-            let found = &known.found[index];
-            match store.update(&found.head.id, head, found.stamp).await {
-                Ok(Outcome::Done(stamp)) => {
+            let (id, stamp) = (head.id.clone(), known.kept[index].stamp);
+            match store.update(&id, head, stamp).await {
+                Ok(Outcome::Done(new)) => {
                     // The use that is counted later is one of the new state.
-                    if let Some(used) = answer.used.as_mut().filter(|u| u.stamp == found.stamp) {
-                        used.stamp = stamp;
+                    if let Some(used) = answer.used.as_mut().filter(|u| u.stamp == stamp) {
+                        used.stamp = new;
                     }
                 }
                 // A later validation has won (rule U6).

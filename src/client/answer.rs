@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{EntryHead, EntryId, Extensions, Headers, Request, Stamp, UrlText};
+use crate::model::{EntryHead, EntryId, Extensions, Headers, Request, Stamp, Timestamp, UrlText};
 use crate::policy::{CacheStatus, Decision, Reason, StaleBecause};
 use crate::storage::{Backend, BodyStream, FilePart, Found, Put};
 
@@ -45,11 +45,20 @@ pub struct Answer {
     pub stored_bytes: Option<u64>,
     pub(super) body: AnswerBody,
     /// The entry to count a use of.
-    pub(super) used: Option<Found>,
+    pub(super) used: Option<Used>,
     /// What may not stay in the store once the body has been taken.
     pub(super) gone: Vec<(EntryId, Stamp)>,
     /// What to validate once the answer has been given.
     pub(super) revalidate: Option<(Request, FetchOptions)>,
+}
+
+/// An entry that has answered.
+#[derive(Debug)]
+pub(super) struct Used {
+    pub id: EntryId,
+    pub stamp: Stamp,
+    /// When it was used before.
+    pub last: Option<Timestamp>,
 }
 
 /// Something that went wrong, or might mislead, without costing the answer.
@@ -254,9 +263,13 @@ enum Source {
 }
 
 impl AnswerBody {
-    pub(super) fn stored(body: BodyStream, store: Arc<dyn Backend>, found: &Found) -> Self {
-        let entry = StoredEntry { store, id: found.head.id.clone(), stamp: found.stamp };
-        Self::of(Source::Stored(body, entry))
+    pub(super) fn stored(
+        body: BodyStream,
+        store: Arc<dyn Backend>,
+        id: EntryId,
+        stamp: Stamp,
+    ) -> Self {
+        Self::of(Source::Stored(body, StoredEntry { store, id, stamp }))
     }
 
     pub(super) fn delivered(body: BodyStream, delivering: Delivering) -> Self {

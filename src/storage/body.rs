@@ -11,6 +11,8 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::BodyFacts;
 
+use super::backend::ByteRange;
+
 /// How much of a file is read at once.
 const FILE_CHUNK: usize = 256 * 1024;
 
@@ -259,6 +261,14 @@ impl BodyStream {
     /// A body in hand.
     pub fn whole(body: Bytes) -> Self {
         Self::in_place(BodyReader::whole(body))
+    }
+
+    /// A part of a body in hand.
+    pub fn part(body: &Bytes, range: ByteRange) -> Self {
+        let (first, length) = range.within(body.len() as u64);
+        // Within the body, which is in memory, so both fit.
+        let (first, length) = (first as usize, length as usize);
+        Self::whole(body.slice(first..first + length))
     }
 
     /// A stream of chunks, `bytes` long, that checks itself.

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{EntryHead, EntryId, Metadata, Request, Response, Stored, Timestamp, Variant};
+use crate::model::{
+    EntryHead, EntryId, Metadata, Request, Response, Stamp, Stored, Timestamp, Variant,
+};
 use crate::policy;
 
 use super::backend::{Backend, BlockingBackend, ByteRange, Found, Outcome};
@@ -133,7 +135,7 @@ impl<B: Backend + ?Sized> AsyncStorage for B {
             let Some(found) = latest(self.candidates(key).await?, now) else { return Ok(None) };
             match self.body_of(&found).await {
                 Ok(body) => {
-                    self.note_use(&found, now).await;
+                    self.note_use(&found.head.id, found.stamp, found.head.last_used_at, now).await;
                     return Ok(Some(found.head.into_stored(body)));
                 }
                 Err(e) if e.kind() == ErrorKind::Changed => {}
@@ -260,26 +262,19 @@ pub trait Manage: Backend {
     /// The body of a found entry as a stream.
     async fn open_body(&self, found: &Found, range: ByteRange) -> Result<BodyStream> {
         match &found.inline {
-            Some(body) => {
-                let (first, length) = range.within(body.len() as u64);
-                // Within the body, which is in memory, so both fit.
-                let (first, length) = (first as usize, length as usize);
-                Ok(BodyStream::whole(body.slice(first..first + length)))
-            }
+            Some(body) => Ok(BodyStream::part(body, range)),
             None => self.body(&found.head.id, found.stamp, range).await,
         }
     }
 
-    /// Notes a use of a found entry if that is due. A use that cannot be noted is no
-    /// reason to fail a hit, so there is no error.
-    async fn note_use(&self, found: &Found, now: Timestamp) {
+    /// Notes a use of an entry, last used at `last`, if that is due. A use that cannot be
+    /// noted is no reason to fail a hit, so there is no error.
+    async fn note_use(&self, id: &EntryId, seen: Stamp, last: Option<Timestamp>, now: Timestamp) {
         let Some(every) = self.capabilities().notes_uses_every else { return };
-        if found.head.last_used_at.is_none_or(|last| now.since(last) >= every) {
-            let noted = self.record_use(&found.head.id, found.stamp, now).await;
-            if let Err(error) = noted {
-                tracing::debug!("a use of {} was not noted: {error:?}", found.head.id);
+        if last.is_none_or(|last| now.since(last) >= every)
+            && let Err(error) = self.record_use(id, seen, now).await {
+                tracing::debug!("a use of {id} was not noted: {error:?}");
             }
-        }
     }
 
     /// The one entry of this identity.

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Whole processes against public tools, side by side: rounds of all commands in turn, the
+# ratio of each round, the median of the ratios. Needs hyperfine, sqlite3, and the release
+# binary, which it builds.
+#
+#   scripts/bench.sh              everything
+#   scripts/bench.sh start|hit|large|size
+set -euo pipefail
+cd "$(dirname "$0")/.."
+command -v hyperfine >/dev/null || { echo "needs hyperfine: apt-get install hyperfine" >&2; exit 1; }
+cargo build --release --quiet --bin cachectl --example origin
+BIN=$PWD/target/release/cachectl
+ORIGIN=$PWD/target/release/examples/origin
+ROUNDS=${ROUNDS:-9}
+RUNS=${RUNS:-20}
+WORK=$(mktemp -d)
+cd "$WORK"
+"$ORIGIN" 0 >origin.txt &
+ORIGIN_PID=$!
+trap 'kill $ORIGIN_PID 2>/dev/null; rm -rf "$WORK"' EXIT
+until [ -s origin.txt ]; do sleep 0.05; done
+URL=$(cat origin.txt)
+export HOME=$WORK
+
+# ratio NAME GOAL ANCHOR COMMAND: both in each round, medians of RUNS runs.
+ratio() {
+    local name=$1 goal=$2 anchor=$3 command=$4 round
+    : >ratios.txt
+    for round in $(seq "$ROUNDS"); do
+        hyperfine -N -i -w 2 -r "$RUNS" --export-json round.json "$anchor" "$command" >/dev/null 2>&1
+        python3 -c "
+import json
+a, b = json.load(open('round.json'))['results']
+print(b['median'] / a['median'], a['median'] * 1000, b['median'] * 1000)" >>ratios.txt
+    done
+    python3 -c "
+import statistics
+rows = [list(map(float, line.split())) for line in open('ratios.txt')]
+ratio, a, b = (statistics.median(column) for column in zip(*rows))
+verdict = 'met' if ratio <= $goal else 'MISSED'
+print(f'{\"$name\":34} {ratio:6.2f}x  goal {$goal}x  {verdict:7} {b:9.2f} ms against {a:9.2f} ms')"
+}
+
+# A pipe at the end of both commands.
+piped() { printf 'sh -c "%s | cat >/dev/null"' "$1"; }
+
+start() {
+    ratio "H7 --version" 1.5 /bin/true "$BIN --version"
+    ratio "H7 a usage error" 1.5 /bin/true "$BIN get --xyz"
+}
+
+hit() {
+    local url="$URL/bytes/4096"
+    for store in file:f sqlite:s.db; do "$BIN" get -q -o body4k --backend $store "$url"; done
+    ratio "H1 get, 4 KiB, file" 1.3 "cat body4k" "$BIN get --backend file:f $url"
+    ratio "H2 get, 4 KiB, SQLite" 0.8 "sqlite3 -readonly s.db 'select hex(record) from cache_record'" \
+        "$BIN get --backend sqlite:s.db $url"
+    url="$URL/bytes/1048576"
+    for store in file:f sqlite:s.db; do "$BIN" get -q -o body1m --backend $store "$url"; done
+    ratio "H5 get, 1 MiB, file" 1.1 "cat body1m" "$BIN get --backend file:f $url"
+    ratio "H5 get, 1 MiB, SQLite" 1.4 "cat body1m" "$BIN get --backend sqlite:s.db $url"
+}
+
+large() {
+    local url="$URL/bytes/2147483648" rounds=$ROUNDS runs=$RUNS
+    "$BIN" get -q -o body2g --backend file:f "$url"
+    ROUNDS=3 RUNS=1
+    ratio "H6 get, 2 GiB into a pipe, file" 1.05 "$(piped "cat body2g")" "$(piped "$BIN get --backend file:f $url")"
+    ROUNDS=$rounds RUNS=$runs
+    for store in file:f sqlite:s.db; do
+        command time -f %M -o peak.txt "$BIN" get -q --refresh --backend $store "$url" >/dev/null
+        local in=$(cat peak.txt)
+        command time -f %M -o peak.txt "$BIN" get -q --backend $store "$url" >/dev/null
+        echo "R1 peak memory, 2 GiB, ${store%%:*}: $((in / 1024)) MiB storing, $(($(cat peak.txt) / 1024)) MiB reading (goal 24)"
+    done
+}
+
+size() {
+    echo "B1 stripped binary: $(($(stat -c %s "$BIN") / 1000000)) MB (goal 16)"
+}
+
+for what in "${@:-start hit large size}"; do
+    for part in $what; do $part; done
+done
