@@ -10,7 +10,7 @@
 //!
 //! 1. [`plan`] answers from the store, forwards (perhaps with conditions), or refuses.
 //! 2. Forwarded: the response goes to [`absorb`]; when the origin cannot be reached,
-//!    [`unreachable`] says whether something stale may stand in.
+//!    [`unreachable()`] says whether something stale may stand in.
 //! 3. An answer out of the store is given its final status, fields and extent by
 //!    [`reply`], which also settles the caller's own conditions and `Range`.
 //!

@@ -19,7 +19,7 @@ pub struct Driver {
     pub about: &'static str,
     /// The forms of its addresses.
     pub forms: &'static str,
-    /// Its own parameters; those of every backend stand in [`COMMON_PARAMS`].
+    /// Its own parameters; those of every backend stand in `COMMON_PARAMS`.
     pub params: &'static [Param],
     /// Opens a store; `None` where the crate was built without the feature of this name.
     pub open: Option<fn(&Address, Access) -> Result<Opened>>,
