@@ -131,3 +131,8 @@ pub use storage::{
     Observed, Opened, Outcome, Param, Pooled, Put, Query, ReadOnly, RemoveTarget, Storage, Usage,
     block_on, nearest,
 };
+
+/// The examples of the README are compiled and run with the others.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -121,7 +121,7 @@ fn mistake(error: &clap::Error) -> Complaint {
                 Some(ContextValue::Strings(texts)) => texts.first().cloned(),
                 _ => None,
             });
-    let hint = suggestion.unwrap_or_else(|| "cachectl --help".to_owned());
+    let hint = suggestion.unwrap_or_else(|| format!("{} --help", command_of(&rendered)));
     Complaint {
         code: "usage",
         exit: exit::USAGE,
@@ -134,6 +134,16 @@ fn mistake(error: &clap::Error) -> Complaint {
         origin: None,
         hint: Some(hint),
     }
+}
+
+/// The command that the usage line of a message is about: `cachectl list`.
+fn command_of(rendered: &str) -> String {
+    let usage = rendered.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
+    let words = usage.unwrap_or("cachectl").split_whitespace();
+    words
+        .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A bug ends the program with a message that says so, and with an exit code of its own.

@@ -35,7 +35,7 @@ impl Report<'_> {
             head.extend_from_slice(value);
             head.push(b'\n');
         }
-        head.extend_from_slice(format!("cache-status: {}\n\n", answer.cache).as_bytes());
+        head.extend_from_slice(format!("Cache-Status: {}\n\n", answer.cache).as_bytes());
         head
     }
 
