@@ -272,9 +272,10 @@ pub trait Manage: Backend {
     async fn note_use(&self, id: &EntryId, seen: Stamp, last: Option<Timestamp>, now: Timestamp) {
         let Some(every) = self.capabilities().notes_uses_every else { return };
         if last.is_none_or(|last| now.since(last) >= every)
-            && let Err(error) = self.record_use(id, seen, now).await {
-                tracing::debug!("a use of {id} was not noted: {error:?}");
-            }
+            && let Err(error) = self.record_use(id, seen, now).await
+        {
+            tracing::debug!("a use of {id} was not noted: {error:?}");
+        }
     }
 
     /// The one entry of this identity.

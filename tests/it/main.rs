@@ -4,4 +4,5 @@ mod cli;
 mod conformance;
 mod layers;
 mod policy;
+mod serializers;
 mod testkit;

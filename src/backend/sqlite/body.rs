@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{ErrorCode, MAIN_DB, params};
 
 use crate::error::{Error, Result};
 use crate::model::{BodyFacts, EntryId, Timestamp};
@@ -109,7 +109,7 @@ pub(super) fn reader(
 ) -> Result<BodyReader> {
     let (first, length) = range.within(facts.bytes);
     let chunks = Chunks {
-        sql: database.sql(r#"SELECT data FROM "{t}_chunk" WHERE id = ?1"#),
+        table: database.sql("{t}_chunk"),
         snapshot,
         key: id.key.clone(),
         body,
@@ -117,6 +117,7 @@ pub(super) fn reader(
         skip: (first % CHUNK as u64) as usize,
         left: length,
         ahead: None,
+        buffer: BytesMut::new(),
     };
     // The first chunk is read at once, so that a body which is gone is known before
     // anything of it was used.
@@ -130,13 +131,14 @@ pub(super) fn reader(
 
 struct Chunks {
     snapshot: Snapshot,
-    sql: String,
+    table: String,
     key: String,
     body: i64,
     chunk: i64,
     skip: usize,
     left: u64,
     ahead: Option<Bytes>,
+    buffer: BytesMut,
 }
 
 impl Chunks {
@@ -150,12 +152,26 @@ impl Chunks {
             return Ok(None);
         }
         let number = row(self.body, self.chunk);
-        let data: Option<Vec<u8>> = self.snapshot.read(|connection| {
-            connection.prepare_cached(&self.sql)?.query_row([number], |row| row.get(0)).optional()
+        let (skip, left) = (self.skip, usize::try_from(self.left).unwrap_or(usize::MAX));
+        // Memory of a chunk that the caller is done with is used again.
+        let mut data = std::mem::take(&mut self.buffer);
+        let (data, found) = self.snapshot.read(|connection| {
+            match connection.blob_open(MAIN_DB, self.table.as_str(), "data", number, true) {
+                Ok(blob) => {
+                    data.resize(blob.len().saturating_sub(skip).min(left), 0);
+                    blob.read_at_exact(&mut data, skip)?;
+                    Ok((data, true))
+                }
+                // That is how a row which is not there is reported.
+                Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok((data, false)),
+                Err(e) => Err(e),
+            }
         })?;
-        let mut data = Bytes::from(data.ok_or_else(|| Error::changed(&self.key))?);
-        let _ = data.split_to(self.skip.min(data.len()));
-        data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if !found {
+            return Err(Error::changed(&self.key));
+        }
+        self.buffer = data;
+        let data = self.buffer.split().freeze();
         if data.is_empty() {
             return Err(Error::codec(format!("a chunk of the body of {} is too short", self.key)));
         }
