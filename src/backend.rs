@@ -5,6 +5,10 @@ mod file;
 mod memory;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod private;
+#[cfg(feature = "_records")]
+mod record;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -22,6 +26,8 @@ use crate::storage::Driver;
 #[cfg(feature = "file")]
 pub use file::{AsyncFileStorage, FileStorage, FileStorageBuilder};
 pub use memory::{AsyncInMemoryStorage, InMemoryStorage, InMemoryStorageBuilder};
+#[cfg(feature = "redis")]
+pub use redis::{AsyncRedisStorage, RedisStorage, RedisStorageBuilder};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{AsyncSqliteStorage, SqliteStorage, SqliteStorageBuilder};
 
@@ -35,6 +41,10 @@ pub const DRIVERS: &[Driver] = &[
     sqlite::DRIVER,
     #[cfg(not(feature = "sqlite"))]
     not_built("sqlite", "an SQLite database"),
+    #[cfg(feature = "redis")]
+    redis::DRIVER,
+    #[cfg(not(feature = "redis"))]
+    not_built("redis", "Redis or Valkey"),
     memory::DRIVER,
 ];
 

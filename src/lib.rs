@@ -101,6 +101,8 @@ pub mod storage;
 #[cfg(feature = "file")]
 pub use backend::{AsyncFileStorage, FileStorage, FileStorageBuilder};
 pub use backend::{AsyncInMemoryStorage, InMemoryStorage, InMemoryStorageBuilder};
+#[cfg(feature = "redis")]
+pub use backend::{AsyncRedisStorage, RedisStorage, RedisStorageBuilder};
 #[cfg(feature = "sqlite")]
 pub use backend::{AsyncSqliteStorage, SqliteStorage, SqliteStorageBuilder};
 #[cfg(feature = "fetch")]

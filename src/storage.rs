@@ -16,6 +16,8 @@ mod observed;
 mod read_only;
 
 pub use address::Address;
+#[cfg(feature = "redis")]
+pub(crate) use address::bytes_to_path;
 pub use backend::{
     Backend, BlockingBackend, BlockingPut, BlockingScan, ByteRange, Capabilities, Found, Outcome,
     Put, Query, Usage,

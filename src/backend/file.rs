@@ -33,10 +33,11 @@ use crate::storage::{
     Capabilities, Driver, FilePart, Found, Opened, Outcome, Param, Pooled, Query,
 };
 
+use self::record::{Record, encode, tally};
 use super::INLINE_LIMIT;
 use super::private::{new_file, store_error, write_at};
+use super::record::admits_name;
 use place::{Spot, StoreFolder, with_parent};
-use record::{Record, encode, tally};
 use sweep::Sweeper;
 
 const DEFAULT_PATH: &str = ".hishel_cache";
@@ -410,12 +411,6 @@ impl Iterator for RecordNames {
             }
         }
     }
-}
-
-/// A native key is a file name; what a hashed name stands for only its record tells.
-fn admits_name(query: &Query, name: &str) -> bool {
-    let is_hashed = name.starts_with('x');
-    is_hashed || query.key_prefix.as_ref().is_none_or(|prefix| name.starts_with(&**prefix))
 }
 
 /// An entry on its way into the folder.

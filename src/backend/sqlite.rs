@@ -22,6 +22,7 @@ use crate::storage::{
 };
 
 use super::INLINE_LIMIT;
+use super::record::Record;
 use body::Incoming;
 use place::{Database, FileOptions, Snapshot};
 
@@ -207,30 +208,15 @@ impl Stored {
     /// Decodes the record: the entry, and its body where that lies in the record.
     fn decode(self, codec: &Codec) -> Result<(Recorded, Option<Bytes>, u64)> {
         let damaged = |how: &str| Error::codec(format!("row {} is damaged: {how}", self.row));
-        let (entries, end) = codec.loads(&self.record)?;
-        let [entry] = <[Recorded; 1]>::try_from(entries)
-            .map_err(|_| damaged("its record holds another number of entries than one"))?;
-        let mut entry = entry;
+        let record = Record::parse(&self.record.into(), codec, 0)?;
+        let (mut entry, inline) = record.into_only()?;
         entry.head.uses = self.uses;
         entry.head.last_used_at = self.last_used_at;
-        let inline = match (&entry.place, self.body) {
-            (Place::Beside(_), Some(body)) => {
-                entry.place = Place::Beside(body.to_string());
-                None
-            }
-            (Place::Inline(0), None) => {
-                let body = Bytes::from(self.record).slice(end..);
-                let sum = entry.head.body.xxh3;
-                if body.len() as u64 != entry.head.body.bytes
-                    || sum.is_some_and(|sum| sum != xxhash_rust::xxh3::xxh3_64(&body))
-                {
-                    return Err(Error::codec(format!("the body of {} is damaged", entry.head.id))
-                        .coded("body_damaged"));
-                }
-                Some(body)
-            }
+        match (&entry.place, self.body) {
+            (Place::Beside(_), Some(body)) => entry.place = Place::Beside(body.to_string()),
+            (Place::Inline(_), None) => {}
             _ => return Err(damaged("record and row disagree about the body")),
-        };
+        }
         Ok((entry, inline, self.stored_bytes))
     }
 

@@ -22,12 +22,13 @@ pub struct Address {
     scheme: String,
     location: Option<String>,
     params: BTreeMap<String, String>,
+    password: Option<String>,
 }
 
 impl Address {
     /// The address of a kind of backend with its defaults.
     pub fn kind(kind: &str) -> Self {
-        Address { scheme: kind.to_owned(), location: None, params: BTreeMap::new() }
+        Address { scheme: kind.to_owned(), location: None, params: BTreeMap::new(), password: None }
     }
 
     /// The scheme, such as `file` or `rediss`.
@@ -92,6 +93,18 @@ impl Address {
     pub fn without_param(mut self, name: &str) -> Self {
         self.params.remove(name);
         self
+    }
+
+    /// The same address with a password that was given beside it, and is never shown.
+    #[must_use]
+    pub fn with_password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// The password that was given beside the address. One may also stand in the location.
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_deref()
     }
 
     /// A parameter that is a span of time; `none` and absent are `None`.
@@ -185,7 +198,7 @@ impl FromStr for Address {
             let is_path = text.starts_with(['.', '/', '~']);
             return Err(if is_path { error.try_this(format!("file:{text}")) } else { error });
         }
-        Ok(Address { scheme: scheme.to_ascii_lowercase(), location, params })
+        Ok(Address { scheme: scheme.to_ascii_lowercase(), location, params, password: None })
     }
 }
 
@@ -241,14 +254,15 @@ fn escaped(text: &str) -> String {
     out
 }
 
+/// The path that these bytes spell.
 #[cfg(unix)]
-fn bytes_to_path(bytes: Vec<u8>) -> PathBuf {
+pub(crate) fn bytes_to_path(bytes: Vec<u8>) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
     std::ffi::OsString::from_vec(bytes).into()
 }
 
 #[cfg(not(unix))]
-fn bytes_to_path(bytes: Vec<u8>) -> PathBuf {
+pub(crate) fn bytes_to_path(bytes: Vec<u8>) -> PathBuf {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 

@@ -4,12 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::error::{Error, Result};
-use crate::model::{Key, hex};
+use crate::model::hex;
 
 use super::super::private::{create_dir_all, new_file, store_error};
+use super::super::record::name_of;
 
 /// The layout that this build writes, and the newest that it reads.
 const LAYOUT: u64 = 1;
@@ -157,14 +156,10 @@ impl StoreFolder {
         Ok(())
     }
 
-    /// Where a key lies. A native key is its own file name; any other text is hashed to
-    /// one that no native key can have.
+    /// Where a key lies: the shard is the beginning of its name's hexadecimal part.
     pub(super) fn spot(key: &str) -> Spot {
-        if Key::is_native(key) {
-            return Spot { shard: key[..2].to_owned(), name: key.to_owned() };
-        }
-        let hash = hex(&Sha256::digest(key.as_bytes())[..16]);
-        Spot { shard: hash[..2].to_owned(), name: format!("x{hash}") }
+        let name = name_of(key);
+        Spot { shard: name.trim_start_matches('x')[..2].to_owned(), name }
     }
 
     pub(super) fn entries(&self, shard: &str) -> PathBuf {

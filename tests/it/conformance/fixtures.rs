@@ -1,18 +1,25 @@
 //! One row for each backend, bridge and wrapper: how to open it, how to hurt it.
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::redis::cluster::ClusterClient;
+use ::redis::{Client, Cmd, FromRedisValue, TlsCertificates, cmd};
 use cachectl::{
-    AsyncFileStorage, AsyncInMemoryStorage, AsyncSqliteStorage, Backend, BincodeSerializer,
-    Blocking, EntryId, FileStorage, InMemoryStorage, InPlace, Observed, SqliteStorage,
-    YamlSerializer,
+    Access, Address, AsyncFileStorage, AsyncInMemoryStorage, AsyncSqliteStorage, Backend,
+    BincodeSerializer, Blocking, EntryId, FileStorage, InMemoryStorage, InPlace, Observed,
+    SqliteStorage, YamlSerializer, open_with,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use crate::testkit::redis::{self, RedisServer};
+
 #[derive(Clone, Copy)]
 pub struct Fixture {
+    /// Starts the server that the store is on, if it is on one.
+    serve: fn(&Path) -> Option<Box<dyn Any>>,
     open: fn(&Path) -> Arc<dyn Backend>,
     wounds: Option<&'static dyn Wounds>,
 }
@@ -20,12 +27,14 @@ pub struct Fixture {
 /// A clean place for a store.
 pub struct Place {
     fixture: Fixture,
+    _server: Option<Box<dyn Any>>,
     folder: TempDir,
 }
 
 impl Place {
     pub fn new(fixture: Fixture) -> Self {
-        Place { fixture, folder: tempfile::tempdir().expect("a temporary folder") }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Place { fixture, _server: (fixture.serve)(folder.path()), folder }
     }
 
     /// Opens the store in this place; the first time it is made.
@@ -54,7 +63,11 @@ pub trait Wounds: Sync {
 macro_rules! fixture {
     ($name:ident, $wounds:expr, $open:expr) => {
         #[allow(non_upper_case_globals, reason = "named like the module of its tests")]
-        pub const $name: Fixture = Fixture { open: $open, wounds: $wounds };
+        pub const $name: Fixture = Fixture { serve: |_| None, open: $open, wounds: $wounds };
+    };
+    ($name:ident, $wounds:expr, $open:expr, on $serve:expr) => {
+        #[allow(non_upper_case_globals, reason = "named like the module of its tests")]
+        pub const $name: Fixture = Fixture { serve: $serve, open: $open, wounds: $wounds };
     };
 }
 
@@ -104,6 +117,28 @@ fixture!(sqlite_one_connection, Some(&Tables), |place| {
     let connection = Connection::open(place.join("c.db")).expect("a database");
     Arc::new(AsyncSqliteStorage::builder().connection(connection).build().expect("a store"))
 });
+
+fixture!(
+    redis_async,
+    Some(&Hashes),
+    |place| open_with(&Hashes::address(place), Access::Create).expect("a store").pooled(),
+    on serve_redis
+);
+fixture!(
+    redis_blocking,
+    Some(&Hashes),
+    |place| {
+        let address = Hashes::address(place).with_param("serializer", "bincode");
+        let store = open_with(&address, Access::Create).expect("a store");
+        Arc::new(InPlace(store.blocking().expect("a runtime")))
+    },
+    on serve_redis
+);
+
+fn serve_redis(place: &Path) -> Option<Box<dyn Any>> {
+    let own = || Box::new(RedisServer::start(place)) as Box<dyn Any>;
+    redis::given().is_none().then(own)
+}
 
 struct Files;
 
@@ -209,5 +244,87 @@ impl Wounds for Tables {
         let chunked: i64 =
             Self::database(place).query_row(chunks, [], |r| r.get(0)).expect("a count");
         bodies.max(chunked) as usize
+    }
+}
+
+/// Hashes in Redis.
+struct Hashes;
+
+impl Hashes {
+    /// On the server that the run names, else on the place's own; the namespace is the
+    /// place's in any case.
+    fn address(place: &Path) -> Address {
+        let own = || format!("redis+unix://{}", place.join("redis.sock").display());
+        let address = redis::given().unwrap_or_else(|| own().parse().expect("an address"));
+        let namespace = place.file_name().expect("a name").to_string_lossy();
+        address.with_param("namespace", namespace.trim_start_matches('.'))
+    }
+
+    fn ask<T: FromRedisValue>(place: &Path, command: &Cmd) -> T {
+        let address = Self::address(place);
+        let url = format!("{}:{}", address.scheme(), address.location().expect("a location"));
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert: address.param("ca").map(|path| std::fs::read(path).expect("a certificate")),
+        };
+        if address.param("cluster") == Some("true") {
+            let nodes = url.split(',').map(|node| {
+                if node.contains("://") { node.to_owned() } else { format!("redis://{node}") }
+            });
+            let client = ClusterClient::new(nodes).expect("a cluster");
+            return command
+                .query(&mut client.get_connection().expect("a connection"))
+                .expect("an answer");
+        }
+        let client = if url.starts_with("rediss") {
+            Client::build_with_tls(url, certificates).expect("a client")
+        } else {
+            Client::open(url).expect("a client")
+        };
+        command.query(&mut client.get_connection().expect("a connection")).expect("an answer")
+    }
+
+    fn namespace(place: &Path) -> String {
+        Self::address(place).param("namespace").expect("a namespace").to_owned()
+    }
+
+    fn bodies(place: &Path) -> Vec<String> {
+        let pattern = format!("{}:{{*}}:*", Self::namespace(place));
+        Self::ask(place, cmd("KEYS").arg(pattern))
+    }
+}
+
+impl Wounds for Hashes {
+    fn lose_large_body(&self, place: &Path) {
+        for body in Self::bodies(place) {
+            let _: i64 = Self::ask(place, cmd("DEL").arg(body));
+        }
+    }
+
+    fn flip_in_large_body(&self, place: &Path) {
+        let body = Self::bodies(place).remove(0);
+        let mut chunk: Vec<u8> = Self::ask(place, cmd("HGET").arg(&body).arg(0));
+        let middle = chunk.len() / 2;
+        flip(&mut chunk, middle);
+        let _: i64 = Self::ask(place, cmd("HSET").arg(&body).arg(0).arg(chunk));
+    }
+
+    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize) {
+        let name = format!("{}:{{{}}}", Self::namespace(place), id.key);
+        let field = format!("e{}", id.variant.as_str());
+        let mut record: Vec<u8> = Self::ask(place, cmd("HGET").arg(&name).arg(&field));
+        let offset = offset % record.len();
+        flip(&mut record, offset);
+        let _: i64 = Self::ask(place, cmd("HSET").arg(&name).arg(&field).arg(record));
+    }
+
+    /// Without those that stay three minutes for their readers.
+    fn large_bodies(&self, place: &Path) -> usize {
+        let bodies = Self::bodies(place).into_iter();
+        let stays = |body: &String| {
+            let left: i64 = Self::ask(place, cmd("PTTL").arg(body));
+            left == -1 || left > 3 * 60 * 1000
+        };
+        bodies.filter(stays).count()
     }
 }

@@ -75,6 +75,8 @@ conformance!(sqlite_pooled);
 conformance!(sqlite_in_place);
 conformance!(sqlite_bincode);
 conformance!(sqlite_one_connection);
+conformance!(redis_async);
+conformance!(redis_blocking);
 
 /// Runs a case on a fresh store, on a runtime like an application's.
 fn run<F>(fixture: fixtures::Fixture, case: impl FnOnce(fixtures::Place) -> F)

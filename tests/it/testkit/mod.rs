@@ -3,4 +3,5 @@
 pub mod alone;
 pub mod origin;
 pub mod program;
+pub mod redis;
 pub mod sample;

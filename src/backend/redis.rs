@@ -1,0 +1,611 @@
+//! Entries in Redis, Valkey, or a cluster of them.
+//!
+//! ```text
+//! NS:{NAME}            a hash, all variants of a key; for each variant V
+//!                        eV  its record: document and small body
+//!                        mV  stamp, expiry and the name of a large body
+//!                        uV  uses and the time of the last
+//! NS:{NAME}:NONCE      a hash of the chunks of one large body, never used twice
+//! NS:cachectl          marker and layout version
+//! ```
+//!
+//! NAME is the key, or its hash where it is not a native one. The braces keep all names
+//! of a key on one node of a cluster. A record is changed by a script, in one step; its
+//! large body was there before, and a replaced one stays three minutes for its readers.
+
+mod address;
+mod body;
+mod link;
+mod scan;
+mod script;
+mod trouble;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ::redis::{Client, FromRedisValue, cmd, pipe};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::BoxStream;
+
+use crate::error::{Error, Result};
+use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
+use crate::serializer::{Codec, Place, Recorded, Serializer};
+use crate::storage::{
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Put, Query,
+};
+
+use super::INLINE_LIMIT;
+use super::record::{self, Record, name_of, named};
+use body::Incoming;
+use link::{Link, Target};
+use script::Writing;
+
+pub(super) use address::DRIVER;
+
+/// The layout that this build writes, and the newest that it reads.
+const LAYOUT: u64 = 1;
+
+const DEFAULT_NAMESPACE: &str = "hishel";
+const DEFAULT_SERVER: &str = "redis://localhost:6379/0";
+/// How many names a `SCAN` looks at in one step.
+const DEFAULT_BATCH: usize = 1000;
+
+/// Keeps entries in Redis, for async callers. Any number of processes may share it.
+///
+/// The connection is made by the first call. It is made again when it breaks, and a call
+/// that was under way is repeated; a server that is restarted is waited for.
+///
+/// Clones share one store and one connection.
+#[derive(Clone)]
+pub struct AsyncRedisStorage {
+    inner: Arc<Inner>,
+}
+
+/// [`AsyncRedisStorage`] for blocking callers.
+pub type RedisStorage = Blocking<AsyncRedisStorage>;
+
+struct Inner {
+    link: Link,
+    names: Names,
+    codec: Codec,
+    ttl: Option<Duration>,
+    batch: usize,
+    /// Whether the layout was looked at, and written where it was missing.
+    marked: AtomicBool,
+}
+
+/// Sets up a Redis store: `client` (`redis://localhost:6379/0`), `namespace` (`hishel`),
+/// `serializer` (JSON), `ttl` (none).
+pub struct RedisStorageBuilder<S = RedisStorage> {
+    target: Option<Result<(Target, String)>>,
+    namespace: String,
+    codec: Codec,
+    ttl: Option<Duration>,
+    batch: usize,
+    built: PhantomData<fn() -> S>,
+}
+
+impl RedisStorage {
+    /// Sets up a store.
+    pub fn builder() -> RedisStorageBuilder {
+        RedisStorageBuilder::new()
+    }
+}
+
+impl AsyncRedisStorage {
+    /// Sets up a store.
+    pub fn builder() -> RedisStorageBuilder<Self> {
+        RedisStorageBuilder::new()
+    }
+}
+
+impl RedisStorageBuilder<RedisStorage> {
+    /// Makes the store; the first call connects.
+    ///
+    /// # Errors
+    /// `Usage` for a URL that cannot be one, `Internal` when the system gives no thread.
+    pub fn build(self) -> Result<RedisStorage> {
+        Blocking::new(self.into_async()?)
+    }
+}
+
+impl RedisStorageBuilder<AsyncRedisStorage> {
+    /// Makes the store; the first call connects.
+    ///
+    /// # Errors
+    /// `Usage` for a URL that cannot be one.
+    pub fn build(self) -> Result<AsyncRedisStorage> {
+        self.into_async()
+    }
+}
+
+impl<S> RedisStorageBuilder<S> {
+    fn new() -> Self {
+        RedisStorageBuilder {
+            target: None,
+            namespace: DEFAULT_NAMESPACE.to_owned(),
+            codec: Codec::default(),
+            ttl: None,
+            batch: DEFAULT_BATCH,
+            built: PhantomData,
+        }
+    }
+
+    /// A client of the `redis` crate. Default: `redis://localhost:6379/0`.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        let name = format!("redis://{}", client.get_connection_info().addr());
+        self.target = Some(Ok((Target::Server(client), name)));
+        self
+    }
+
+    /// The server at a URL: `redis://`, `rediss://` for TLS, or `redis+unix:///path`.
+    #[must_use]
+    pub fn url(mut self, url: &str) -> Self {
+        self.target = Some(url.parse().and_then(|address| address::target(&address)));
+        self
+    }
+
+    /// A client for a Redis Cluster.
+    #[cfg(feature = "redis-cluster")]
+    #[must_use]
+    pub fn cluster(mut self, client: ::redis::cluster::ClusterClient) -> Self {
+        self.target = Some(Ok((Target::Cluster(client), "redis cluster".to_owned())));
+        self
+    }
+
+    /// A client that asks sentinels for the master.
+    #[cfg(feature = "redis-cluster")]
+    #[must_use]
+    pub fn sentinel(mut self, client: ::redis::sentinel::SentinelClient) -> Self {
+        let target = Target::Sentinels(client.into());
+        self.target = Some(Ok((target, "redis by sentinel".to_owned())));
+        self
+    }
+
+    /// What all names begin with; may be empty. Default: `hishel`.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// How heads are written. Default: JSON.
+    #[must_use]
+    pub fn serializer(mut self, serializer: impl Serializer + 'static) -> Self {
+        self.codec = Codec::new(Arc::new(serializer));
+        self
+    }
+
+    /// How long stored entries may stay; the server forgets them itself. Default: no limit.
+    #[must_use]
+    pub fn ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+
+    fn into_async(self) -> Result<AsyncRedisStorage> {
+        let target = self.target.unwrap_or_else(|| {
+            DEFAULT_SERVER.parse().and_then(|address| address::target(&address))
+        });
+        let (target, name) = target?;
+        let inner = Inner {
+            link: Link::new(target, name),
+            names: Names::new(&self.namespace),
+            codec: self.codec,
+            ttl: self.ttl,
+            batch: self.batch.max(1),
+            marked: AtomicBool::new(false),
+        };
+        Ok(AsyncRedisStorage { inner: Arc::new(inner) })
+    }
+}
+
+impl<S> fmt::Debug for RedisStorageBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStorageBuilder")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the store's names are spelled.
+#[derive(Debug)]
+struct Names {
+    /// The namespace and its colon; empty for none.
+    prefix: String,
+}
+
+impl Names {
+    fn new(namespace: &str) -> Self {
+        let colon = if namespace.is_empty() { "" } else { ":" };
+        Names { prefix: format!("{namespace}{colon}") }
+    }
+
+    fn record(&self, key: &str) -> String {
+        format!("{}{{{}}}", self.prefix, name_of(key))
+    }
+
+    fn marker(&self) -> String {
+        format!("{}cachectl", self.prefix)
+    }
+
+    /// What `SCAN` has to match to bring all records, and no body.
+    fn pattern(&self) -> String {
+        let mut pattern = String::with_capacity(self.prefix.len() + 4);
+        for c in self.prefix.chars() {
+            if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern + "{*}"
+    }
+
+    /// The NAME in the name of a record; `None` when it is none of ours.
+    fn inner<'a>(&self, record: &'a str) -> Option<&'a str> {
+        record.strip_prefix(&*self.prefix)?.strip_prefix('{')?.strip_suffix('}')
+    }
+}
+
+/// One entry as it stands in a record's hash.
+struct Kept {
+    entry: Recorded,
+    inline: Option<Bytes>,
+    stored_bytes: u64,
+}
+
+impl Kept {
+    /// The name of the body beside the record, and how many chunks it has.
+    fn beside(&self) -> Option<(&str, u64)> {
+        match &self.entry.place {
+            Place::Beside(name) => Some((name, body::chunks_of(self.entry.head.body.bytes))),
+            Place::Inline(_) => None,
+        }
+    }
+
+    fn into_found(self) -> Found {
+        Found {
+            head: self.entry.head,
+            stamp: self.entry.stamp,
+            inline: self.inline,
+            stored_bytes: self.stored_bytes,
+        }
+    }
+}
+
+impl Inner {
+    /// Reads one record field, and the tally beside it.
+    fn kept(&self, record: Vec<u8>, tally: Option<&[u8]>) -> Result<Kept> {
+        let bytes = record.len() as u64;
+        let (mut entry, inline) = Record::parse(&record.into(), &self.codec, 0)?.into_only()?;
+        (entry.head.uses, entry.head.last_used_at) =
+            tally.map(script::tally_of).unwrap_or_default();
+        let beside = if inline.is_some() { 0 } else { entry.head.body.bytes };
+        Ok(Kept { entry, inline, stored_bytes: bytes + beside })
+    }
+
+    /// All entries of a record's hash; a damaged one is an error in its place.
+    fn all_kept(&self, name: &str, fields: Fields) -> Vec<Result<Kept>> {
+        let mut records = Vec::new();
+        let mut tallies = Vec::new();
+        for (field, value) in fields {
+            match field.split_first() {
+                Some((b'e', variant)) => records.push((variant.to_owned(), value)),
+                Some((b'u', variant)) => tallies.push((variant.to_owned(), value)),
+                _ => {}
+            }
+        }
+        records.sort();
+        let read = |(variant, record): (Vec<u8>, Vec<u8>)| {
+            let tally = tallies.iter().find(|(v, _)| *v == variant).map(|(_, t)| &**t);
+            self.kept(record, tally)
+                .map_err(|e| named(&format!("{name} in {}", self.link.name()), e))
+        };
+        records.into_iter().map(read).collect()
+    }
+
+    /// The one entry with this identity.
+    async fn only(&self, id: &EntryId) -> Result<Option<Kept>> {
+        let name = self.names.record(&id.key);
+        let variant = id.variant.as_str();
+        let mut command = cmd("HMGET");
+        command.arg(&name).arg(format!("e{variant}")).arg(format!("u{variant}"));
+        let (record, tally): (Option<Vec<u8>>, Option<Vec<u8>>) = self.link.ask(&command).await?;
+        let Some(record) = record else { return Ok(None) };
+        let kept = self
+            .kept(record, tally.as_deref())
+            .map_err(|e| named(&format!("{name} in {}", self.link.name()), e))?;
+        Ok(Some(kept).filter(|kept| kept.entry.head.id == *id))
+    }
+
+    /// Which of these bodies are there, whole.
+    async fn are_there(&self, bodies: &[(String, u64)]) -> Result<Vec<bool>> {
+        let lengths: Vec<u64> = self
+            .ask_each(bodies.iter().map(|(name, _)| {
+                let mut command = cmd("HLEN");
+                command.arg(name);
+                command
+            }))
+            .await?;
+        Ok(lengths.into_iter().zip(bodies).map(|(there, (_, wanted))| there == *wanted).collect())
+    }
+
+    /// Sends commands together; in a cluster each goes to the node of its key.
+    async fn ask_each<T: FromRedisValue>(
+        &self,
+        commands: impl ExactSizeIterator<Item = ::redis::Cmd>,
+    ) -> Result<Vec<T>> {
+        if commands.len() == 0 {
+            return Ok(Vec::new());
+        }
+        #[cfg(feature = "redis-cluster")]
+        if self.link.is_cluster() {
+            let commands: Vec<_> = commands.collect();
+            let answers = commands.iter().map(|command| self.link.ask(command));
+            return futures_util::future::try_join_all(answers).await;
+        }
+        let mut pipeline = pipe();
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        let values = self.link.ask_all(&pipeline).await?;
+        let read = |value| {
+            T::from_redis_value(value).map_err(|e| trouble::explain(e.into(), self.link.name()))
+        };
+        values.into_iter().map(read).collect()
+    }
+
+    /// Leaves out entries whose large body is gone: the server may have evicted it.
+    async fn whole(&self, entries: Vec<(String, Result<Kept>)>) -> Result<Vec<Result<Kept>>> {
+        let bodies: Vec<(String, u64)> = entries
+            .iter()
+            .filter_map(|(name, kept)| {
+                let (body, chunks) = kept.as_ref().ok()?.beside()?;
+                Some((format!("{name}:{body}"), chunks))
+            })
+            .collect();
+        let mut there = self.are_there(&bodies).await?.into_iter();
+        let is_whole = |kept: &Result<Kept>| match kept {
+            Ok(kept) if kept.beside().is_some() => there.next().unwrap_or(false),
+            _ => true,
+        };
+        let mut is_whole = is_whole;
+        Ok(entries.into_iter().map(|(_, kept)| kept).filter(|kept| is_whole(kept)).collect())
+    }
+
+    /// Looks at the layout, and marks a namespace that has none as ours.
+    async fn mark(&self) -> Result<()> {
+        if self.marked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let marker = format!("{{\"cachectl\":\"redis store\",\"layout\":{LAYOUT}}}");
+        let mut pipeline = pipe();
+        pipeline.cmd("SETNX").arg(self.names.marker()).arg(marker);
+        pipeline.cmd("GET").arg(self.names.marker());
+        let answers = self.link.ask_all(&pipeline).await?;
+        let found = answers.into_iter().next_back().map(Vec::<u8>::from_redis_value);
+        self.check_marker(&found.and_then(Result::ok).unwrap_or_default())?;
+        self.marked.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Looks at the layout without marking anything.
+    async fn check_layout(&self) -> Result<()> {
+        if self.marked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut command = cmd("GET");
+        command.arg(self.names.marker());
+        match self.link.ask::<Option<Vec<u8>>>(&command).await? {
+            Some(marker) => self.check_marker(&marker),
+            None => Ok(()),
+        }
+    }
+
+    fn check_marker(&self, marker: &[u8]) -> Result<()> {
+        let marker: Option<serde_json::Value> = serde_json::from_slice(marker).ok();
+        let layout = marker.as_ref().and_then(|m| m.get("layout")?.as_u64());
+        let place = format!("{} at {}", self.names.marker(), self.link.name());
+        match layout {
+            Some(1..=LAYOUT) => Ok(()),
+            Some(newer) => Err(Error::store(format!(
+                "the store marked by {place} has layout {newer}, this build reads up to {LAYOUT}"
+            ))
+            .coded("version_too_new")
+            .try_this("a newer cachectl")),
+            None => Err(Error::store(format!("{place} is not a store's marker"))
+                .coded("not_a_store")
+                .try_this("another namespace=")),
+        }
+    }
+
+    /// Writes an entry and its small body.
+    async fn write(
+        &self,
+        entry: Recorded,
+        inline: Option<Bytes>,
+        seen: Option<Stamp>,
+    ) -> Result<Outcome<Found>> {
+        let (record, mut entries) = record::encode(vec![(entry, inline.clone())], &self.codec)?;
+        let Some(entry) = entries.pop() else { return Ok(Outcome::Absent) };
+        let beside = if inline.is_some() { 0 } else { entry.head.body.bytes };
+        let kept = Kept { entry, inline, stored_bytes: record.len() as u64 + beside };
+        let head = &kept.entry.head;
+        let writing = Writing {
+            record: &record,
+            stamp: kept.entry.stamp,
+            expires_at: head.expires_at,
+            body: kept.beside(),
+            seen,
+            uses: head.uses,
+            last_used_at: head.last_used_at,
+        };
+        let name = self.names.record(&head.id.key);
+        let command = script::write(&name, head.id.variant.as_str(), &writing);
+        match self.link.ask::<i64>(&command).await? {
+            0 => Ok(Outcome::Absent),
+            1 => Ok(Outcome::Changed),
+            2 => Ok(Outcome::Done(kept.into_found())),
+            _ => Err(Error::store(format!("{} lost the body of {}", self.link.name(), head.id))
+                .because("it was evicted or forgotten while the rest of it came")
+                .coded("body_lost")
+                .passing()
+                .try_this("more memory for the server, or the same command again")),
+        }
+    }
+}
+
+/// Field names and values of a hash.
+type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
+impl fmt::Debug for AsyncRedisStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisStorage({:?} {})", self.inner.link, self.inner.names.prefix)
+    }
+}
+
+#[async_trait]
+impl Backend for AsyncRedisStorage {
+    fn capabilities(&self) -> Capabilities {
+        let mut can = Capabilities::full("redis");
+        can.server_ttl = true;
+        can.scan_repeats = true;
+        can.remote = true;
+        can.ttl = self.inner.ttl;
+        can.serializer = self.inner.codec.name();
+        can
+    }
+
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let inner = &self.inner;
+        let name = inner.names.record(key);
+        let mut command = cmd("HGETALL");
+        command.arg(&name);
+        let fields: Fields = inner.link.ask(&command).await?;
+        let kept = inner.all_kept(&name, fields).into_iter();
+        let kept = inner.whole(kept.map(|kept| (name.clone(), kept)).collect()).await?;
+        kept.into_iter()
+            .filter(|kept| kept.as_ref().map_or(true, |k| k.entry.head.id.key == key))
+            .map(|kept| kept.map(Kept::into_found))
+            .collect()
+    }
+
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        let kept = self.inner.only(id).await?.filter(|kept| kept.entry.stamp == seen);
+        let kept = kept.ok_or_else(|| Error::changed(&id.key))?;
+        match (&kept.inline, kept.beside()) {
+            (Some(body), _) => Ok(BodyStream::part(body, range)),
+            (None, Some((body, _))) => {
+                let name = format!("{}:{body}", self.inner.names.record(&id.key));
+                body::stream(Arc::clone(&self.inner), name, id, kept.entry.head.body, range).await
+            }
+            (None, None) => Err(Error::changed(&id.key)),
+        }
+    }
+
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
+        self.inner.mark().await?;
+        Ok(Box::new(RedisPut {
+            inner: Arc::clone(&self.inner),
+            head,
+            digest: BodyDigest::new(),
+            small: BytesMut::new(),
+            large: None,
+        }))
+    }
+
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        let Some(kept) = self.inner.only(id).await? else { return Ok(Outcome::Absent) };
+        if kept.entry.stamp != seen {
+            return Ok(Outcome::Changed);
+        }
+        let Kept { mut entry, inline, .. } = kept;
+        entry.head = EntryHead { id: id.clone(), body: entry.head.body, ..head };
+        entry.stamp = Stamp::fresh();
+        Ok(match self.inner.write(entry, inline, Some(seen)).await? {
+            Outcome::Done(found) => Outcome::Done(found.stamp),
+            Outcome::Absent => Outcome::Absent,
+            Outcome::Changed => Outcome::Changed,
+        })
+    }
+
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        let name = self.inner.names.record(&id.key);
+        let command = script::remove(&name, id.variant.as_str(), seen);
+        Ok(match self.inner.link.ask::<i64>(&command).await? {
+            0 => Outcome::Absent,
+            1 => Outcome::Changed,
+            _ => Outcome::Done(()),
+        })
+    }
+
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        scan::scan(Arc::clone(&self.inner), query)
+    }
+
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        let name = self.inner.names.record(&id.key);
+        let command = script::note_use(&name, id.variant.as_str(), seen, at);
+        self.inner.link.ask::<i64>(&command).await.map(drop)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        format!("{} at {}", self.inner.names.record(&id.key), self.inner.link.name())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.link.close().await;
+        Ok(())
+    }
+}
+
+/// An entry on its way to the server.
+struct RedisPut {
+    inner: Arc<Inner>,
+    head: EntryHead,
+    digest: BodyDigest,
+    small: BytesMut,
+    large: Option<Incoming>,
+}
+
+#[async_trait]
+impl Put for RedisPut {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.digest.update(&chunk);
+        if self.large.is_none() {
+            if self.small.len() + chunk.len() <= INLINE_LIMIT {
+                self.small.extend_from_slice(&chunk);
+                return Ok(());
+            }
+            let record = self.inner.names.record(&self.head.id.key);
+            let large = self.large.insert(Incoming::new(Arc::clone(&self.inner), &record));
+            large.write(&std::mem::take(&mut self.small)).await?;
+        }
+        match &mut self.large {
+            Some(large) => large.write(&chunk).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<Found> {
+        let place = match &mut self.large {
+            Some(large) => Place::Beside(large.finish().await?),
+            None => Place::Inline(0),
+        };
+        let inline = self.large.is_none().then(|| std::mem::take(&mut self.small).freeze());
+        let head = EntryHead { body: self.digest.finish(), ..self.head };
+        let entry = Recorded { head, stamp: Stamp::fresh(), place };
+        let found = self.inner.write(entry, inline, None).await?;
+        if let Some(large) = self.large {
+            large.keep();
+        }
+        found.done().ok_or_else(|| {
+            Error::store(format!("{} did not take an entry", self.inner.link.name()))
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! Changes that the server makes in one step.
+//!
+//! Each is a script about one record, `KEYS[1]`; the body beside it has a name in the same
+//! slot. Scripts are sent whole: the server knows them by their text, and one that was
+//! restarted learns them again by itself.
+
+use std::sync::OnceLock;
+
+use ::redis::{Cmd, cmd};
+
+use crate::model::{Stamp, Timestamp};
+
+/// How long a replaced body stays for those who still read it, in milliseconds.
+pub(super) const REPLACED_MS: u64 = 3 * 60 * 1000;
+
+/// `part` gives a body its end, `forget` a record: when the last of its entries expires.
+const PRELUDE: &str = r"
+local key, variant = KEYS[1], ARGV[1]
+local function marks(m)
+  if not m then return nil end
+  local expires, body = string.match(string.sub(m, 17), '^|(%d*)|(%x*)')
+  return string.sub(m, 1, 16), expires, body
+end
+local function part(body)
+  if body and body ~= '' then redis.call('PEXPIRE', key .. ':' .. body, REPLACED) end
+end
+local function forget()
+  local latest = '0'
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(field, 1, 1) == 'm' then
+      local _, expires = marks(redis.call('HGET', key, field))
+      if not expires or expires == '' then redis.call('PERSIST', key) return end
+      if tonumber(expires) > tonumber(latest) then latest = expires end
+    end
+  end
+  redis.call('PEXPIREAT', key, latest)
+end
+local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
+";
+
+/// Writes an entry. Gives 0 absent, 1 changed, 2 done, 3 its body is gone.
+const WRITE: &str = r"
+local record, new, expires, new_body, chunks, seen, tally = unpack(ARGV, 2)
+if seen ~= '' and stamp ~= new then
+  if not stamp then return 0 end
+  if stamp ~= seen then return 1 end
+end
+if new_body ~= '' then
+  local name = key .. ':' .. new_body
+  if redis.call('HLEN', name) ~= tonumber(chunks) then return 3 end
+  if expires == '' then redis.call('PERSIST', name)
+  else redis.call('PEXPIREAT', name, string.format('%.0f', tonumber(expires) + REPLACED)) end
+end
+if body ~= new_body then part(body) end
+redis.call('HSET', key, 'e' .. variant, record, 'm' .. variant, new .. '|' .. expires .. '|' .. new_body)
+if tally == '' then redis.call('HDEL', key, 'u' .. variant)
+else redis.call('HSET', key, 'u' .. variant, tally) end
+forget()
+return 2
+";
+
+const REMOVE: &str = r"
+local seen = ARGV[2]
+if not stamp then return 0 end
+if seen ~= '' and stamp ~= seen then return 1 end
+part(body)
+redis.call('HDEL', key, 'e' .. variant, 'm' .. variant, 'u' .. variant)
+if redis.call('EXISTS', key) == 1 then forget() end
+return 2
+";
+
+const USE: &str = r"
+if stamp == ARGV[2] then
+  local uses = string.match(redis.call('HGET', key, 'u' .. variant) or '', '^%d+') or '0'
+  redis.call('HSET', key, 'u' .. variant, string.format('%.0f', tonumber(uses) + 1) .. ' ' .. ARGV[3])
+end
+return 2
+";
+
+fn with_prelude(cell: &'static OnceLock<String>, script: &str) -> &'static str {
+    cell.get_or_init(|| (PRELUDE.to_owned() + script).replace("REPLACED", &REPLACED_MS.to_string()))
+}
+
+fn eval(script: &str, record: &str, variant: &str) -> Cmd {
+    let mut command = cmd("EVAL");
+    command.arg(script).arg(1).arg(record).arg(variant);
+    command
+}
+
+fn seen_bytes(seen: Option<Stamp>) -> Vec<u8> {
+    seen.map(|stamp| stamp.to_bytes().to_vec()).unwrap_or_default()
+}
+
+/// What [`write`] needs.
+pub(super) struct Writing<'a> {
+    pub record: &'a [u8],
+    pub stamp: Stamp,
+    pub expires_at: Option<Timestamp>,
+    /// Name of the body beside it, and how many chunks it has.
+    pub body: Option<(&'a str, u64)>,
+    /// Only if the entry still has this stamp.
+    pub seen: Option<Stamp>,
+    pub uses: u64,
+    pub last_used_at: Option<Timestamp>,
+}
+
+pub(super) fn write(key: &str, variant: &str, writing: &Writing<'_>) -> Cmd {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let mut command = eval(with_prelude(&TEXT, WRITE), key, variant);
+    let expires = writing.expires_at.map_or(String::new(), |at| at.millis().max(1).to_string());
+    let (body, chunks) = writing.body.unwrap_or_default();
+    let tally = match (writing.uses, writing.last_used_at) {
+        (0, None) => String::new(),
+        (uses, last) => tally(uses, last),
+    };
+    command
+        .arg(writing.record)
+        .arg(&writing.stamp.to_bytes()[..])
+        .arg(expires)
+        .arg(body)
+        .arg(chunks)
+        .arg(seen_bytes(writing.seen))
+        .arg(tally);
+    command
+}
+
+pub(super) fn remove(key: &str, variant: &str, seen: Option<Stamp>) -> Cmd {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let mut command = eval(with_prelude(&TEXT, REMOVE), key, variant);
+    command.arg(seen_bytes(seen));
+    command
+}
+
+pub(super) fn note_use(key: &str, variant: &str, seen: Stamp, at: Timestamp) -> Cmd {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let mut command = eval(with_prelude(&TEXT, USE), key, variant);
+    command.arg(&seen.to_bytes()[..]).arg(at.micros());
+    command
+}
+
+/// Uses and the last of them in microseconds, as they stand in a field.
+fn tally(uses: u64, last: Option<Timestamp>) -> String {
+    format!("{uses} {}", last.map_or(0, Timestamp::micros))
+}
+
+/// Reads a tally; anything else counts as no use.
+pub(super) fn tally_of(field: &[u8]) -> (u64, Option<Timestamp>) {
+    let text = std::str::from_utf8(field).unwrap_or_default();
+    let (uses, last) = text.split_once(' ').unwrap_or_default();
+    let last = last.parse().ok().filter(|&micros: &i64| micros != 0);
+    (uses.parse().unwrap_or(0), last.map(Timestamp::from_micros))
+}
