@@ -10,6 +10,7 @@ mod inspect;
 mod list;
 mod man;
 mod options;
+mod password;
 mod store;
 
 use anyhow::Result;

@@ -27,6 +27,7 @@ pub struct Given<T> {
 /// A line of a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
+    pub layer: Layer,
     pub file: PathBuf,
     pub number: usize,
 }
@@ -51,6 +52,8 @@ pub struct NamedStore {
     pub address: Given<String>,
     /// Parameters beside those in the address.
     pub params: BTreeMap<String, Given<String>>,
+    /// A command that prints the password; never from a project's file.
+    pub password_command: Option<Given<Vec<String>>>,
 }
 
 /// What the files say under `[http]`.
@@ -116,7 +119,7 @@ impl Config {
             match std::fs::read_to_string(&path) {
                 Ok(text) => {
                     config.looked.push(Looked { layer, path: path.clone(), found: true });
-                    file::read(&mut config, &path, &text)?;
+                    file::read(&mut config, layer, &path, &text)?;
                 }
                 Err(e) if is_absent(&e) && layer != Layer::Explicit => {
                     config.looked.push(Looked { layer, path, found: false });

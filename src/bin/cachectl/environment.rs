@@ -14,8 +14,13 @@ pub fn text(name: &str) -> Option<String> {
 
 /// Whether any flag may be set by a variable.
 pub fn sets_flags() -> bool {
-    env::vars_os().any(|(name, _)| name.as_encoded_bytes().starts_with(b"CACHECTL_"))
+    env::vars_os().any(|(name, _)| {
+        name.as_encoded_bytes().starts_with(b"CACHECTL_") && name != REDIS_PASSWORD
+    })
 }
+
+/// The password for Redis.
+pub const REDIS_PASSWORD: &str = "CACHECTL_REDIS_PASSWORD";
 
 /// The home folder.
 pub fn home() -> Option<PathBuf> {

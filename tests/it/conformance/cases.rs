@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cachectl::{
     Backend, BodyFacts, ByteRange, EntryHead, EntryId, ErrorKind, Found, Headers, Manage, Outcome,
-    Query, SERIALIZERS, Stamp, Variant,
+    Query, SERIALIZERS, Stamp, Timestamp, Variant,
 };
 use futures_util::StreamExt;
 use proptest::strategy::{Strategy, ValueTree};
@@ -15,7 +15,7 @@ use proptest::test_runner::TestRunner;
 
 use super::fixtures::Place;
 use crate::testkit::alone;
-use crate::testkit::sample::{head, head_under, noise, noon, variant_head};
+use crate::testkit::sample::{head, head_under, never, noise, noon, variant_head};
 
 const URL: &str = "https://example.org/a";
 const LARGE: usize = 1 << 20;
@@ -54,7 +54,7 @@ pub async fn a_committed_entry_comes_back_whole(place: Place) {
     let store = place.open();
     for (url, length) in [("https://e.org/small", 100), ("https://e.org/large", LARGE)] {
         let mut head = head(url);
-        head.expires_at = Some(noon() + Duration::from_secs(60));
+        head.expires_at = Some(never());
         head.uses = 7;
         head.last_used_at = Some(noon());
         head.forced = true;
@@ -380,7 +380,7 @@ pub async fn update_changes_the_head_and_keeps_the_body(place: Place) {
         new.headers.set("Cache-Control", "no-cache");
         new.received_at = noon() + Duration::from_secs(5);
         new.invalidated = true;
-        new.expires_at = Some(noon() + Duration::from_secs(500));
+        new.expires_at = Some(never());
         let outcome = store.update(&found.head.id, new.clone(), found.stamp).await.expect("done");
         let stamp = outcome.done().expect("the stamp was the one seen");
         let after = only(&store, &head(URL).id.key).await;
@@ -468,6 +468,33 @@ pub async fn expired_entries_are_shown_until_tidied(place: Place) {
         }
     }
     panic!("still there after 600 turns");
+}
+
+pub async fn a_server_with_a_ttl_forgets_by_itself(place: Place) {
+    let store = place.open();
+    if !store.capabilities().server_ttl {
+        return;
+    }
+    for length in [10, LARGE] {
+        let mut short = variant_head(URL, "de");
+        short.expires_at = Some(Timestamp::now() + Duration::from_millis(400));
+        put(&store, variant_head(URL, "en"), noise(1, length)).await;
+        put(&store, short.clone(), noise(2, length)).await;
+        let forever = only_variant(&store, "en").await;
+        assert!(store.remove(&forever.head.id, None).await.expect("removed").done().is_some());
+        assert_eq!(only_variant(&store, "de").await.head.expires_at, short.expires_at);
+        let started = std::time::Instant::now();
+        while !store.candidates(&short.id.key).await.expect("an answer").is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(20), "it does not go by itself");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(all(&store, Query::default()).await.is_empty());
+    }
+}
+
+async fn only_variant(store: &Arc<dyn Backend>, language: &str) -> Found {
+    let id = variant_head(URL, language).id;
+    store.find(&id).await.expect("an answer").expect("the variant")
 }
 
 pub async fn tidying_leaves_what_has_not_expired(place: Place) {

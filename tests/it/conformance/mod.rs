@@ -48,6 +48,7 @@ suite! {
     remove_with_an_old_stamp_changes_nothing,
     remove_of_an_absent_entry,
     expired_entries_are_shown_until_tidied,
+    a_server_with_a_ttl_forgets_by_itself,
     tidying_leaves_what_has_not_expired,
     uses_are_counted_and_change_no_stamp,
     a_use_of_an_older_state_is_not_counted,

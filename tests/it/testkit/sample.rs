@@ -10,6 +10,11 @@ pub fn noon() -> Timestamp {
     Timestamp::parse_rfc3339("2026-11-22T12:00:00.123Z").expect("a time")
 }
 
+/// A point in time that no test will see.
+pub fn never() -> Timestamp {
+    Timestamp::parse_rfc3339("2226-11-22T12:00:00Z").expect("a time")
+}
+
 /// A head for this URL, without `Vary`.
 pub fn head(url: &str) -> EntryHead {
     let url = UrlText::parse(url).expect("a URL");

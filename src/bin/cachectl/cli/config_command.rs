@@ -226,6 +226,9 @@ fn check_store(name: &str, connect: bool, config: &Config, common: &CommonArgs) 
     let outcome = store::open(&chosen, Access::Existing, common).and_then(|open| {
         // The first look is what tells whether it can be used.
         open.run(async {
+            if open.store.capabilities().remote {
+                return open.store.candidates("config check").await.map(drop);
+            }
             let mut scan = open.store.scan(Query::default());
             scan.next().await.transpose().map(drop)
         })

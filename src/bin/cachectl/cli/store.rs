@@ -9,8 +9,9 @@ use cachectl::open::driver;
 use cachectl::{Access, Address, Backend, Error, Observed, block_on, nearest, open_with};
 
 use super::failure::Where;
+use super::password::Password;
 use super::{CommonArgs, StoreArgs, WriteArgs};
-use crate::config::{Config, NamedStore};
+use crate::config::{Config, Layer, Line, NamedStore};
 use crate::environment;
 use crate::output::talk;
 
@@ -21,6 +22,8 @@ pub struct Chosen {
     pub origin: Where,
     /// What to call it.
     pub name: String,
+    /// Where its password comes from, if it does not stand in the address.
+    pub password: Password,
 }
 
 /// Finds the store that flag, environment, files or the default name.
@@ -31,6 +34,11 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
         (None, None) => ("file".to_owned(), Where("the default".to_owned())),
     };
     let mut chosen = resolve(&text, origin, config)?;
+    let said_by_project =
+        store.backend.is_none() && config.backend.as_ref().is_some_and(|g| is_foreign(&g.line));
+    if said_by_project && !config.stores.contains_key(word_of(&text)) {
+        chosen.password = Password::None;
+    }
     let mut address = chosen.address;
     let serializer = write
         .and_then(|w| w.serializer.clone())
@@ -72,7 +80,8 @@ fn shown(text: &str) -> String {
 
 /// An address, a kind, or a named store, the latter two with parameters.
 pub fn resolve(text: &str, origin: Where, config: &Config) -> Result<Chosen> {
-    let (word, params) = text.split_once('?').unwrap_or((text, ""));
+    let word = word_of(text);
+    let params = text[word.len()..].trim_start_matches('?');
     if !word.contains(':') {
         if let Some(named) = config.stores.get(word) {
             return named_store(word, params, named);
@@ -84,7 +93,8 @@ pub fn resolve(text: &str, origin: Where, config: &Config) -> Result<Chosen> {
     let address: Address =
         text.parse().map_err(anyhow::Error::from).with_context(|| origin.clone())?;
     let address = expand_home(address, None).with_context(|| origin.clone())?;
-    Ok(Chosen { name: address.to_string(), address, origin })
+    let password = Password::Environment;
+    Ok(Chosen { name: address.to_string(), address, origin, password })
 }
 
 fn named_store(name: &str, params: &str, named: &NamedStore) -> Result<Chosen> {
@@ -103,28 +113,55 @@ fn named_store(name: &str, params: &str, named: &NamedStore) -> Result<Chosen> {
     }
     let folder = line.file.parent().map(Path::to_owned);
     let address = expand_home(address, folder).with_context(|| origin.clone())?;
-    Ok(Chosen { address, origin, name: name.to_owned() })
+    let password = match &named.password_command {
+        Some(command) => Password::Command(command.value.clone()),
+        None if is_foreign(line) => Password::None,
+        None => Password::Environment,
+    };
+    Ok(Chosen { address, origin, name: name.to_owned(), password })
+}
+
+/// What stands before the parameters.
+fn word_of(text: &str) -> &str {
+    text.split_once('?').map_or(text, |(word, _)| word)
+}
+
+/// A line that came with a cloned repository: what it names does not get the user's
+/// credentials.
+fn is_foreign(line: &Line) -> bool {
+    line.layer == Layer::Project
 }
 
 /// `~/` in a path, which shells do not expand behind a scheme; in a file, a relative path
 /// is relative to that file.
-fn expand_home(address: Address, folder: Option<PathBuf>) -> Result<Address> {
+fn expand_home(mut address: Address, folder: Option<PathBuf>) -> Result<Address> {
+    for name in ["password_file", "ca"] {
+        let Some(path) = address.param(name).map(PathBuf::from) else { continue };
+        let path = expanded(path, folder.as_deref(), &address)?;
+        address = address.with_param(name, path.to_string_lossy());
+    }
     let is_path = matches!(address.scheme(), "file" | "sqlite")
         && address.location().is_some_and(|location| location != ":memory:");
     if !is_path {
         return Ok(address);
     }
     let Some(path) = address.path()? else { return Ok(address) };
+    let path = expanded(path, folder.as_deref(), &address)?;
+    let is_same = address.path()?.as_ref() == Some(&path);
+    Ok(if is_same { address } else { address.with_path(&path) })
+}
+
+fn expanded(path: PathBuf, folder: Option<&Path>, address: &Address) -> Result<PathBuf> {
     if let Ok(below) = path.strip_prefix("~") {
         let home = environment::home().ok_or_else(|| {
             Error::usage(format!("{address} is below the home folder, which is not known"))
         })?;
-        return Ok(address.with_path(&home.join(below)));
+        return Ok(home.join(below));
     }
-    match folder {
-        Some(folder) if path.is_relative() => Ok(address.with_path(&folder.join(path))),
-        _ => Ok(address),
-    }
+    Ok(match folder {
+        Some(folder) if path.is_relative() => folder.join(path),
+        _ => path,
+    })
 }
 
 fn unknown(word: &str, config: &Config) -> anyhow::Error {
@@ -179,7 +216,8 @@ impl OpenStore {
 
 /// Opens the chosen store.
 pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
-    let opened = open_with(&chosen.address, access)
+    let address = chosen.password.give(chosen.address.clone())?;
+    let opened = open_with(&address, access)
         .map_err(|e| missing(e, chosen))
         .map_err(anyhow::Error::from)
         .with_context(|| chosen.origin.clone())?;

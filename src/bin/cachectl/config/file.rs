@@ -9,11 +9,11 @@ use cachectl::{Error, nearest, parse_duration, parse_size};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, Given, Line, NamedStore, shown_path};
+use super::{Config, Given, Layer, Line, NamedStore, shown_path};
 
 /// Reads a file on top of what was read before.
-pub fn read(config: &mut Config, path: &Path, text: &str) -> Result<()> {
-    let reader = Reader { path, text };
+pub fn read(config: &mut Config, layer: Layer, path: &Path, text: &str) -> Result<()> {
+    let reader = Reader { layer, path, text };
     let table = DeTable::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);
         reader.refuse(at, e.message())
@@ -22,6 +22,7 @@ pub fn read(config: &mut Config, path: &Path, text: &str) -> Result<()> {
 }
 
 struct Reader<'a> {
+    layer: Layer,
     path: &'a Path,
     text: &'a str,
 }
@@ -32,7 +33,7 @@ type Value<'a> = Spanned<DeValue<'a>>;
 impl Reader<'_> {
     fn line(&self, at: usize) -> Line {
         let number = self.text[..at.min(self.text.len())].matches('\n').count() + 1;
-        Line { file: self.path.to_owned(), number }
+        Line { layer: self.layer, file: self.path.to_owned(), number }
     }
 
     fn refuse(&self, at: usize, why: &str) -> anyhow::Error {
@@ -141,8 +142,17 @@ impl Reader<'_> {
     fn store(&self, name: &Key<'_>, table: &DeTable<'_>) -> Result<NamedStore> {
         let mut address = None;
         let mut params = BTreeMap::new();
+        let mut password_command = None;
         for (key, value) in table {
             match key.get_ref().as_ref() {
+                "password_command" if self.layer == Layer::Project => {
+                    let why = "a project's file may not name commands; the user's own may";
+                    return Err(self.refuse(key.span().start, why));
+                }
+                "password_command" => {
+                    let words = self.texts(key, value)?.into_iter().map(|word| word.value);
+                    password_command = Some(self.given(key, words.collect()));
+                }
                 "address" => address = Some(self.given(key, self.text(value)?)),
                 other => {
                     let text = match value.get_ref() {
@@ -157,7 +167,7 @@ impl Reader<'_> {
         let address = address.ok_or_else(|| {
             self.refuse(name.span().start, &format!("store {:?} has no address", name.get_ref()))
         })?;
-        Ok(NamedStore { address, params })
+        Ok(NamedStore { address, params, password_command })
     }
 
     fn http(&self, config: &mut Config, table: &DeTable<'_>) -> Result<()> {
