@@ -4,5 +4,6 @@ mod cli;
 mod conformance;
 mod layers;
 mod policy;
+mod redis;
 mod serializers;
 mod testkit;

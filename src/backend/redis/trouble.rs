@@ -12,9 +12,17 @@ pub(super) fn explain(error: RedisError, name: &str) -> Error {
     let text = error.to_string();
     let at = |what: &str| Error::store(format!("{what} {name}"));
     let said = |error: Error| error.because(server_words(&code, &detail, &text));
+    let wants_password = detail.contains("Authentication required");
     match (kind, code.as_str()) {
-        (RedisKind::AuthenticationFailed, _) | (_, "WRONGPASS" | "NOAUTH") => {
-            said(at("access denied by")).coded("store_denied").try_this(
+        (RedisKind::AuthenticationFailed, _) | (_, "WRONGPASS" | "NOAUTH" | "ERR")
+            if wants_password || code != "ERR" =>
+        {
+            let how = if wants_password {
+                "it wants a password, and none was given"
+            } else {
+                "it does not accept this user and password"
+            };
+            at("access denied by").because(how).coded("store_denied").try_this(
                 "the right user and password: password_file=, CACHECTL_REDIS_PASSWORD, \
                  or password_command in the configuration",
             )
@@ -73,12 +81,17 @@ pub(super) fn explain(error: RedisError, name: &str) -> Error {
 
 fn unreachable(error: &RedisError, name: &str) -> Error {
     let text = error.to_string();
+    let hint = if name.starts_with("rediss") {
+        "is it the right host and port? redis:// if the server speaks without TLS"
+    } else {
+        "is it the right host and port? rediss:// if the server wants TLS"
+    };
     let host = name.split("//").nth(1).unwrap_or(name);
     if error.is_timeout() || text.contains("timed out") {
         return Error::store(format!("no answer from {name}"))
             .coded("store_unreachable")
             .passing()
-            .try_this("is it the right host and port, and is it busy?");
+            .try_this(hint);
     }
     if text.contains("certificate") || text.contains("UnknownIssuer") {
         return Error::store(format!("the certificate of {name} is not trusted"))
@@ -93,11 +106,6 @@ fn unreachable(error: &RedisError, name: &str) -> Error {
                 "start the server, or correct the address; {host} has to be listening"
             ));
     }
-    let hint = if name.starts_with("rediss") {
-        "redis:// if the server speaks without TLS"
-    } else {
-        "is the server running? rediss:// if it wants TLS"
-    };
     Error::store(format!("{name} cannot be reached"))
         .coded("store_unreachable")
         .passing()

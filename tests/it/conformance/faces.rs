@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cachectl::{
-    AsyncFileStorage, AsyncInMemoryStorage, AsyncSqliteStorage, AsyncStorage, ErrorKind,
-    FileStorage, InMemoryStorage, Metadata, Request, Response, SqliteStorage, Storage,
+    AsyncFileStorage, AsyncInMemoryStorage, AsyncRedisStorage, AsyncSqliteStorage, AsyncStorage,
+    ErrorKind, FileStorage, InMemoryStorage, Metadata, RedisStorage, Request, Response,
+    SqliteStorage, Storage,
 };
+
+use crate::testkit::redis::RedisServer;
 
 fn request(language: &str) -> Request {
     Request::get("https://example.org/a").expect("a URL").with_header("Accept-Language", language)
@@ -170,6 +173,32 @@ async fn memory_async() {
     story!(
         builder().build().expect("a store"),
         builder().ttl(HOUR).build().expect("a store"),
+        aclose,
+        await
+    );
+}
+
+#[test]
+fn redis_blocking() {
+    let folder = place();
+    let server = RedisServer::start(folder.path());
+    let client = redis::Client::open(server.address()).expect("a client");
+    let builder = || RedisStorage::builder().client(client.clone());
+    story!(
+        builder().build().expect("a store"),
+        builder().ttl(HOUR).namespace("myapp_cache").build().expect("a store"),
+        close
+    );
+}
+
+#[tokio::test]
+async fn redis_async() {
+    let folder = place();
+    let server = RedisServer::start(folder.path());
+    let builder = || AsyncRedisStorage::builder().url(&server.address());
+    story!(
+        builder().build().expect("a store"),
+        builder().ttl(HOUR).namespace("myapp_cache").build().expect("a store"),
         aclose,
         await
     );

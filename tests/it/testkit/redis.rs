@@ -36,12 +36,18 @@ fn spawn(folder: &Path, args: &[String]) -> Child {
     } else {
         Command::new(program)
     };
+    let socket = folder.join("redis.sock");
+    let is_sentinel = args.iter().any(|arg| arg == "--sentinel");
+    if !is_sentinel {
+        command.args(["--port", "0", "--save", "", "--appendonly", "no"]);
+    }
     command
-        .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
-        .arg(folder.join("redis.sock"))
+        .args(args)
+        .arg("--unixsocket")
+        .arg(socket)
         .arg("--dir")
         .arg(folder)
-        .args(args)
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -62,6 +68,11 @@ impl RedisServer {
             RedisServer { child: spawn(folder, &args), folder: folder.to_owned(), args };
         server.wait();
         server
+    }
+
+    /// A sentinel with this configuration.
+    pub fn with_config(folder: &Path, config: &Path) -> Self {
+        Self::with(folder, &[&config.display().to_string(), "--sentinel"])
     }
 
     /// Stops and starts it again; what it did not save is gone.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
-use cachectl::{Access, Found, Method, Query, Secrets, Settings, State, Timestamp};
+use cachectl::{Access, ErrorKind, Found, Method, Query, Secrets, Settings, State, Timestamp};
 use clap::Args;
 use futures_util::StreamExt;
 
@@ -114,6 +114,8 @@ impl Listing {
                     self.totals.count(&found, &self.context);
                     self.writer.entry(&mut self.out, &self.context, &found)?;
                 }
+                // A damaged entry is one among many; anything else is the store's trouble.
+                Err(error) if error.kind() != ErrorKind::Codec => return Err(error.into()),
                 Err(error) => {
                     damaged += 1;
                     talk::warning(error.message(), &error.causes());
