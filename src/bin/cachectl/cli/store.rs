@@ -1,5 +1,6 @@
 //! From what the user said to an open store.
 
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use anyhow::{Context, Result};
 use cachectl::backend::DRIVERS;
 use cachectl::open::driver;
 use cachectl::{Access, Address, Backend, Error, Observed, block_on, nearest, open_with};
+use tokio::runtime::Runtime;
 
 use super::failure::Where;
 use super::password::Password;
@@ -196,7 +198,8 @@ fn unknown(word: &str, config: &Config) -> anyhow::Error {
 #[derive(Debug)]
 pub struct OpenStore {
     pub store: Arc<dyn Backend>,
-    pub(super) runtime: Option<tokio::runtime::Runtime>,
+    /// Never taken down: the process ends when it is no longer needed.
+    pub(super) runtime: Option<ManuallyDrop<Runtime>>,
 }
 
 impl OpenStore {
@@ -225,7 +228,7 @@ pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<Open
         None
     } else {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Some(runtime.context("cannot start the runtime")?)
+        Some(ManuallyDrop::new(runtime.context("cannot start the runtime")?))
     };
     let mut store = opened.in_place();
     if common.verbose > 1 || environment::log_filter().is_some() {
