@@ -5,10 +5,14 @@ mod file;
 mod memory;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod private;
+#[cfg(any(feature = "redis", feature = "s3"))]
+mod recent;
 #[cfg(feature = "_records")]
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "s3")]
+mod s3;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -28,6 +32,8 @@ pub use file::{AsyncFileStorage, FileStorage, FileStorageBuilder};
 pub use memory::{AsyncInMemoryStorage, InMemoryStorage, InMemoryStorageBuilder};
 #[cfg(feature = "redis")]
 pub use redis::{AsyncRedisStorage, RedisStorage, RedisStorageBuilder};
+#[cfg(feature = "s3")]
+pub use s3::{AsyncS3Storage, S3Storage, S3StorageBuilder};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{AsyncSqliteStorage, SqliteStorage, SqliteStorageBuilder};
 
@@ -46,6 +52,10 @@ pub const DRIVERS: &[Driver] = &[
     #[cfg(not(feature = "redis"))]
     not_built("redis", "Redis or Valkey"),
     memory::DRIVER,
+    #[cfg(feature = "s3")]
+    s3::DRIVER,
+    #[cfg(not(feature = "s3"))]
+    not_built("s3", "a bucket of S3"),
 ];
 
 /// The row of a backend whose feature is off.

@@ -103,6 +103,8 @@ pub use backend::{AsyncFileStorage, FileStorage, FileStorageBuilder};
 pub use backend::{AsyncInMemoryStorage, InMemoryStorage, InMemoryStorageBuilder};
 #[cfg(feature = "redis")]
 pub use backend::{AsyncRedisStorage, RedisStorage, RedisStorageBuilder};
+#[cfg(feature = "s3")]
+pub use backend::{AsyncS3Storage, S3Storage, S3StorageBuilder};
 #[cfg(feature = "sqlite")]
 pub use backend::{AsyncSqliteStorage, SqliteStorage, SqliteStorageBuilder};
 #[cfg(feature = "fetch")]

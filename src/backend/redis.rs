@@ -39,6 +39,7 @@ use crate::storage::{
 };
 
 use super::INLINE_LIMIT;
+use super::recent::Recent;
 use super::record::{self, Record, name_of, named};
 use body::Incoming;
 use link::{Link, Target};
@@ -74,6 +75,7 @@ struct Inner {
     codec: Codec,
     ttl: Option<Duration>,
     batch: usize,
+    recent: Recent,
     /// Whether the layout was looked at, and written where it was missing.
     marked: AtomicBool,
 }
@@ -199,6 +201,7 @@ impl<S> RedisStorageBuilder<S> {
             codec: self.codec,
             ttl: self.ttl,
             batch: self.batch.max(1),
+            recent: Recent::new(),
             marked: AtomicBool::new(false),
         };
         Ok(AsyncRedisStorage { inner: Arc::new(inner) })
@@ -286,6 +289,7 @@ impl Inner {
         (entry.head.uses, entry.head.last_used_at) =
             tally.map(script::tally_of).unwrap_or_default();
         let beside = if inline.is_some() { 0 } else { entry.head.body.bytes };
+        self.recent.note(&entry);
         Ok(Kept { entry, inline, stored_bytes: bytes + beside })
     }
 
@@ -496,14 +500,18 @@ impl Backend for AsyncRedisStorage {
     }
 
     async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        let stream = |body: String, facts| {
+            let name = format!("{}:{body}", self.inner.names.record(&id.key));
+            body::stream(Arc::clone(&self.inner), name, id, facts, range)
+        };
+        if let Some((body, facts)) = self.inner.recent.find(id, seen) {
+            return stream(body, facts).await;
+        }
         let kept = self.inner.only(id).await?.filter(|kept| kept.entry.stamp == seen);
         let kept = kept.ok_or_else(|| Error::changed(&id.key))?;
         match (&kept.inline, kept.beside()) {
             (Some(body), _) => Ok(BodyStream::part(body, range)),
-            (None, Some((body, _))) => {
-                let name = format!("{}:{body}", self.inner.names.record(&id.key));
-                body::stream(Arc::clone(&self.inner), name, id, kept.entry.head.body, range).await
-            }
+            (None, Some((body, _))) => stream(body.to_owned(), kept.entry.head.body).await,
             (None, None) => Err(Error::changed(&id.key)),
         }
     }

@@ -121,6 +121,8 @@ pub struct Capabilities {
     pub atomic_stamps: bool,
     /// The server itself forgets what has expired.
     pub server_ttl: bool,
+    /// `tidy` removes expired entries, bit by bit.
+    pub sweeps: bool,
     /// Uses are recorded, an entry's at most once in this time; `None`: not at all.
     pub notes_uses_every: Option<Duration>,
     /// A scan may bring an entry twice even if nothing is written meanwhile.
@@ -146,6 +148,7 @@ impl Capabilities {
             streams_bodies: true,
             atomic_stamps: true,
             server_ttl: false,
+            sweeps: true,
             notes_uses_every: Some(Duration::from_secs(60)),
             scan_repeats: false,
             capacity: None,

@@ -452,6 +452,9 @@ pub async fn remove_of_an_absent_entry(place: Place) {
 
 pub async fn expired_entries_are_shown_until_tidied(place: Place) {
     let store = place.open();
+    if !store.capabilities().sweeps {
+        return;
+    }
     let mut expiring = head(URL);
     expiring.expires_at = Some(noon() + Duration::from_secs(1));
     put(&store, expiring.clone(), noise(1, LARGE)).await;
@@ -727,6 +730,7 @@ pub async fn a_location_names_the_place(place: Place) {
     let location = store.location(&head(URL).id);
     assert!(!location.is_empty());
     if let Some((_, path)) = place.wounds() {
-        assert!(location.contains(&path.display().to_string()), "{location}");
+        let place = path.file_name().expect("a name").to_string_lossy();
+        assert!(location.contains(place.trim_start_matches('.')), "{location}");
     }
 }

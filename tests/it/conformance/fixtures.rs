@@ -7,14 +7,15 @@ use std::sync::Arc;
 use ::redis::cluster::ClusterClient;
 use ::redis::{Client, Cmd, FromRedisValue, TlsCertificates, cmd};
 use cachectl::{
-    Access, Address, AsyncFileStorage, AsyncInMemoryStorage, AsyncSqliteStorage, Backend,
-    BincodeSerializer, Blocking, EntryId, FileStorage, InMemoryStorage, InPlace, Observed,
+    Access, Address, AsyncFileStorage, AsyncInMemoryStorage, AsyncS3Storage, AsyncSqliteStorage,
+    Backend, BincodeSerializer, Blocking, EntryId, FileStorage, InMemoryStorage, InPlace, Observed,
     SqliteStorage, YamlSerializer, open_with,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::testkit::redis::{self, RedisServer};
+use crate::testkit::s3;
 
 #[derive(Clone, Copy)]
 pub struct Fixture {
@@ -134,6 +135,32 @@ fixture!(
     },
     on serve_redis
 );
+
+fixture!(
+    s3_async,
+    Some(&Objects),
+    |place| Objects::store(place, ""),
+    on serve_s3
+);
+fixture!(
+    s3_blocking,
+    Some(&Objects),
+    |place| {
+        let store = Objects::store(place, "&serializer=yaml");
+        Arc::new(InPlace(Box::new(Blocking::shared(store).expect("a runtime"))))
+    },
+    on serve_s3
+);
+
+/// Whose endpoint stands in a file, so that the store can be opened by its place alone.
+fn serve_s3(place: &Path) -> Option<Box<dyn Any>> {
+    if s3::given().is_some() {
+        return None;
+    }
+    let bucket = s3::Bucket::start(&place.join("buckets"));
+    std::fs::write(place.join("endpoint"), bucket.endpoint()).expect("written");
+    Some(Box::new(bucket))
+}
 
 fn serve_redis(place: &Path) -> Option<Box<dyn Any>> {
     let own = || Box::new(RedisServer::start(place)) as Box<dyn Any>;
@@ -326,5 +353,108 @@ impl Wounds for Hashes {
             left == -1 || left > 3 * 60 * 1000
         };
         bodies.filter(stays).count()
+    }
+}
+
+/// Objects in a bucket.
+struct Objects;
+
+impl Objects {
+    /// Bucket, endpoint and prefix; the prefix is the place's in any case.
+    fn place(place: &Path) -> (String, Option<String>, String) {
+        let name = place.file_name().expect("a name").to_string_lossy();
+        let prefix = format!("{}/", name.trim_start_matches('.'));
+        match s3::given() {
+            Some(address) => {
+                let bucket =
+                    address.location().expect("a bucket").trim_start_matches('/').to_owned();
+                (bucket, address.param("endpoint").map(str::to_owned), prefix)
+            }
+            None => {
+                let endpoint =
+                    std::fs::read_to_string(place.join("endpoint")).expect("an endpoint");
+                (s3::BUCKET.to_owned(), Some(endpoint), prefix)
+            }
+        }
+    }
+
+    fn client(place: &Path) -> aws_sdk_s3::Client {
+        s3::client(Self::place(place).1.as_deref())
+    }
+
+    fn store(place: &Path, params: &str) -> Arc<dyn Backend> {
+        let (bucket, _, prefix) = Self::place(place);
+        let builder =
+            AsyncS3Storage::builder(bucket).client(Self::client(place)).key_prefix(prefix);
+        let store = match params {
+            "" => builder.build(),
+            _ => builder.serializer(YamlSerializer).build(),
+        };
+        Arc::new(store.expect("a store"))
+    }
+
+    /// Runs a request from outside any runtime.
+    fn run<T: Send>(work: impl Future<Output = T> + Send) -> T {
+        std::thread::scope(|scope| {
+            let run = || {
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime")
+                    .block_on(work)
+            };
+            scope.spawn(run).join().expect("no panic")
+        })
+    }
+
+    fn keys(place: &Path, part: &str) -> Vec<String> {
+        let (bucket, _, prefix) = Self::place(place);
+        Self::run(async {
+            let request = Self::client(place).list_objects_v2().bucket(bucket);
+            let listed = request.prefix(format!("{prefix}{part}")).send().await.expect("a listing");
+            listed.contents().iter().filter_map(|o| o.key().map(str::to_owned)).collect()
+        })
+    }
+
+    fn change(place: &Path, key: &str, change: impl FnOnce(&mut Vec<u8>) + Send) {
+        let bucket = Self::place(place).0;
+        Self::run(async {
+            let client = Self::client(place);
+            let object = client.get_object().bucket(&bucket).key(key).send().await.expect("there");
+            let mut bytes = object.body.collect().await.expect("whole").to_vec();
+            change(&mut bytes);
+            let request = client.put_object().bucket(&bucket).key(key).body(bytes.into());
+            request.send().await.expect("written");
+        });
+    }
+}
+
+impl Wounds for Objects {
+    fn lose_large_body(&self, place: &Path) {
+        let bucket = Self::place(place).0;
+        for key in Self::keys(place, "bodies/") {
+            Self::run(async {
+                let request = Self::client(place).delete_object().bucket(&bucket).key(key);
+                request.send().await.expect("removed");
+            });
+        }
+    }
+
+    fn flip_in_large_body(&self, place: &Path) {
+        let key = Self::keys(place, "bodies/").remove(0);
+        Self::change(place, &key, |bytes| {
+            let middle = bytes.len() / 2;
+            flip(bytes, middle);
+        });
+    }
+
+    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize) {
+        let keys = Self::keys(place, "entries/");
+        let key = keys.iter().find(|key| key.ends_with(&id.key)).expect("the record");
+        Self::change(place, key, |bytes| flip(bytes, offset));
+    }
+
+    fn large_bodies(&self, place: &Path) -> usize {
+        Self::keys(place, "bodies/").len()
     }
 }

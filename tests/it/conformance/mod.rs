@@ -78,6 +78,8 @@ conformance!(sqlite_bincode);
 conformance!(sqlite_one_connection);
 conformance!(redis_async);
 conformance!(redis_blocking);
+conformance!(s3_async);
+conformance!(s3_blocking);
 
 /// Runs a case on a fresh store, on a runtime like an application's.
 fn run<F>(fixture: fixtures::Fixture, case: impl FnOnce(fixtures::Place) -> F)

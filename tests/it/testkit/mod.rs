@@ -4,4 +4,5 @@ pub mod alone;
 pub mod origin;
 pub mod program;
 pub mod redis;
+pub mod s3;
 pub mod sample;

@@ -1,0 +1,592 @@
+//! Entries in a bucket of S3, or of a server that speaks its protocol.
+//!
+//! ```text
+//! PREFIX cachectl.json         marker and layout version
+//! PREFIX entries/NAME          all variants of a key: heads and small bodies
+//! PREFIX bodies/NAME.NONCE     one large body, under a name that is never used twice
+//! ```
+//!
+//! A record is replaced by a conditional request where the server knows those, and else
+//! after looking that it is still the one that was read. Its large body was there before.
+//! A bucket records no uses, and what has expired stays until it is removed.
+
+mod address;
+mod body;
+mod bucket;
+mod scan;
+mod trouble;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use bytes::{Bytes, BytesMut};
+use futures_util::future::try_join_all;
+use futures_util::stream::BoxStream;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{BodyDigest, EntryHead, EntryId, Stamp};
+use crate::serializer::{Codec, Place, Recorded, Serializer};
+use crate::storage::{
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Put, Query,
+};
+
+use super::INLINE_LIMIT;
+use super::recent::Recent;
+use super::record::{Record, encode, name_of, named};
+use body::Incoming;
+use bucket::{Bucket, Condition, Settings};
+
+pub(super) use address::DRIVER;
+
+/// The layout that this build writes, and the newest that it reads.
+const LAYOUT: u64 = 1;
+
+const DEFAULT_PREFIX: &str = "hishel/";
+const MARKER: &str = "cachectl.json";
+const ENTRIES: &str = "entries/";
+const BODIES: &str = "bodies/";
+
+/// How often a record that others write too is read and written again.
+const TRIES: u32 = 20;
+
+/// Keeps entries in an S3 bucket, for async callers. Any number of processes may share it.
+///
+/// Credentials, region and endpoint come from the usual AWS chain, which is looked at by
+/// the first call. Clones share one store.
+#[derive(Clone)]
+pub struct AsyncS3Storage {
+    inner: Arc<Inner>,
+}
+
+/// [`AsyncS3Storage`] for blocking callers.
+pub type S3Storage = Blocking<AsyncS3Storage>;
+
+struct Inner {
+    bucket: Arc<Bucket>,
+    prefix: String,
+    codec: Codec,
+    ttl: Option<Duration>,
+    recent: Recent,
+    /// Whether the layout was looked at, and written where it was missing.
+    marked: AtomicBool,
+    /// Whether the server refuses `If-Match` with the right tag, as some do.
+    no_if_match: AtomicBool,
+}
+
+/// Sets up an S3 store: `bucket_name` (required), `client` (the usual AWS chain),
+/// `key_prefix` (`hishel/`), `serializer` (JSON), `ttl` (none).
+pub struct S3StorageBuilder<S = S3Storage> {
+    bucket: String,
+    client: Option<Client>,
+    settings: Settings,
+    prefix: String,
+    codec: Codec,
+    ttl: Option<Duration>,
+    built: PhantomData<fn() -> S>,
+}
+
+impl S3Storage {
+    /// Sets up a store in this bucket.
+    pub fn builder(bucket_name: impl Into<String>) -> S3StorageBuilder {
+        S3StorageBuilder::new(bucket_name.into())
+    }
+}
+
+impl AsyncS3Storage {
+    /// Sets up a store in this bucket.
+    pub fn builder(bucket_name: impl Into<String>) -> S3StorageBuilder<Self> {
+        S3StorageBuilder::new(bucket_name.into())
+    }
+}
+
+impl S3StorageBuilder<S3Storage> {
+    /// Makes the store; the first call connects.
+    ///
+    /// # Errors
+    /// `Usage` without a bucket, `Internal` when the system gives no thread.
+    pub fn build(self) -> Result<S3Storage> {
+        Blocking::new(self.into_async()?)
+    }
+}
+
+impl S3StorageBuilder<AsyncS3Storage> {
+    /// Makes the store; the first call connects.
+    ///
+    /// # Errors
+    /// `Usage` without a bucket.
+    pub fn build(self) -> Result<AsyncS3Storage> {
+        self.into_async()
+    }
+}
+
+impl<S> S3StorageBuilder<S> {
+    fn new(bucket: String) -> Self {
+        S3StorageBuilder {
+            bucket,
+            client: None,
+            settings: Settings::default(),
+            prefix: DEFAULT_PREFIX.to_owned(),
+            codec: Codec::default(),
+            ttl: None,
+            built: PhantomData,
+        }
+    }
+
+    /// A client of `aws-sdk-s3`. Default: one by the usual AWS chain.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// The URL of a server that speaks S3's protocol. Default: that of the chain, else AWS.
+    #[must_use]
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.settings.endpoint = Some(url.into());
+        self
+    }
+
+    /// The region. Default: that of the chain, else `us-east-1`.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.settings.region = Some(region.into());
+        self
+    }
+
+    /// What all keys begin with, literally; may be empty. Default: `hishel/`.
+    #[must_use]
+    pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How heads are written. Default: JSON.
+    #[must_use]
+    pub fn serializer(mut self, serializer: impl Serializer + 'static) -> Self {
+        self.codec = Codec::new(Arc::new(serializer));
+        self
+    }
+
+    /// How long stored entries may stay. Default: no limit.
+    #[must_use]
+    pub fn ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+
+    fn into_async(self) -> Result<AsyncS3Storage> {
+        if self.bucket.is_empty() {
+            return Err(Error::usage("an S3 store needs a bucket").try_this("s3://BUCKET"));
+        }
+        let inner = Inner {
+            bucket: Arc::new(Bucket::new(self.bucket, self.settings, self.client)),
+            prefix: self.prefix,
+            codec: self.codec,
+            ttl: self.ttl,
+            recent: Recent::new(),
+            marked: AtomicBool::new(false),
+            no_if_match: AtomicBool::new(false),
+        };
+        Ok(AsyncS3Storage { inner: Arc::new(inner) })
+    }
+}
+
+impl<S> fmt::Debug for S3StorageBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "S3StorageBuilder(s3://{}/{})", self.bucket, self.prefix)
+    }
+}
+
+/// A record as it was read, and its entity tag.
+struct Read {
+    record: Record,
+    etag: Option<String>,
+}
+
+/// What a change makes of a record.
+enum Change<T> {
+    /// It stays as it is.
+    Stop(Outcome<T>),
+    /// These parts, and what is then to be told.
+    Write(Vec<(Recorded, Option<Bytes>)>, T),
+}
+
+impl Inner {
+    fn record_key(&self, name: &str) -> String {
+        format!("{}{ENTRIES}{name}", self.prefix)
+    }
+
+    fn body_key(&self, body: &str) -> String {
+        format!("{}{BODIES}{body}", self.prefix)
+    }
+
+    fn place(&self, object: &str) -> String {
+        format!("s3://{}/{object}", self.bucket.name)
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Read>> {
+        let key = self.record_key(name);
+        let Some(object) = self.bucket.get(&key).await? else { return Ok(None) };
+        let record = Record::parse(&object.bytes, &self.codec, 0)
+            .map_err(|e| named(&self.place(&key), e))?;
+        Ok(Some(Read { record, etag: object.etag }))
+    }
+
+    /// What the store shows of a record's entries: those whose large body is there.
+    async fn found(&self, record: &Record, there: &scan::Bodies) -> Result<Vec<Result<Found>>> {
+        let whole =
+            (0..record.entries.len()).map(async |i| {
+                let entry = &record.entries[i];
+                let Place::Beside(body) = &entry.place else { return Ok(true) };
+                match there.length(body) {
+                    Some(bytes) => Ok(bytes == entry.head.body.bytes),
+                    None => Ok(self.bucket.length(&self.body_key(body)).await?
+                        == Some(entry.head.body.bytes)),
+                }
+            });
+        let whole: Vec<bool> = try_join_all(whole).await?;
+        let found = (0..record.entries.len()).filter(|&i| whole[i]).map(|i| {
+            self.recent.note(&record.entries[i]);
+            record.found(i)
+        });
+        Ok(found.collect())
+    }
+
+    /// Changes the record of a key: reads it, lets `change` say what to make of it, and
+    /// writes that if nobody else wrote meanwhile; else once more.
+    async fn change<T>(
+        &self,
+        key: &str,
+        heals: bool,
+        mut change: impl FnMut(Vec<(Recorded, Option<Bytes>)>) -> Change<T> + Send,
+    ) -> Result<Outcome<T>> {
+        let name = name_of(key);
+        let object = self.record_key(&name);
+        for _ in 0..TRIES {
+            let (parts, etag) = match self.read(&name).await {
+                Ok(Some(read)) => (read.record.into_parts(), Some(read.etag.unwrap_or_default())),
+                Ok(None) => (Vec::new(), None),
+                Err(e)
+                    if heals && e.kind() == ErrorKind::Codec && e.code() != "version_too_new" =>
+                {
+                    tracing::warn!("a damaged record gives way to a new one: {e:?}");
+                    (Vec::new(), Some(String::new()))
+                }
+                Err(e) => return Err(e),
+            };
+            let (parts, told) = match change(parts) {
+                Change::Stop(outcome) => return Ok(outcome),
+                Change::Write(parts, told) => (parts, told),
+            };
+            if parts.is_empty() {
+                self.bucket.remove(&[object]).await?;
+                return Ok(Outcome::Done(told));
+            }
+            let bytes = Bytes::from(encode(parts, &self.codec)?.0);
+            if self.replace(&name, &object, bytes, etag.as_deref()).await? {
+                return Ok(Outcome::Done(told));
+            }
+        }
+        Err(Error::store(format!("{} is written by too many at once", self.place(&object)))
+            .coded("store_busy")
+            .passing()
+            .try_this("a little later"))
+    }
+
+    /// Writes a record in place of the one with this entity tag; without one, where there
+    /// was none. `false` when somebody else was faster.
+    async fn replace(
+        &self,
+        name: &str,
+        object: &str,
+        bytes: Bytes,
+        etag: Option<&str>,
+    ) -> Result<bool> {
+        let Some(etag) = etag else {
+            return match self.bucket.put(object, bytes.clone(), Condition::Absent).await {
+                Err(e) if trouble::is_unknown(&e) => {
+                    self.bucket.put(object, bytes, Condition::Always).await
+                }
+                other => other,
+            };
+        };
+        if etag.is_empty() || self.no_if_match.load(Ordering::Relaxed) {
+            return self.bucket.put(object, bytes, Condition::Always).await;
+        }
+        match self.bucket.put(object, bytes.clone(), Condition::Is(etag)).await {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                // Some servers refuse every condition of this kind, also the right one.
+                let now = self.read(name).await;
+                let is_same = matches!(&now, Ok(Some(now)) if now.etag.as_deref() == Some(etag));
+                if is_same {
+                    self.no_if_match.store(true, Ordering::Relaxed);
+                    return self.bucket.put(object, bytes, Condition::Always).await;
+                }
+                Ok(false)
+            }
+            Err(e) if trouble::is_unknown(&e) => {
+                self.no_if_match.store(true, Ordering::Relaxed);
+                self.bucket.put(object, bytes, Condition::Always).await
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Removes a large body that no record names any more. What cannot be removed is an
+    /// orphan, which the clean-up finds.
+    async fn drop_body(&self, place: &Place) {
+        if let Place::Beside(body) = place {
+            let _ = self.bucket.remove(&[self.body_key(body)]).await;
+        }
+    }
+
+    /// Looks at the layout, and marks a place that is empty as ours.
+    async fn mark(&self) -> Result<()> {
+        if self.marked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let key = format!("{}{MARKER}", self.prefix);
+        match self.bucket.get(&key).await? {
+            Some(marker) => self.check_marker(&marker.bytes)?,
+            None => {
+                self.check_that_empty().await?;
+                let marker = format!("{{\"cachectl\":\"s3 store\",\"layout\":{LAYOUT}}}\n");
+                match self.bucket.put(&key, marker.clone().into(), Condition::Absent).await {
+                    Err(e) if trouble::is_unknown(&e) => {
+                        self.bucket.put(&key, marker.into(), Condition::Always).await?
+                    }
+                    other => other?,
+                };
+            }
+        }
+        self.marked.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Looks at the layout without marking anything.
+    async fn check_layout(&self) -> Result<()> {
+        if self.marked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.bucket.get(&format!("{}{MARKER}", self.prefix)).await? {
+            Some(marker) => self.check_marker(&marker.bytes),
+            None => Ok(()),
+        }
+    }
+
+    fn check_marker(&self, marker: &[u8]) -> Result<()> {
+        let marker: Option<serde_json::Value> = serde_json::from_slice(marker).ok();
+        let layout = marker.as_ref().and_then(|m| m.get("layout")?.as_u64());
+        let place = self.place(&self.prefix);
+        match layout {
+            Some(1..=LAYOUT) => Ok(()),
+            Some(newer) => Err(Error::store(format!(
+                "the store at {place} has layout {newer}, this build reads up to {LAYOUT}"
+            ))
+            .coded("version_too_new")
+            .try_this("a newer cachectl")),
+            None => Err(Error::store(format!("{place}{MARKER} is not a store's marker"))
+                .coded("not_a_store")
+                .try_this("another prefix=")),
+        }
+    }
+
+    async fn check_that_empty(&self) -> Result<()> {
+        let (objects, _) = self.bucket.list(&self.prefix, None, 10).await?;
+        let is_ours = |key: &str| {
+            key.strip_prefix(&*self.prefix).is_some_and(|rest| {
+                rest.is_empty()
+                    || rest == MARKER
+                    || rest.starts_with(ENTRIES)
+                    || rest.starts_with(BODIES)
+            })
+        };
+        match objects.iter().find(|(key, _)| !is_ours(key)) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let place = self.place(&self.prefix);
+                Err(Error::store(format!("{place} holds something else than an S3 store"))
+                    .because(format!("there is {key}, but no {MARKER}"))
+                    .coded("not_a_store")
+                    .try_this("another prefix=; nothing was changed here"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for AsyncS3Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "S3Storage({})", self.inner.place(&self.inner.prefix))
+    }
+}
+
+#[async_trait]
+impl Backend for AsyncS3Storage {
+    fn capabilities(&self) -> Capabilities {
+        let mut can = Capabilities::full("s3");
+        can.atomic_stamps = false;
+        can.notes_uses_every = None;
+        can.sweeps = false;
+        can.remote = true;
+        can.ttl = self.inner.ttl;
+        can.serializer = self.inner.codec.name();
+        can
+    }
+
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let Some(read) = self.inner.read(&name_of(key)).await? else { return Ok(Vec::new()) };
+        let found = self.inner.found(&read.record, &scan::Bodies::unknown()).await?;
+        let is_it = |found: &Result<Found>| found.as_ref().map_or(true, |f| f.head.id.key == key);
+        found.into_iter().filter(is_it).collect()
+    }
+
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        let inner = &self.inner;
+        let changed = || Error::changed(&id.key);
+        let (body, facts) = match inner.recent.find(id, seen) {
+            Some(known) => known,
+            None => {
+                let record = inner.read(&name_of(&id.key)).await?.ok_or_else(changed)?.record;
+                let index = record.find(id).filter(|&i| record.entries[i].stamp == seen);
+                let index = index.ok_or_else(changed)?;
+                if let Some(body) = record.inline(index)? {
+                    return Ok(BodyStream::part(&body, range));
+                }
+                match &record.entries[index].place {
+                    Place::Beside(body) => (body.clone(), record.entries[index].head.body),
+                    Place::Inline(_) => return Err(changed()),
+                }
+            }
+        };
+        body::stream(Arc::clone(&inner.bucket), inner.body_key(&body), id, facts, range).await
+    }
+
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
+        self.inner.mark().await?;
+        Ok(Box::new(S3Put {
+            inner: Arc::clone(&self.inner),
+            head,
+            digest: BodyDigest::new(),
+            small: BytesMut::new(),
+            large: None,
+        }))
+    }
+
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        let stamp = Stamp::fresh();
+        let change = |mut parts: Vec<(Recorded, Option<Bytes>)>| {
+            let Some(at) = parts.iter().position(|(e, _)| e.head.id == *id) else {
+                return Change::Stop(Outcome::Absent);
+            };
+            if parts[at].0.stamp != seen {
+                return Change::Stop(Outcome::Changed);
+            }
+            // The one that was written last stands last, and its serializer writes the record.
+            let (mut entry, body) = parts.remove(at);
+            entry.head = EntryHead { id: id.clone(), body: entry.head.body, ..head.clone() };
+            entry.stamp = stamp;
+            parts.push((entry, body));
+            Change::Write(parts, stamp)
+        };
+        self.inner.change(&id.key, false, change).await
+    }
+
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        let change = |mut parts: Vec<(Recorded, Option<Bytes>)>| {
+            let Some(at) = parts.iter().position(|(e, _)| e.head.id == *id) else {
+                return Change::Stop(Outcome::Absent);
+            };
+            if seen.is_some_and(|seen| seen != parts[at].0.stamp) {
+                return Change::Stop(Outcome::Changed);
+            }
+            let (entry, _) = parts.remove(at);
+            Change::Write(parts, entry.place)
+        };
+        Ok(match self.inner.change(&id.key, true, change).await? {
+            Outcome::Done(place) => {
+                self.inner.drop_body(&place).await;
+                Outcome::Done(())
+            }
+            Outcome::Absent => Outcome::Absent,
+            Outcome::Changed => Outcome::Changed,
+        })
+    }
+
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        scan::scan(Arc::clone(&self.inner), query)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.inner.place(&self.inner.record_key(&name_of(&id.key)))
+    }
+}
+
+/// An entry on its way into the bucket.
+struct S3Put {
+    inner: Arc<Inner>,
+    head: EntryHead,
+    digest: BodyDigest,
+    small: BytesMut,
+    large: Option<Incoming>,
+}
+
+#[async_trait]
+impl Put for S3Put {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.digest.update(&chunk);
+        if self.large.is_none() {
+            if self.small.len() + chunk.len() <= INLINE_LIMIT {
+                self.small.extend_from_slice(&chunk);
+                return Ok(());
+            }
+            let nonce = &Stamp::fresh().to_string()[..16];
+            let body = format!("{}.{nonce}", name_of(&self.head.id.key));
+            let bucket = Arc::clone(&self.inner.bucket);
+            let large = self.large.insert(Incoming::new(bucket, self.inner.body_key(&body)));
+            large.write(&std::mem::take(&mut self.small)).await?;
+        }
+        match &mut self.large {
+            Some(large) => large.write(&chunk).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<Found> {
+        let inner = Arc::clone(&self.inner);
+        let place = match &mut self.large {
+            Some(large) => {
+                large.finish().await?;
+                let bodies = inner.body_key("");
+                Place::Beside(large.key.trim_start_matches(&*bodies).to_owned())
+            }
+            None => Place::Inline(0),
+        };
+        let inline = self.large.is_none().then(|| std::mem::take(&mut self.small).freeze());
+        let head = EntryHead { body: self.digest.clone().finish(), ..self.head.clone() };
+        let entry = Recorded { head, stamp: Stamp::fresh(), place };
+        let change = |mut parts: Vec<(Recorded, Option<Bytes>)>| {
+            let at = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
+            let replaced = at.map(|at| parts.remove(at).0.place);
+            parts.push((entry.clone(), inline.clone()));
+            Change::Write(parts, replaced)
+        };
+        let outcome = inner.change(&entry.head.id.key, true, change).await?;
+        if let Some(large) = self.large.take() {
+            large.keep();
+        }
+        if let Some(Some(old)) = outcome.done() {
+            inner.drop_body(&old).await;
+        }
+        inner.recent.note(&entry);
+        let single = vec![(entry.clone(), inline.clone())];
+        let record = encode(single, &inner.codec)?.0.len() as u64;
+        let beside = if inline.is_some() { 0 } else { entry.head.body.bytes };
+        Ok(Found { head: entry.head, stamp: entry.stamp, inline, stored_bytes: record + beside })
+    }
+}

@@ -1,0 +1,97 @@
+//! From an address to a bucket.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::model::percent_decode;
+use crate::storage::{Access, Address, Driver, Opened, Param};
+
+use super::super::codec_of;
+use super::{AsyncS3Storage, DEFAULT_PREFIX};
+
+pub(in super::super) const DRIVER: Driver = Driver {
+    kind: "s3",
+    schemes: &["s3"],
+    about: "a bucket of S3, or of a server that speaks its protocol",
+    forms: "s3://BUCKET[/PREFIX]",
+    params: &[
+        Param {
+            name: "prefix",
+            default: DEFAULT_PREFIX,
+            about: "what all keys begin with, literally",
+        },
+        Param { name: "region", default: "", about: "the region; else that of the AWS chain" },
+        Param { name: "endpoint", default: "", about: "the URL of an S3-compatible server" },
+        Param {
+            name: "path_style",
+            default: "",
+            about: "bucket in the path; true with an endpoint",
+        },
+        Param { name: "profile", default: "", about: "a profile of the AWS configuration" },
+        Param {
+            name: "checksum",
+            default: "",
+            about: "when_supported, or when_required; the latter with an endpoint",
+        },
+    ],
+    open: Some(open),
+};
+
+fn open(address: &Address, _: Access) -> Result<Opened> {
+    let (bucket, path) = place(address)?;
+    let mut builder = AsyncS3Storage::builder(bucket).ttl(address.duration("ttl")?);
+    builder.codec = codec_of(address)?;
+    builder.prefix = match (address.param("prefix"), path) {
+        (Some(prefix), None) => prefix.to_owned(),
+        (Some(_), Some(_)) => {
+            return Err(address.refuse("it has a prefix in its path and one in prefix="));
+        }
+        (None, Some(path)) => path,
+        (None, None) => DEFAULT_PREFIX.to_owned(),
+    };
+    let text = |name| address.param(name).filter(|value| !value.is_empty()).map(str::to_owned);
+    let settings = &mut builder.settings;
+    settings.region = text("region");
+    settings.endpoint = text("endpoint");
+    settings.profile = text("profile");
+    settings.path_style = address.flag("path_style")?;
+    settings.plain_checksums = match address.param("checksum") {
+        None => None,
+        Some("when_required") => Some(true),
+        Some("when_supported") => Some(false),
+        Some(other) => {
+            return Err(address
+                .refuse(&format!("checksum is when_required or when_supported, not {other:?}")));
+        }
+    };
+    if let Some(endpoint) = &settings.endpoint
+        && !(endpoint.starts_with("http://") || endpoint.starts_with("https://"))
+    {
+        return Err(address
+            .refuse("an endpoint is a URL")
+            .try_this(format!("endpoint=https://{endpoint}")));
+    }
+    Ok(Opened::Async(Arc::new(builder.build()?)))
+}
+
+/// Bucket and prefix; a path is a prefix that ends with a slash.
+fn place(address: &Address) -> Result<(String, Option<String>)> {
+    let example = "s3://BUCKET or s3://BUCKET/PREFIX";
+    let Some(rest) = address.location().and_then(|location| location.strip_prefix("//")) else {
+        return Err(address.refuse("the bucket is missing").try_this(example));
+    };
+    let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.contains('@') {
+        return Err(address
+            .refuse("credentials do not belong into an address")
+            .try_this("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or profile=NAME"));
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if bucket.is_empty() || !bucket.chars().all(is_name) {
+        return Err(address.refuse("that is no name of a bucket").try_this(example));
+    }
+    let path = String::from_utf8(percent_decode(path.as_bytes()))
+        .map_err(|_| address.refuse("its path is not UTF-8"))?;
+    let path = (!path.is_empty()).then(|| format!("{}/", path.trim_end_matches('/')));
+    Ok((bucket.to_owned(), path))
+}

@@ -1,0 +1,245 @@
+//! The requests that the store makes, and the client that makes them: configured when the
+//! first one goes out, so that nobody waits for credentials that are not needed.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_smithy_http_client::tls;
+use bytes::Bytes;
+use tokio::sync::OnceCell;
+
+use crate::error::{Error, Result};
+
+use super::trouble::{self, Asked};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the first byte of an answer may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a request is sent before its failure counts.
+const ATTEMPTS: u32 = 6;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(150);
+
+/// What the address says; everything else comes from the usual AWS chain.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings {
+    pub region: Option<String>,
+    pub endpoint: Option<String>,
+    pub path_style: Option<bool>,
+    pub profile: Option<String>,
+    /// Checksums only where a request needs one: what S3-compatible servers understand.
+    pub plain_checksums: Option<bool>,
+}
+
+/// One bucket.
+pub(super) struct Bucket {
+    pub name: String,
+    settings: Settings,
+    client: OnceCell<Client>,
+}
+
+/// An object as read at once.
+pub(super) struct Object {
+    pub bytes: Bytes,
+    pub etag: Option<String>,
+}
+
+/// What has to hold for an object to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Condition<'a> {
+    Always,
+    Absent,
+    Is(&'a str),
+}
+
+impl Bucket {
+    pub(super) fn new(name: String, settings: Settings, client: Option<Client>) -> Self {
+        Bucket { name, settings, client: OnceCell::new_with(client) }
+    }
+
+    pub(super) fn endpoint(&self) -> Option<&str> {
+        self.settings.endpoint.as_deref()
+    }
+
+    pub(super) async fn client(&self) -> Result<&Client> {
+        tokio::runtime::Handle::try_current().map_err(|e| {
+            Error::usage("an async store was used outside a tokio runtime")
+                .because(e)
+                .try_this("the blocking face of the same store")
+        })?;
+        Ok(self.client.get_or_init(|| self.settings.client()).await)
+    }
+
+    /// What is asked for, for errors about it.
+    pub(super) fn asked<'a>(&'a self, action: &'static str, key: &'a str) -> Asked<'a> {
+        Asked { action, bucket: &self.name, key, endpoint: self.endpoint() }
+    }
+
+    /// Reads a small object; `None` when it is not there.
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Object>> {
+        let asked = self.asked("s3:GetObject", key);
+        let request = self.client().await?.get_object().bucket(&self.name).key(key);
+        let output = match request.send().await {
+            Ok(output) => output,
+            Err(e) if trouble::is_absent(&e) => return Ok(None),
+            Err(e) => return Err(trouble::explain(e, &asked)),
+        };
+        let etag = output.e_tag.clone();
+        let body = output.body.collect().await.map_err(|e| trouble::broken(e, &asked))?;
+        Ok(Some(Object { bytes: body.into_bytes(), etag }))
+    }
+
+    /// The length of an object; `None` when it is not there.
+    pub(super) async fn length(&self, key: &str) -> Result<Option<u64>> {
+        let request = self.client().await?.head_object().bucket(&self.name).key(key);
+        match request.send().await {
+            Ok(output) => Ok(Some(output.content_length.unwrap_or(0).max(0).unsigned_abs())),
+            Err(e) if trouble::is_absent(&e) => Ok(None),
+            // An answer to HEAD has no body to say why; asking for the object does.
+            Err(e) => match self.get_first_byte(key).await {
+                Err(explained) => Err(explained),
+                Ok(()) => Err(trouble::explain(e, &self.asked("s3:GetObject", key))),
+            },
+        }
+    }
+
+    async fn get_first_byte(&self, key: &str) -> Result<()> {
+        let request = self.client().await?.get_object().bucket(&self.name).key(key);
+        match request.range("bytes=0-0").send().await {
+            Ok(_) => Ok(()),
+            Err(e) => Err(trouble::explain(e, &self.asked("s3:GetObject", key))),
+        }
+    }
+
+    /// Writes an object; `false` when the condition does not hold.
+    pub(super) async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        condition: Condition<'_>,
+    ) -> Result<bool> {
+        let request = self.client().await?.put_object().bucket(&self.name).key(key);
+        let request = match condition {
+            Condition::Always => request,
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Is(etag) => request.if_match(etag),
+        };
+        match request.body(ByteStream::from(bytes)).send().await {
+            Ok(_) => Ok(true),
+            Err(e) if trouble::is_unmet(&e) => Ok(false),
+            Err(e) => Err(trouble::explain(e, &self.asked("s3:PutObject", key))),
+        }
+    }
+
+    /// Removes objects, up to a thousand of them in one request. Absent ones are fine.
+    pub(super) async fn remove(&self, keys: &[String]) -> Result<()> {
+        let client = self.client().await?;
+        if let [key] = keys {
+            let asked = self.asked("s3:DeleteObject", key);
+            let request = client.delete_object().bucket(&self.name).key(key);
+            return match request.send().await {
+                Ok(_) => Ok(()),
+                Err(e) if trouble::is_absent(&e) => Ok(()),
+                Err(e) => Err(trouble::explain(e, &asked)),
+            };
+        }
+        for keys in keys.chunks(1000) {
+            let asked = self.asked("s3:DeleteObject", &keys[0]);
+            let objects = keys.iter().map(|key| ObjectIdentifier::builder().key(key).build());
+            let delete = objects
+                .collect::<Result<Vec<_>, _>>()
+                .and_then(|objects| {
+                    Delete::builder().set_objects(Some(objects)).quiet(true).build()
+                })
+                .map_err(|e| Error::usage("nothing to remove").because(e))?;
+            let request = client.delete_objects().bucket(&self.name).delete(delete);
+            let output = request.send().await.map_err(|e| trouble::explain(e, &asked))?;
+            if let Some(error) = output.errors().first() {
+                let key = error.key().unwrap_or_default();
+                let asked = self.asked("s3:DeleteObject", key);
+                return Err(trouble::by_code(
+                    error.code().unwrap_or_default(),
+                    error.message().unwrap_or_default(),
+                    &asked,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// One page of a listing, in the order of the keys: keys with lengths, and where the
+    /// next page begins.
+    pub(super) async fn list(
+        &self,
+        prefix: &str,
+        from: Option<String>,
+        most: i32,
+    ) -> Result<(Vec<(String, u64)>, Option<String>)> {
+        let request = self.client().await?.list_objects_v2().bucket(&self.name).prefix(prefix);
+        let request = request.max_keys(most).set_continuation_token(from);
+        let output = request
+            .send()
+            .await
+            .map_err(|e| trouble::explain(e, &self.asked("s3:ListBucket", prefix)))?;
+        let next = output.next_continuation_token.clone();
+        let objects = output.contents.unwrap_or_default().into_iter();
+        let objects = objects.filter_map(|object| {
+            Some((object.key?, object.size.unwrap_or(0).max(0).unsigned_abs()))
+        });
+        Ok((objects.collect(), next.filter(|_| output.is_truncated.unwrap_or(false))))
+    }
+}
+
+impl Settings {
+    async fn client(&self) -> Client {
+        let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+        let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build();
+        let retries =
+            RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_PAUSE);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(timeouts)
+            .retry_config(retries);
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let shared = loader.load().await;
+        let mut config = aws_sdk_s3::config::Builder::from(&shared);
+        if shared.region().is_none() {
+            config = config.region(Region::from_static("us-east-1"));
+        }
+        if let Some(endpoint) = &self.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        let is_elsewhere = self.endpoint.is_some() || shared.endpoint_url().is_some();
+        if self.plain_checksums.unwrap_or(is_elsewhere) {
+            config = config
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        }
+        Client::from_conf(config.force_path_style(self.path_style.unwrap_or(is_elsewhere)).build())
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}", self.name)
+    }
+}
