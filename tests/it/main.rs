@@ -5,5 +5,6 @@ mod conformance;
 mod layers;
 mod policy;
 mod redis;
+mod s3;
 mod serializers;
 mod testkit;

@@ -22,8 +22,10 @@ const PART: usize = 8 << 20;
 /// room for 240 GiB.
 const SMALL_PARTS: i32 = 3000;
 
-/// How often a body that breaks off is taken up again where it broke.
+/// How often a body that breaks off is taken up again where it broke, with less than
+/// this many bytes in between.
 const RESUMES: u32 = 4;
+const PROGRESS: u64 = 256 * 1024;
 
 /// A body on its way to an object that nothing names yet.
 pub(super) struct Incoming {
@@ -187,6 +189,7 @@ pub(super) async fn stream(
         whole: facts.bytes,
         body: None,
         resumes: 0,
+        resumed_at: start,
     };
     reading.open().await?;
     let chunks = stream::unfold(Some(reading), |reading| async move {
@@ -214,6 +217,7 @@ struct Reading {
     whole: u64,
     body: Option<ByteStream>,
     resumes: u32,
+    resumed_at: u64,
 }
 
 impl Reading {
@@ -251,7 +255,9 @@ impl Reading {
                     return Err(trouble::broken(e, &asked));
                 }
                 None | Some(Err(_)) => {
-                    self.resumes += 1;
+                    let has_gone_on = self.at - self.resumed_at >= PROGRESS;
+                    self.resumes = if has_gone_on { 1 } else { self.resumes + 1 };
+                    self.resumed_at = self.at;
                     self.body = None;
                 }
             }

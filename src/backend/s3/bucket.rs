@@ -8,7 +8,10 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::error::ConnectorError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use aws_smithy_http_client::tls;
@@ -23,10 +26,10 @@ use super::trouble::{self, Asked};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the first byte of an answer may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often a request is sent before its failure counts.
-const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 5;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(150);
 
@@ -221,7 +224,8 @@ impl Settings {
             loader = loader.region(Region::new(region.clone()));
         }
         let shared = loader.load().await;
-        let mut config = aws_sdk_s3::config::Builder::from(&shared);
+        let mut config =
+            aws_sdk_s3::config::Builder::from(&shared).retry_classifier(TimeoutsAreFinal);
         if shared.region().is_none() {
             config = config.region(Region::from_static("us-east-1"));
         }
@@ -235,6 +239,27 @@ impl Settings {
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         }
         Client::from_conf(config.force_path_style(self.path_style.unwrap_or(is_elsewhere)).build())
+    }
+}
+
+/// A request that has run into a time-out has taken its time: once is enough.
+#[derive(Debug)]
+struct TimeoutsAreFinal;
+
+impl ClassifyRetry for TimeoutsAreFinal {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let timed_out = match context.output_or_error() {
+            Some(Err(error)) => {
+                error.is_timeout_error()
+                    || error.as_connector_error().is_some_and(ConnectorError::is_timeout)
+            }
+            _ => false,
+        };
+        if timed_out { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+    }
+
+    fn name(&self) -> &'static str {
+        "time-outs are final"
     }
 }
 

@@ -28,19 +28,24 @@ pub struct Fixture {
 /// A clean place for a store.
 pub struct Place {
     fixture: Fixture,
-    _server: Option<Box<dyn Any>>,
+    server: Option<Box<dyn Any>>,
     folder: TempDir,
 }
 
 impl Place {
     pub fn new(fixture: Fixture) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Place { fixture, _server: (fixture.serve)(folder.path()), folder }
+        Place { fixture, server: (fixture.serve)(folder.path()), folder }
     }
 
     /// Opens the store in this place; the first time it is made.
     pub fn open(&self) -> Arc<dyn Backend> {
         (self.fixture.open)(self.folder.path())
+    }
+
+    /// Whether the store's server runs in this process.
+    pub fn has_server_inside(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.is::<s3::Bucket>())
     }
 
     /// How to damage what is stored, where it can be reached.

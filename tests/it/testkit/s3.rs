@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 /// A server with one bucket; it ends with this value.
 pub struct Bucket {
     pub server: S3Server,
-    _runtime: Runtime,
+    runtime: Option<Runtime>,
 }
 
 pub const BUCKET: &str = "bucket";
@@ -28,7 +28,7 @@ impl Bucket {
             Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let started = S3Server::start(folder, &[BUCKET], 0, switches);
         let server = runtime.block_on(started).expect("an S3 server");
-        Bucket { server, _runtime: runtime }
+        Bucket { server, runtime: Some(runtime) }
     }
 
     pub fn endpoint(&self) -> String {
@@ -42,6 +42,15 @@ impl Bucket {
     /// A client with this server's credentials.
     pub fn client(&self) -> aws_sdk_s3::Client {
         client(Some(&self.endpoint()))
+    }
+}
+
+/// Does not wait, which is not allowed in the middle of a test's own runtime.
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
