@@ -188,8 +188,10 @@ fn timed_out(asked: &Asked<'_>) -> Error {
 }
 
 fn no_credentials(asked: &Asked<'_>, text: &str) -> Error {
+    // What was tried is a list of all the chain's links.
+    let cause = text.split(". Attempted").next().unwrap_or(text);
     Error::store(format!("no credentials for {}", asked.server()))
-        .because(text.to_owned())
+        .because(cause.trim_start_matches("the credential provider was not enabled: ").to_owned())
         .coded("store_denied")
         .try_this("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile: profile=NAME")
 }

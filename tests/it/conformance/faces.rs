@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cachectl::{
-    AsyncFileStorage, AsyncInMemoryStorage, AsyncRedisStorage, AsyncSqliteStorage, AsyncStorage,
-    ErrorKind, FileStorage, InMemoryStorage, Metadata, RedisStorage, Request, Response,
-    SqliteStorage, Storage,
+    AsyncFileStorage, AsyncInMemoryStorage, AsyncRedisStorage, AsyncS3Storage, AsyncSqliteStorage,
+    AsyncStorage, ErrorKind, FileStorage, InMemoryStorage, Metadata, RedisStorage, Request,
+    Response, SqliteStorage, Storage,
 };
 
 use crate::testkit::redis::RedisServer;
+use crate::testkit::s3::{BUCKET, Bucket};
 
 fn request(language: &str) -> Request {
     Request::get("https://example.org/a").expect("a URL").with_header("Accept-Language", language)
@@ -24,9 +25,10 @@ fn response(body: &str) -> Response {
         .with_body(body.to_owned())
 }
 
-/// The story that every store tells, once for each colour.
+/// The story that every store tells, once for each colour; the first word says whether it
+/// records uses.
 macro_rules! story {
-    ($store:expr, $ttl_store:expr, $close:ident $(, $wait:ident)?) => {{
+    ($counts:expr, $store:expr, $ttl_store:expr, $close:ident $(, $wait:ident)?) => {{
         let store = $store;
         assert!(store.retrieve("k")$(.$wait)?.expect("no error").is_none(), "absent is none");
 
@@ -77,8 +79,8 @@ macro_rules! story {
         store.store("u", &response("x"), &request("de"), None)$(.$wait)?.expect("stored");
         store.retrieve("u")$(.$wait)?.expect("no error");
         let (_, _, metadata) = store.retrieve("u")$(.$wait)?.expect("no error").expect("there");
-        assert_eq!(metadata.number_of_uses, 1);
-        assert!(metadata.last_used_at.is_some());
+        assert_eq!(metadata.number_of_uses, u64::from($counts));
+        assert_eq!(metadata.last_used_at.is_some(), $counts);
         store.$close()$(.$wait)?.expect("closed");
 
         // A TTL of the store, and one that is over.
@@ -110,6 +112,7 @@ fn file(path: &Path) -> FileStorage {
 fn file_blocking() {
     let (a, b) = (place(), place());
     story!(
+        true,
         file(a.path()),
         {
             let store: FileStorage =
@@ -125,6 +128,7 @@ async fn file_async() {
     let (a, b) = (place(), place());
     let builder = || AsyncFileStorage::builder();
     story!(
+        true,
         builder().base_path(a.path()).build().expect("a store"),
         builder().base_path(b.path()).ttl(HOUR).build().expect("a store"),
         aclose,
@@ -135,6 +139,7 @@ async fn file_async() {
 #[test]
 fn sqlite_blocking_in_memory_by_default() {
     story!(
+        true,
         SqliteStorage::builder().build().expect("a store"),
         SqliteStorage::builder().ttl(HOUR).build().expect("a store"),
         close
@@ -146,6 +151,7 @@ async fn sqlite_async() {
     let (a, b) = (place(), place());
     let builder = || AsyncSqliteStorage::builder();
     story!(
+        true,
         builder().path(a.path().join("c.db")).build().expect("a store"),
         builder()
             .path(b.path().join("c.db"))
@@ -161,6 +167,7 @@ async fn sqlite_async() {
 #[test]
 fn memory_blocking() {
     story!(
+        true,
         InMemoryStorage::new(),
         InMemoryStorage::builder().ttl(HOUR).build().expect("a store"),
         close
@@ -171,6 +178,7 @@ fn memory_blocking() {
 async fn memory_async() {
     let builder = || AsyncInMemoryStorage::builder();
     story!(
+        true,
         builder().build().expect("a store"),
         builder().ttl(HOUR).build().expect("a store"),
         aclose,
@@ -185,6 +193,7 @@ fn redis_blocking() {
     let client = redis::Client::open(server.address()).expect("a client");
     let builder = || RedisStorage::builder().client(client.clone());
     story!(
+        true,
         builder().build().expect("a store"),
         builder().ttl(HOUR).namespace("myapp_cache").build().expect("a store"),
         close
@@ -197,8 +206,37 @@ async fn redis_async() {
     let server = RedisServer::start(folder.path());
     let builder = || AsyncRedisStorage::builder().url(&server.address());
     story!(
+        true,
         builder().build().expect("a store"),
         builder().ttl(HOUR).namespace("myapp_cache").build().expect("a store"),
+        aclose,
+        await
+    );
+}
+
+#[test]
+fn s3_blocking() {
+    let folder = place();
+    let bucket = Bucket::start(folder.path());
+    let builder = || S3Storage::builder(BUCKET).client(bucket.client());
+    story!(
+        false,
+        builder().build().expect("a store"),
+        builder().ttl(HOUR).key_prefix("http/cache/").build().expect("a store"),
+        close
+    );
+}
+
+#[tokio::test]
+async fn s3_async() {
+    let folder = place();
+    let bucket = tokio::task::spawn_blocking(move || (Bucket::start(folder.path()), folder));
+    let (bucket, _folder) = bucket.await.expect("a server");
+    let builder = || AsyncS3Storage::builder(BUCKET).client(bucket.client());
+    story!(
+        false,
+        builder().build().expect("a store"),
+        builder().ttl(HOUR).key_prefix("http/cache/").build().expect("a store"),
         aclose,
         await
     );
