@@ -7,4 +7,5 @@ mod policy;
 mod redis;
 mod s3;
 mod serializers;
+mod stories;
 mod testkit;

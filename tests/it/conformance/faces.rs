@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use cachectl::{
     AsyncFileStorage, AsyncInMemoryStorage, AsyncRedisStorage, AsyncS3Storage, AsyncSqliteStorage,
     AsyncStorage, ErrorKind, FileStorage, InMemoryStorage, Metadata, RedisStorage, Request,
-    Response, SqliteStorage, Storage,
+    Response, S3Storage, SqliteStorage, Storage,
 };
 
 use crate::testkit::redis::RedisServer;

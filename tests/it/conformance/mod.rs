@@ -39,7 +39,7 @@ suite! {
     two_writers_of_one_key_end_with_one_whole_entry,
     writers_of_different_variants_lose_nothing,
     a_range_of_a_body,
-    a_body_of_another_state_is_changed,
+    a_body_of_another_state_is_the_old_one_or_changed,
     a_reader_during_replacement_sees_one_body,
     update_changes_the_head_and_keeps_the_body,
     update_with_an_old_stamp_changes_nothing,
