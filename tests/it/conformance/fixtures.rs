@@ -160,6 +160,9 @@ fixture!(
 /// Whose endpoint stands in a file, so that the store can be opened by its place alone.
 fn serve_s3(place: &Path) -> Option<Box<dyn Any>> {
     if s3::given().is_some() {
+        let bucket = Objects::place(place).0;
+        // It is there already when another test was faster.
+        let _ = Objects::run(Objects::client(place).create_bucket().bucket(bucket).send());
         return None;
     }
     let bucket = s3::Bucket::start(&place.join("buckets"));
