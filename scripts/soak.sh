@@ -5,12 +5,15 @@
 #
 #   scripts/soak.sh                 everything on the embedded stores
 #   scripts/soak.sh big|kill|race|full [STORE…]
+#   scripts/soak.sh shared          the same on a Redis and an S3 server of its own, which
+#                                   restart and are overloaded meanwhile
 #   SOAK_KILLS=20 SOAK_GETS=50 SOAK_BIG=67108864 scripts/soak.sh     a small version
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release --quiet --bin cachectl --example origin
+cargo build --release --quiet --bin cachectl --example origin --example s3
 BIN=$PWD/target/release/cachectl
 ORIGIN=$PWD/target/release/examples/origin
+S3=$PWD/target/release/examples/s3
 KILLS=${SOAK_KILLS:-200}
 GETS=${SOAK_GETS:-500}
 BIG=${SOAK_BIG:-2147483648}
@@ -114,8 +117,60 @@ full() {
     say full "$store" "exit 5, body delivered, old entries kept"
 }
 
+start_redis() {
+    mkdir -p redis
+    redis-server --port 0 --unixsocket "$WORK/redis.sock" --appendonly yes --save '' \
+        --dir "$WORK/redis" >redis.log &
+    REDIS_PID=$!
+    until redis-cli -s redis.sock ping >/dev/null 2>&1; do sleep 0.05; done
+}
+
+# start_s3 SWITCH…: sets S3_STORE and S3_PID.
+start_s3() {
+    : >s3.txt
+    "$S3" buckets team "$@" >s3.txt &
+    S3_PID=$!
+    until [ -s s3.txt ]; do sleep 0.05; done
+    S3_STORE="$(cat s3.txt)"
+}
+
+shared() {
+    export AWS_ACCESS_KEY_ID=testak AWS_SECRET_ACCESS_KEY=testsecret AWS_EC2_METADATA_DISABLED=true
+    local redis=redis+unix://$WORK/redis.sock wait
+    trap 'kill $ORIGIN_PID $REDIS_PID $S3_PID 2>/dev/null; rm -rf "$WORK"' EXIT
+    start_redis
+    start_s3
+    (BIG=$((BIG * 3 / 10)) && big "$redis")
+    redis-cli -s redis.sock flushall >/dev/null
+    (SOAK_PEAK_KIB=65536 && big "$S3_STORE")
+    kills "$redis"
+    race "$redis?namespace=race"
+    race "$S3_STORE&prefix=race/"
+    kill $S3_PID
+    start_s3 --fail-every 10
+    race "$S3_STORE&prefix=busy/"
+    (
+        for wait in 5 10; do
+            sleep $wait
+            redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
+            sleep 0.5
+            start_redis
+        done
+        say restart "$redis" "twice"
+        wait
+    ) &
+    local restarts=$!
+    race "$redis?namespace=restart"
+    kill $restarts 2>/dev/null || true
+    pkill -f "$WORK/redis.sock" || true
+}
+
 WHAT=${1:-all}
 shift || true
+if [ "$WHAT" = shared ]; then
+    shared
+    exit
+fi
 STORES=("$@")
 [ ${#STORES[@]} -gt 0 ] || STORES=(file:f sqlite:s.db)
 for store in "${STORES[@]}"; do
