@@ -137,7 +137,7 @@ start_s3() {
 shared() {
     export AWS_ACCESS_KEY_ID=testak AWS_SECRET_ACCESS_KEY=testsecret AWS_EC2_METADATA_DISABLED=true
     local redis=redis+unix://$WORK/redis.sock wait
-    trap 'kill $ORIGIN_PID $REDIS_PID $S3_PID 2>/dev/null; rm -rf "$WORK"' EXIT
+    trap 'kill $ORIGIN_PID $REDIS_PID $S3_PID 2>/dev/null; pkill -f "$WORK/redis.sock"; rm -rf "$WORK"' EXIT
     start_redis
     start_s3
     (BIG=$((BIG * 3 / 10)) && big "$redis")
@@ -149,6 +149,11 @@ shared() {
     kill $S3_PID
     start_s3 --fail-every 10
     race "$S3_STORE&prefix=busy/"
+    # A log of what was stored up to now would take its time to be read.
+    kill $REDIS_PID
+    while pgrep -f "$WORK/redis.sock" >/dev/null; do sleep 0.1; done
+    rm -rf redis
+    start_redis
     (
         for wait in 5 10; do
             sleep $wait

@@ -65,6 +65,7 @@ pub fn environment() -> [(&'static str, &'static str); 3] {
 
 /// A client of the SDK for a server at this endpoint.
 pub fn client(endpoint: Option<&str>) -> aws_sdk_s3::Client {
+    use aws_sdk_s3::config::retry::RetryConfig;
     use aws_sdk_s3::config::{
         BehaviorVersion, Credentials, Region, RequestChecksumCalculation,
         ResponseChecksumValidation,
@@ -80,6 +81,7 @@ pub fn client(endpoint: Option<&str>) -> aws_sdk_s3::Client {
         .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .retry_config(RetryConfig::standard().with_max_attempts(8))
         .force_path_style(true);
     if let Some(endpoint) = endpoint {
         config = config.endpoint_url(endpoint);

@@ -227,12 +227,13 @@ fn check_store(name: &str, connect: bool, config: &Config, common: &CommonArgs) 
         // The first look is what tells whether it can be used.
         open.run(async {
             if open.store.capabilities().remote {
-                return open.store.candidates("config check").await.map(drop);
+                open.store.candidates("config check").await?;
+                return Ok(());
             }
             let mut scan = open.store.scan(Query::default());
-            scan.next().await.transpose().map(drop)
+            scan.next().await.transpose()?;
+            Ok(())
         })
-        .map_err(Into::into)
     });
     checked.latency_ms = Some((started.elapsed().as_secs_f64() * 1e5).round() / 100.0);
     let missing = |failure: &anyhow::Error| {

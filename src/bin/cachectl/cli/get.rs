@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use async_trait::async_trait;
 use cachectl::{
-    Access, Answer, Backend, Client, Error, ErrorKind, FetchOptions, FollowOptions, HttpOptions,
+    Access, Answer, Client, Error, ErrorKind, FetchOptions, FollowOptions, HttpOptions,
     HttpTransport, InMemoryStorage, InPlace, Incoming, MaxStale, Method, Outgoing, Request,
     RequestOptions, Settings, Transport, Warning,
 };
@@ -486,12 +486,5 @@ impl Get<'_> {
             return exit::HTTP_STATUS;
         }
         if trouble && !self.args.best_effort { exit::PARTIAL } else { exit::DONE }
-    }
-}
-
-impl OpenStore {
-    /// A store that stands in for another.
-    fn of(store: Arc<dyn Backend>) -> Self {
-        OpenStore { store, runtime: None }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use cachectl::backend::DRIVERS;
 use cachectl::open::driver;
-use cachectl::{Access, Address, Backend, Error, Observed, block_on, nearest, open_with};
+use cachectl::{
+    Access, Address, Backend, Error, ErrorKind, Observed, block_on, nearest, open_with,
+};
 use tokio::runtime::Runtime;
 
 use super::failure::Where;
@@ -199,16 +201,27 @@ fn unknown(word: &str, config: &Config) -> anyhow::Error {
 pub struct OpenStore {
     pub store: Arc<dyn Backend>,
     /// Never taken down: the process ends when it is no longer needed.
-    pub(super) runtime: Option<ManuallyDrop<Runtime>>,
+    runtime: Option<ManuallyDrop<Runtime>>,
+    /// Where it was said that it should be this one.
+    origin: Option<Where>,
 }
 
 impl OpenStore {
-    /// Runs a future to its end, on this thread.
-    pub fn run<F: Future>(&self, future: F) -> F::Output {
-        match &self.runtime {
-            Some(runtime) => runtime.block_on(future),
-            None => block_on(future),
-        }
+    /// Around a store that nobody named.
+    pub fn of(store: Arc<dyn Backend>) -> Self {
+        OpenStore { store, runtime: None, origin: None }
+    }
+
+    /// Runs work to its end, on this thread. Trouble with the store says where it was named.
+    pub fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let outcome = match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => block_on(work),
+        };
+        outcome.map_err(|failure| match &self.origin {
+            Some(origin) if is_about_the_store(&failure) => failure.context(origin.clone()),
+            _ => failure,
+        })
     }
 
     /// Whether everything happens on this thread, without a runtime.
@@ -238,7 +251,11 @@ pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<Open
     if !capabilities.persistent && access == Access::Create {
         talk::warning(&format!("the {} store ends with this process", chosen.name), "");
     }
-    Ok(OpenStore { store, runtime })
+    Ok(OpenStore { store, runtime, origin: Some(chosen.origin.clone()) })
+}
+
+fn is_about_the_store(failure: &anyhow::Error) -> bool {
+    failure.downcast_ref::<Error>().is_some_and(|e| e.kind() == ErrorKind::Store)
 }
 
 /// A store that is not there was not filled yet, or is another one.
