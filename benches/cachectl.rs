@@ -229,3 +229,108 @@ mod store {
         stores(bencher, &in_place(super::memory()));
     }
 }
+
+/// Redis on a socket of its own: a hit through the library against the bare command.
+mod redis_server {
+    use std::process::{Child, Command, Stdio};
+    use std::time::Duration;
+
+    use cachectl::AsyncRedisStorage;
+    use redis::AsyncCommands;
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    struct Server {
+        child: Child,
+        folder: TempDir,
+    }
+
+    impl Server {
+        fn start() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let child = Command::new("redis-server")
+                .args(["--port", "0", "--save", "", "--unixsocket", "r.sock"])
+                .current_dir(folder.path())
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("redis-server: apt-get install redis-server");
+            while !folder.path().join("r.sock").exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Server { child, folder }
+        }
+
+        fn url(&self) -> String {
+            format!("redis+unix://{}", self.folder.path().join("r.sock").display())
+        }
+    }
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    fn runtime() -> Runtime {
+        Builder::new_current_thread().enable_all().build().expect("a runtime")
+    }
+
+    fn open(server: &Server) -> Arc<dyn cachectl::Backend> {
+        Arc::new(AsyncRedisStorage::builder().url(&server.url()).build().expect("a store"))
+    }
+
+    #[divan::bench]
+    fn hit(bencher: Bencher) {
+        let (server, runtime) = (Server::start(), runtime());
+        let store = open(&server);
+        runtime.block_on(async {
+            for i in 0..ENTRIES {
+                store.put_whole(head(i), body()).await.expect("stored");
+            }
+        });
+        let client = Client::new(store, NoOrigin);
+        let options = FetchOptions::default();
+        let mut i = 0usize;
+        bencher.bench_local(|| {
+            i = (i * 1_103_515_245 + 12_345) % ENTRIES;
+            runtime.block_on(async {
+                let mut answer = client.fetch(&request(i), &options).await.expect("a hit");
+                answer.collect_body().await.expect("a body")
+            })
+        });
+    }
+
+    /// What no client could be faster than: the same record by one `HGET`.
+    #[divan::bench]
+    fn bare(bencher: Bencher) {
+        let (server, runtime) = (Server::start(), runtime());
+        let store = open(&server);
+        let client = redis::Client::open(server.url()).expect("a client");
+        let (mut bare, name, field) = runtime.block_on(async {
+            let found = store.put_whole(head(0), body()).await.expect("stored");
+            let name = format!("hishel:{{{}}}", found.head.id.key);
+            let field = format!("e{}", found.head.id.variant.as_str());
+            (client.get_multiplexed_async_connection().await.expect("connected"), name, field)
+        });
+        bencher.bench_local(|| {
+            runtime.block_on(async {
+                let record: Vec<u8> = bare.hget(&name, &field).await.expect("an answer");
+                assert!(record.len() > BODY);
+                record
+            })
+        });
+    }
+
+    #[divan::bench]
+    fn store(bencher: Bencher) {
+        let (server, runtime) = (Server::start(), runtime());
+        let store = open(&server);
+        let mut i = 0;
+        bencher.bench_local(|| {
+            i += 1;
+            runtime.block_on(store.put_whole(head(i), body())).expect("stored")
+        });
+    }
+}

@@ -18,6 +18,7 @@ if [ "${1:-}" = few ]; then
     check sqlite
     check file,fetch
     check redis,yaml
+    check s3
     exit
 fi
 check

@@ -8,6 +8,10 @@ mod private;
 #[cfg(any(feature = "redis", feature = "s3"))]
 mod recent;
 #[cfg(feature = "_records")]
+#[cfg_attr(
+    not(all(feature = "file", feature = "redis", feature = "s3")),
+    allow(dead_code, reason = "each backend uses its part")
+)]
 mod record;
 #[cfg(feature = "redis")]
 mod redis;

@@ -18,6 +18,7 @@ use super::link::Target;
 use super::{AsyncRedisStorage, DEFAULT_BATCH, DEFAULT_NAMESPACE};
 
 const DEFAULT_PORT: u16 = 6379;
+#[cfg(feature = "redis-cluster")]
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
 
 pub(in super::super) const DRIVER: Driver = Driver {

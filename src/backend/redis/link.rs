@@ -55,6 +55,7 @@ pub(super) enum Target {
 enum Work<'a> {
     Command(&'a Cmd),
     Pipeline(&'a Pipeline),
+    #[cfg(feature = "redis-cluster")]
     ToNode(&'a Cmd, &'a (String, u16)),
 }
 
@@ -101,6 +102,7 @@ impl Link {
     }
 
     /// Sends a command to one node of a cluster.
+    #[cfg(feature = "redis-cluster")]
     pub(super) async fn ask_node<T>(&self, command: &Cmd, node: &(String, u16)) -> Result<T>
     where
         T: FromRedisValue,
@@ -179,7 +181,12 @@ impl Link {
 impl Line {
     async fn run(&mut self, work: Work<'_>) -> RedisResult<Vec<Value>> {
         let values = match (self, work) {
-            (Line::Server(line), Work::Command(command) | Work::ToNode(command, _)) => {
+            (Line::Server(line), Work::Command(command)) => {
+                vec![line.req_packed_command(command).await?]
+            }
+            // There is but one.
+            #[cfg(feature = "redis-cluster")]
+            (Line::Server(line), Work::ToNode(command, _)) => {
                 vec![line.req_packed_command(command).await?]
             }
             (Line::Server(line), Work::Pipeline(commands)) => {

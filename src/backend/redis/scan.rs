@@ -135,9 +135,11 @@ impl Inner {
 
     /// Sends a command to one node.
     async fn ask_node<T: FromRedisValue>(&self, command: &Cmd, node: &Node) -> Result<T> {
-        match node {
-            Some(node) => self.link.ask_node(command, node).await,
-            None => self.link.ask(command).await,
+        #[cfg(feature = "redis-cluster")]
+        if let Some(node) = node {
+            return self.link.ask_node(command, node).await;
         }
+        let _ = node;
+        self.link.ask(command).await
     }
 }
