@@ -42,6 +42,8 @@ complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "list" -d 'List en
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "ls" -d 'List entries'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "inspect" -d 'Show everything known about entries'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "show" -d 'Show everything known about entries'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "body" -d 'Print the stored body of an entry'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "cat" -d 'Print the stored body of an entry'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "config" -d 'Show and check the configuration'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "man" -d 'Print the manual, or write its pages to a folder'
@@ -134,6 +136,22 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s q -l quiet -
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l limit -d 'Show at most this many; 0 is no limit [default: 100 for a table on a terminal]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
 wide\t'For people, everything'
@@ -155,6 +173,22 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand list" -s q -l quiet -d
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l limit -d 'Show at most this many; 0 is no limit [default: 100 for a table on a terminal]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
 wide\t'For people, everything'
@@ -175,6 +209,22 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -s v -l verbose -d
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
 wide\t'For people, everything'
@@ -193,6 +243,22 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s v -l verbo
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
 wide\t'For people, everything'
@@ -211,6 +277,34 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s v -l verbose 
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -s o -l output -d 'Write to FILE, in one piece or not at all; - is standard output, also a terminal' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -l decode -d 'Undo Content-Encoding'
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand body" -s h -l help -d 'Print help'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s o -l output -d 'Write to FILE, in one piece or not at all; - is standard output, also a terminal' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -l decode -d 'Undo Content-Encoding'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''

@@ -77,6 +77,7 @@
 //! ```text
 //! open -> backend -> storage -> policy -> model -> error
 //!                    client  -> policy, storage
+//!                    filter  -> policy
 //!                    serializer -> model
 //! ```
 //!
@@ -92,6 +93,7 @@ pub mod backend;
 #[cfg(feature = "fetch")]
 pub mod client;
 pub mod error;
+pub mod filter;
 pub mod model;
 pub mod open;
 pub mod policy;
@@ -113,6 +115,7 @@ pub use client::{
     Proxies, Transport, Warning,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use filter::{Filter, FilterError, Moment, glob_matches};
 pub use model::{
     BodyDigest, BodyFacts, Credentials, EntryHead, EntryId, Extensions, Headers, Key, Metadata,
     Method, Request, Response, Secrets, Selecting, Selection, Sha256Digest, Stamp, StatusSet,

@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("model", &["error"]),
     ("policy", &["model"]),
+    ("filter", &["error", "model", "policy"]),
     ("serializer", &["error", "model"]),
     ("storage", &["error", "model", "policy"]),
     ("backend", &["error", "model", "serializer", "storage"]),

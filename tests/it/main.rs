@@ -2,6 +2,7 @@
 
 mod cli;
 mod conformance;
+mod filter;
 mod layers;
 mod policy;
 mod redis;

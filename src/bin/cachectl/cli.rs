@@ -2,6 +2,7 @@
 
 pub mod failure;
 
+mod body;
 mod completions;
 mod config_command;
 mod get;
@@ -11,6 +12,7 @@ mod list;
 mod man;
 mod options;
 mod password;
+mod selection;
 mod store;
 
 use anyhow::Result;
@@ -78,6 +80,9 @@ pub enum Command {
     /// Show everything known about entries
     #[command(visible_alias = "show")]
     Inspect(inspect::InspectArgs),
+    /// Print the stored body of an entry
+    #[command(visible_alias = "cat")]
+    Body(body::BodyArgs),
     /// Show and check the configuration
     Config(config_command::ConfigArgs),
     /// Print a completion script for a shell
@@ -119,6 +124,7 @@ pub fn run() -> Result<u8> {
         Command::Get(args) => get::run(*args, &cli.common),
         Command::List(args) => list::run(args, &cli.common),
         Command::Inspect(args) => inspect::run(args, &cli.common),
+        Command::Body(args) => body::run(&args, &cli.common),
         Command::Config(args) => config_command::run(args, &cli.common),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -5,3 +5,4 @@ mod generated;
 mod get;
 mod get_trouble;
 mod list;
+mod selection;

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io::Write;
 
-use cachectl::{Error, ErrorKind};
+use cachectl::{Error, ErrorKind, FilterError};
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
 
 use super::exit;
@@ -49,6 +49,7 @@ pub fn report(failure: &anyhow::Error) -> u8 {
             exit: exit::INTERNAL,
             message: failure.to_string(),
             cause: failure.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": "),
+            excerpt: None,
             origin,
             hint: Some("this is a bug; please report it with the command that led here".to_owned()),
         },
@@ -65,9 +66,16 @@ pub fn complaint(error: &Error, origin: Option<String>) -> Complaint {
         exit: exit_code(error.kind()),
         message: error.message().to_owned(),
         cause: error.causes(),
+        excerpt: excerpt(error),
         origin,
         hint: error.hint().map(ToOwned::to_owned),
     }
+}
+
+/// Where in a filter the trouble is.
+fn excerpt(error: &Error) -> Option<(String, usize)> {
+    let filter = std::error::Error::source(error)?.downcast_ref::<FilterError>()?;
+    Some((filter.text.clone(), filter.column))
 }
 
 /// The reader of our output has gone: `… | head`. That ends the program, quietly.
@@ -131,6 +139,7 @@ fn mistake(error: &clap::Error) -> Complaint {
             format!("{message} {}", detail.join(", "))
         },
         cause: String::new(),
+        excerpt: None,
         origin: None,
         hint: Some(hint),
     }
@@ -167,6 +176,7 @@ pub fn install_panic_hook() {
             exit: exit::INTERNAL,
             message: "cachectl ran into a bug".to_owned(),
             cause: format!("{} ({place})", cachectl::Secrets::built_in().url(&said)),
+            excerpt: None,
             origin: None,
             hint: Some("please report it, with the command that led here".to_owned()),
         });

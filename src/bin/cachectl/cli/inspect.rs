@@ -5,14 +5,14 @@ use std::io::{self, Write as _};
 
 use anyhow::Result;
 use cachectl::{
-    Access, Error, ErrorKind, Found, Headers, Key, Manage, Method, Query, Secrets, Settings, State,
-    Timestamp, UrlText, freshness,
+    Access, Error, Found, Headers, Manage, Secrets, Settings, State, Timestamp, freshness,
 };
 use clap::Args;
-use futures_util::StreamExt;
+use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::options::Format;
+use super::selection::{Selection, SelectionArgs};
 use super::store::OpenStore;
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
 use crate::config::Config;
@@ -24,8 +24,11 @@ use crate::output::text::{age, escaped, size};
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     /// A key, the first 6 or more characters of one, or a URL (every stored variant)
-    #[arg(value_name = "KEY|URL", required = true)]
+    #[arg(value_name = "KEY|URL")]
     targets: Vec<String>,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
 
     #[command(flatten)]
     store: StoreArgs,
@@ -33,9 +36,6 @@ pub struct InspectArgs {
     #[command(flatten)]
     output: OutputArgs,
 }
-
-/// A prefix of a key has to have this many characters.
-const SHORTEST_PREFIX: usize = 6;
 
 /// Shows; gives the exit code.
 pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
@@ -50,8 +50,21 @@ pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
         },
         secrets: config.secrets(common),
     };
-    let partition = config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default();
-    let found = open.run(find_all(&open, &args.targets, &partition))?;
+    let selection = Selection {
+        targets: args.selection.targets(&args.targets)?,
+        filter: args.selection.filter()?,
+        partition: config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default(),
+        now: shown.now,
+        settings: shown.settings.clone(),
+    };
+    let names = !selection.targets.is_empty() || args.selection.names_targets();
+    if !names && selection.filter.is_everything() {
+        return Err(Error::usage("which entries?")
+            .try_this("a key, a URL, or a selection such as --host 'api.*'")
+            .into());
+    }
+    let found: Vec<Found> =
+        open.run(async { selection.entries(&open, !names).try_collect().await })?;
     match args.output.wanted() {
         Some(Format::Json) => {
             let objects = found.iter().map(|f| open.run(shown.object(&open, f)));
@@ -74,55 +87,6 @@ pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
         }
     }
     Ok(exit::DONE)
-}
-
-async fn find_all(open: &OpenStore, targets: &[String], partition: &str) -> Result<Vec<Found>> {
-    let mut all = Vec::new();
-    for target in targets {
-        let found = find(open, target, partition).await?;
-        if found.is_empty() {
-            let shown = Secrets::built_in().url(target).into_owned();
-            return Err(Error::new(ErrorKind::NotFound, format!("{shown} is not in the cache"))
-                .coded("not_cached")
-                .try_this("cachectl list")
-                .into());
-        }
-        all.extend(found);
-    }
-    Ok(all)
-}
-
-/// Entries that an argument names.
-async fn find(open: &OpenStore, target: &str, partition: &str) -> Result<Vec<Found>> {
-    if target.starts_with("http://") || target.starts_with("https://") {
-        let url = UrlText::parse(target)?;
-        let request = cachectl::Request::new(Method::GET, url);
-        let key = open.store.key_of(&request, partition);
-        return Ok(open.store.candidates(&key).await?);
-    }
-    let exact = open.store.candidates(target).await?;
-    if !exact.is_empty() || Key::is_native(target) {
-        return Ok(exact);
-    }
-    if target.chars().count() < SHORTEST_PREFIX {
-        return Err(Error::usage(format!(
-            "{target:?} is too short for the beginning of a key ({SHORTEST_PREFIX} characters)"
-        ))
-        .try_this("cachectl list --format wide")
-        .into());
-    }
-    let mut scan = open.store.scan(Query::with_key_prefix(target));
-    let mut found: Vec<Found> = Vec::new();
-    while let Some(item) = scan.next().await {
-        let Ok(item) = item else { continue };
-        if found.first().is_some_and(|first| first.head.id.key != item.head.id.key) {
-            return Err(Error::usage(format!("several keys begin with {target:?}"))
-                .try_this("more of the key")
-                .into());
-        }
-        found.push(item);
-    }
-    Ok(found)
 }
 
 struct Shown {

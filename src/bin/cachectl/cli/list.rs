@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
-use cachectl::{Access, ErrorKind, Found, Method, Query, Secrets, Settings, State, Timestamp};
+use cachectl::{Access, Error, ErrorKind, Found, Method, Secrets, Settings, State, Timestamp};
 use clap::Args;
 use futures_util::StreamExt;
 
 use super::options::Format;
+use super::selection::{Selection, SelectionArgs};
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
 use crate::config::Config;
 use crate::output::entry::EntryObject;
@@ -22,6 +23,10 @@ use crate::output::{sink, talk};
 /// status, body bytes, creation time, method, URL, separated by TAB.
 #[derive(Debug, Args)]
 pub struct ListArgs {
+    /// A key, the first 6 or more characters of one, or a URL (every stored variant)
+    #[arg(value_name = "KEY|URL")]
+    targets: Vec<String>,
+
     /// Show at most this many; 0 is no limit [default: 100 for a table on a terminal]
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -33,6 +38,9 @@ pub struct ListArgs {
     /// End keys with NUL instead of a line end
     #[arg(short = '0', long = "null", requires = "keys")]
     null: bool,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
 
     #[command(flatten)]
     store: StoreArgs,
@@ -61,20 +69,29 @@ pub fn run(args: ListArgs, common: &CommonArgs) -> Result<u8> {
         Format::Json => Box::new(Json { begun: false }),
         Format::Ndjson => Box::new(Ndjson),
     };
+    let now = Timestamp::now();
+    let settings = Settings {
+        shared: config.http.shared.as_ref().is_some_and(|g| g.value),
+        ..Settings::default()
+    };
+    let selection = Selection {
+        targets: args.selection.targets(&args.targets)?,
+        filter: args.selection.filter()?,
+        partition: config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default(),
+        now,
+        settings: settings.clone(),
+    };
+    if common.verbose > 0 {
+        talk::note(&format!("filter: {}", selection.filter));
+    }
+    let scans = selection.targets.is_empty() && !args.selection.names_targets();
     let mut listing = Listing {
         out: BufWriter::with_capacity(256 * 1024, sink::stdout()?),
         writer,
-        context: Context {
-            now: Timestamp::now(),
-            settings: Settings {
-                shared: config.http.shared.as_ref().is_some_and(|g| g.value),
-                ..Settings::default()
-            },
-            secrets: config.secrets(common),
-        },
+        context: Context { now, settings, secrets: config.secrets(common) },
         totals: Totals::default(),
     };
-    let damaged = open.run(listing.run(&open, limit))?;
+    let damaged = open.run(listing.run(&open, &selection, scans, limit))?;
     listing.finish()?;
     if is_terminal && short {
         listing.totals.footer(limit);
@@ -98,8 +115,14 @@ struct Listing {
 
 impl Listing {
     /// Gives the number of entries that could not be read.
-    async fn run(&mut self, open: &store::OpenStore, limit: u64) -> Result<u64> {
-        let mut scan = open.store.scan(Query::default());
+    async fn run(
+        &mut self,
+        open: &store::OpenStore,
+        selection: &Selection,
+        scans: bool,
+        limit: u64,
+    ) -> Result<u64> {
+        let mut scan = std::pin::pin!(selection.entries(open, scans));
         let mut damaged = 0;
         let mut shown = 0;
         while let Some(item) = scan.next().await {
@@ -115,11 +138,13 @@ impl Listing {
                     self.writer.entry(&mut self.out, &self.context, &found)?;
                 }
                 // A damaged entry is one among many; anything else is the store's trouble.
-                Err(error) if error.kind() != ErrorKind::Codec => return Err(error.into()),
-                Err(error) => {
-                    damaged += 1;
-                    talk::warning(error.message(), &error.causes());
-                }
+                Err(failure) => match failure.downcast_ref::<Error>() {
+                    Some(error) if error.kind() == ErrorKind::Codec => {
+                        damaged += 1;
+                        talk::warning(error.message(), &error.causes());
+                    }
+                    _ => return Err(failure),
+                },
             }
         }
         Ok(damaged)

@@ -150,8 +150,8 @@ pub fn stdout() -> io::Result<File> {
     io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// A body that a terminal cannot show.
-fn is_binary(chunk: &[u8]) -> bool {
+/// Whether a terminal cannot show a body that begins so.
+pub fn is_binary(chunk: &[u8]) -> bool {
     if chunk.contains(&0) {
         return true;
     }
@@ -162,7 +162,8 @@ fn is_binary(chunk: &[u8]) -> bool {
     }
 }
 
-fn cannot_write(path: &Path, error: io::Error) -> Error {
+/// The error of a file that cannot be written.
+pub fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::LocalFile, format!("cannot write {}", path.display())).because(error)
 }
 
@@ -180,7 +181,7 @@ fn undone(error: io::Error, decoded: bool) -> anyhow::Error {
 }
 
 /// A file that gets its name when it is complete.
-struct PartFile {
+pub struct PartFile {
     part: PathBuf,
     path: PathBuf,
     done: bool,
@@ -188,7 +189,7 @@ struct PartFile {
 
 impl PartFile {
     /// The file to write to. A device or pipe is written to directly.
-    fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
+    pub fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
         let existing = fs::metadata(path).ok();
         if existing.as_ref().is_some_and(|meta| !meta.is_file()) {
             return Ok((OpenOptions::new().write(true).open(path)?, None));
@@ -205,7 +206,8 @@ impl PartFile {
         Ok((file, Some(PartFile { part, path, done: false })))
     }
 
-    fn persist(mut self) -> Result<(), Error> {
+    /// Gives the file its name.
+    pub fn persist(mut self) -> Result<(), Error> {
         fs::rename(&self.part, &self.path).map_err(|e| cannot_write(&self.path, e))?;
         self.done = true;
         Ok(())

@@ -77,6 +77,8 @@ pub struct Complaint {
     pub message: String,
     /// Empty when there is nothing to say.
     pub cause: String,
+    /// A text and the place in it that is meant, in characters from its start.
+    pub excerpt: Option<(String, usize)>,
     /// The flag, variable or line that supplied the value.
     pub origin: Option<String>,
     pub hint: Option<String>,
@@ -100,6 +102,9 @@ pub fn error(complaint: &Complaint) {
     }
     let (on, off) = if manner.color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
     let mut text = format!("{on}error:{off} {}\n", escaped(&complaint.message));
+    if let Some((whole, column)) = &complaint.excerpt {
+        text.push_str(&format!("  {}\n  {:column$}^\n", escaped(whole), ""));
+    }
     let mut part = |name: &str, value: Option<&str>| {
         if let Some(value) = value.filter(|v| !v.is_empty()) {
             text.push_str(&format!("  {name:<6} {}\n", escaped(value)));

@@ -1,0 +1,243 @@
+//! Which entries a command is about: keys, URLs, and what has to hold for them.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use cachectl::{
+    Error, ErrorKind, Filter, Found, Key, Method, Moment, Query, Request, Secrets, Settings,
+    Timestamp, UrlText,
+};
+use clap::Args;
+use futures_util::{Stream, StreamExt, stream};
+
+use super::store::OpenStore;
+
+/// Different options combine with and; one that is repeated, or a list, with or.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArgs {
+    /// Keys that match this glob
+    #[arg(long, value_name = "GLOB")]
+    key: Vec<String>,
+
+    /// URLs that match this glob: * any characters, ? one, [a-z]
+    #[arg(long, value_name = "GLOB")]
+    url: Vec<String>,
+
+    /// Hosts that match this glob
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    host: Vec<String>,
+
+    /// URLs in which this regular expression is found
+    #[arg(long, value_name = "RE")]
+    url_regex: Vec<String>,
+
+    /// Requests with this method
+    #[arg(long, value_name = "METHOD", value_delimiter = ',')]
+    method: Vec<String>,
+
+    /// Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas
+    #[arg(long, value_name = "SET")]
+    status: Vec<String>,
+
+    /// Content types that match this glob, such as image/*
+    #[arg(long = "type", value_name = "GLOB", value_delimiter = ',')]
+    content_type: Vec<String>,
+
+    /// fresh, stale, expired or corrupt
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    state: Vec<String>,
+
+    /// Written by this serializer
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    stored_as: Vec<String>,
+
+    /// Stored before this: a duration ago, or a time
+    #[arg(long, value_name = "WHEN")]
+    older_than: Option<String>,
+
+    /// Stored after this: a duration ago, or a time
+    #[arg(long, value_name = "WHEN")]
+    newer_than: Option<String>,
+
+    /// Not used for so long
+    #[arg(long, value_name = "DURATION")]
+    unused_for: Option<String>,
+
+    /// Bodies larger than this
+    #[arg(long, value_name = "SIZE")]
+    larger_than: Option<String>,
+
+    /// Bodies smaller than this
+    #[arg(long, value_name = "SIZE")]
+    smaller_than: Option<String>,
+
+    /// An expression, such as "host ~ '*.example.com' and status in 5xx and age > 7d"
+    #[arg(long = "where", value_name = "EXPR")]
+    expression: Vec<String>,
+
+    /// Keys or URLs, one a line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    keys_from: Option<PathBuf>,
+}
+
+/// A selection that was understood.
+pub struct Selection {
+    /// Keys and URLs that were named; empty for none.
+    pub targets: Vec<String>,
+    pub filter: Filter,
+    pub partition: String,
+    pub now: Timestamp,
+    pub settings: Settings,
+}
+
+/// A prefix of a key has to have this many characters.
+const SHORTEST_PREFIX: usize = 6;
+
+impl SelectionArgs {
+    /// One filter for all options.
+    pub fn filter(&self) -> Result<Filter> {
+        let any = |field: &str, operator: &str, values: &[String]| -> Result<Filter> {
+            let tests = values.iter().map(|value| Filter::test(field, operator, value));
+            Ok(Filter::any(tests.collect::<cachectl::Result<Vec<_>>>()?))
+        };
+        let one = |flag: &str, field: &str, operator: &str, value: &Option<String>| {
+            let Some(value) = value else { return Ok(Filter::everything()) };
+            Filter::test(field, operator, value).map_err(|_| {
+                let example = if field == "size" { "10k, 5Mi" } else { "7d, 2h, 2026-01-31" };
+                Error::usage(format!("{flag} {value} cannot be read")).try_this(example)
+            })
+        };
+        let status = |set: &String| Filter::parse(&format!("status in ({set})"));
+        let status = self.status.iter().map(status).collect::<cachectl::Result<Vec<_>>>()?;
+        let parsed = self.expression.iter().map(|text| Filter::parse(text));
+        let mut filter = any("key", "~", &self.key)?
+            .and(any("url", "~", &self.url)?)
+            .and(any("host", "~", &self.host)?)
+            .and(any("url", "=~", &self.url_regex)?)
+            .and(any("method", "=", &self.method)?)
+            .and(Filter::any(status))
+            .and(any("type", "~", &self.content_type)?)
+            .and(any("state", "=", &self.state)?)
+            .and(any("serializer", "=", &self.stored_as)?)
+            .and(one("--older-than", "created", "<", &self.older_than)?)
+            .and(one("--newer-than", "created", ">", &self.newer_than)?)
+            .and(one("--unused-for", "idle", ">", &self.unused_for)?)
+            .and(one("--larger-than", "size", ">", &self.larger_than)?)
+            .and(one("--smaller-than", "size", "<", &self.smaller_than)?);
+        for expression in parsed {
+            filter = filter.and(expression?);
+        }
+        Ok(filter)
+    }
+
+    /// What was named on the command line and in the file.
+    pub fn targets(&self, named: &[String]) -> Result<Vec<String>> {
+        let mut targets = named.to_vec();
+        if let Some(path) = &self.keys_from {
+            let lines = lines_of(path)?;
+            let lines = lines.lines().map(str::trim);
+            targets.extend(
+                lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(ToOwned::to_owned),
+            );
+        }
+        Ok(targets)
+    }
+
+    /// Whether keys were to be read from a file, be there any in it or not.
+    pub fn names_targets(&self) -> bool {
+        self.keys_from.is_some()
+    }
+}
+
+fn lines_of(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|e| {
+        Error::new(ErrorKind::LocalFile, format!("cannot read the keys in {}", path.display()))
+            .because(e)
+    })?;
+    Ok(text)
+}
+
+impl Selection {
+    /// Whether an entry is meant.
+    pub fn admits(&self, found: &Found) -> bool {
+        let moment = Moment { now: self.now, settings: &self.settings };
+        self.filter.matches(&found.head, found.stored_bytes, moment)
+    }
+
+    /// Everything that is meant, as it is found. What was named and is not there is an
+    /// error of kind `NotFound` in its place.
+    pub fn entries<'a>(
+        &'a self,
+        open: &'a OpenStore,
+        scans: bool,
+    ) -> impl Stream<Item = Result<Found>> + 'a {
+        let named = stream::iter(&self.targets).then(move |target| async move {
+            match find_named(open, target, &self.partition).await {
+                Ok(found) => found.into_iter().map(Ok).collect(),
+                Err(e) => vec![Err(e)],
+            }
+        });
+        let named = named.flat_map(stream::iter);
+        let query = self.filter.key_prefix().map_or_else(Query::default, Query::with_key_prefix);
+        let scanned = scans.then(|| open.store.scan(query).map(|item| item.map_err(Into::into)));
+        let all = named.chain(stream::iter(scanned).flatten());
+        all.filter(move |item| {
+            let admitted = item.as_ref().map_or(true, |found| self.admits(found));
+            async move { admitted }
+        })
+    }
+}
+
+/// Entries that an argument names; none is an error.
+pub async fn find_named(open: &OpenStore, target: &str, partition: &str) -> Result<Vec<Found>> {
+    let found = find(open, target, partition).await?;
+    if found.is_empty() {
+        let shown = Secrets::built_in().url(target).into_owned();
+        return Err(Error::new(ErrorKind::NotFound, format!("{shown} is not in the cache"))
+            .coded("not_cached")
+            .try_this("cachectl list")
+            .into());
+    }
+    Ok(found)
+}
+
+/// Entries that an argument names.
+async fn find(open: &OpenStore, target: &str, partition: &str) -> Result<Vec<Found>> {
+    if target.starts_with("http://") || target.starts_with("https://") {
+        let url = UrlText::parse(target)?;
+        let request = Request::new(Method::GET, url);
+        let key = open.store.key_of(&request, partition);
+        return Ok(open.store.candidates(&key).await?);
+    }
+    let exact = open.store.candidates(target).await?;
+    if !exact.is_empty() || Key::is_native(target) {
+        return Ok(exact);
+    }
+    if target.chars().count() < SHORTEST_PREFIX {
+        return Err(Error::usage(format!(
+            "{target:?} is too short for the beginning of a key ({SHORTEST_PREFIX} characters)"
+        ))
+        .try_this("cachectl list --format wide")
+        .into());
+    }
+    let mut scan = open.store.scan(Query::with_key_prefix(target));
+    let mut found: Vec<Found> = Vec::new();
+    while let Some(item) = scan.next().await {
+        let Ok(item) = item else { continue };
+        if found.first().is_some_and(|first| first.head.id.key != item.head.id.key) {
+            return Err(Error::usage(format!("several keys begin with {target:?}"))
+                .try_this("more of the key")
+                .into());
+        }
+        found.push(item);
+    }
+    Ok(found)
+}
