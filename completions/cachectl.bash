@@ -28,6 +28,9 @@ _cachectl() {
             cachectl,config)
                 cmd="cachectl__subcmd__config"
                 ;;
+            cachectl,explain)
+                cmd="cachectl__subcmd__explain"
+                ;;
             cachectl,fetch)
                 cmd="cachectl__subcmd__get"
                 ;;
@@ -49,6 +52,9 @@ _cachectl() {
             cachectl,show)
                 cmd="cachectl__subcmd__inspect"
                 ;;
+            cachectl,why)
+                cmd="cachectl__subcmd__explain"
+                ;;
             cachectl__subcmd__config,check)
                 cmd="cachectl__subcmd__config__subcmd__check"
                 ;;
@@ -65,7 +71,7 @@ _cachectl() {
 
     case "${cmd}" in
         cachectl)
-            opts="-v -q -h -V --config --no-config --verbose --quiet --color --log-format --show-secrets --help --version get fetch list ls inspect show body cat config completions man"
+            opts="-v -q -h -V --config --no-config --verbose --quiet --color --log-format --show-secrets --help --version get fetch list ls inspect show body cat explain why config completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -261,6 +267,64 @@ _cachectl() {
                     ;;
                 -b)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cachectl__subcmd__explain)
+            opts="-X -H -b -v -q -h --request --header --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --request)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table wide plain json ndjson" -- "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -44,6 +44,8 @@ complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "inspect" -d 'Show
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "show" -d 'Show everything known about entries'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "body" -d 'Print the stored body of an entry'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "cat" -d 'Print the stored body of an entry'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "explain" -d 'Say why a request would be a hit or a miss'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "why" -d 'Say why a request would be a hit or a miss'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "config" -d 'Show and check the configuration'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "man" -d 'Print the manual, or write its pages to a folder'
@@ -305,6 +307,46 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s v -l verbose -
 complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s h -l help -d 'Print help'
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s X -l request -d 'As if the request had this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s H -l header -d 'As if the request had this header field' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
+wide\t'For people, everything'
+plain\t'One record a line, fields separated by TAB'
+json\t'One JSON document'
+ndjson\t'One JSON object a line'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s X -l request -d 'As if the request had this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s H -l header -d 'As if the request had this header field' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
+wide\t'For people, everything'
+plain\t'One record a line, fields separated by TAB'
+json\t'One JSON document'
+ndjson\t'One JSON object a line'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''

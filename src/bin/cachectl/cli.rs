@@ -5,6 +5,7 @@ pub mod failure;
 mod body;
 mod completions;
 mod config_command;
+mod explain;
 mod get;
 mod get_report;
 mod inspect;
@@ -47,6 +48,7 @@ Examples:
   cachectl get -o page.html --backend sqlite URL into a file, kept in SQLite
   cachectl list                                  what is in the cache
   cachectl inspect https://example.org/          everything known about an entry
+  cachectl explain https://example.org/          why it would be a hit or a miss
   cachectl config show --origin                  which setting comes from where
 ";
 
@@ -83,6 +85,9 @@ pub enum Command {
     /// Print the stored body of an entry
     #[command(visible_alias = "cat")]
     Body(body::BodyArgs),
+    /// Say why a request would be a hit or a miss
+    #[command(visible_alias = "why")]
+    Explain(explain::ExplainArgs),
     /// Show and check the configuration
     Config(config_command::ConfigArgs),
     /// Print a completion script for a shell
@@ -125,6 +130,7 @@ pub fn run() -> Result<u8> {
         Command::List(args) => list::run(args, &cli.common),
         Command::Inspect(args) => inspect::run(args, &cli.common),
         Command::Body(args) => body::run(&args, &cli.common),
+        Command::Explain(args) => explain::run(&args, &cli.common),
         Command::Config(args) => config_command::run(args, &cli.common),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -1,6 +1,7 @@
 //! The program itself, run as a process.
 
 mod config;
+mod explain;
 mod generated;
 mod get;
 mod get_trouble;

@@ -198,46 +198,13 @@ impl GetArgs {
             None if self.head => Method::HEAD,
             None => Method::GET,
         };
-        let mut request = Client::request(method, &self.url)?;
-        let mut given = Vec::new();
-        for header in &self.headers {
-            match header.strip_prefix('@') {
-                Some(file) => given.extend(headers_from(file)?),
-                None => given.push(parse_header(header)?),
-            }
-        }
-        let mut default = |name: &str, value: &str| {
-            let is_given = given.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-            if !is_given && !request.headers.contains(name) {
-                request.headers.push(name, value);
-            }
-        };
-        for header in &config.http.headers {
-            default(&header.value.0, &header.value.1);
-        }
-        default("User-Agent", concat!("cachectl/", env!("CARGO_PKG_VERSION")));
-        default("Accept", "*/*");
-        if self.compressed {
-            default("Accept-Encoding", decode::ACCEPTED);
-        }
-        for (name, _) in &given {
-            // What is said explicitly replaces what the URL implies.
-            request.headers.remove(name);
-        }
-        for (name, value) in given {
-            request.headers.push(name, value);
-        }
-        Ok(request)
+        request_for(method, &self.url, &self.headers, self.compressed, config)
     }
 
     fn settings(&self, config: &Config) -> Settings {
-        let http = &config.http;
         Settings {
-            shared: http.shared.as_ref().is_some_and(|g| g.value),
             stale_if_unreachable: self.stale_if_error == Some(MaxStale::Any),
-            cacheable_status: http.cacheable_status.as_ref().map(|g| g.value.clone()),
-            max_body: http.max_body.as_ref().map(|g| g.value),
-            ..Settings::default()
+            ..settings_of(config)
         }
     }
 
@@ -302,6 +269,64 @@ impl GetArgs {
             opened => opened,
         }
     }
+}
+
+/// How the configuration wants decisions to be made.
+pub fn settings_of(config: &Config) -> Settings {
+    let http = &config.http;
+    Settings {
+        shared: http.shared.as_ref().is_some_and(|g| g.value),
+        cacheable_status: http.cacheable_status.as_ref().map(|g| g.value.clone()),
+        max_body: http.max_body.as_ref().map(|g| g.value),
+        ..Settings::default()
+    }
+}
+
+/// The request that `get` sends for a URL: with the fields that were said, those of the
+/// configuration, and the usual ones.
+pub fn request_for(
+    method: Method,
+    url: &str,
+    headers: &[String],
+    compressed: bool,
+    config: &Config,
+) -> Result<Request> {
+    let mut request = Client::request(method, url)?;
+    let given = headers_of(headers)?;
+    let mut default = |name: &str, value: &str| {
+        let is_given = given.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        if !is_given && !request.headers.contains(name) {
+            request.headers.push(name, value);
+        }
+    };
+    for header in &config.http.headers {
+        default(&header.value.0, &header.value.1);
+    }
+    default("User-Agent", concat!("cachectl/", env!("CARGO_PKG_VERSION")));
+    default("Accept", "*/*");
+    if compressed {
+        default("Accept-Encoding", decode::ACCEPTED);
+    }
+    for (name, _) in &given {
+        // What is said explicitly replaces what the URL implies.
+        request.headers.remove(name);
+    }
+    for (name, value) in given {
+        request.headers.push(name, value);
+    }
+    Ok(request)
+}
+
+/// Header fields as they are said: `Name: value`, or `@FILE` with one a line.
+pub fn headers_of(said: &[String]) -> Result<Vec<(String, String)>> {
+    let mut given = Vec::new();
+    for header in said {
+        match header.strip_prefix('@') {
+            Some(file) => given.extend(headers_from(file)?),
+            None => given.push(parse_header(header)?),
+        }
+    }
+    Ok(given)
 }
 
 /// One field a line; empty lines and `#` comments are skipped.
