@@ -1,5 +1,7 @@
 //! The kinds of store, in the native layout. One file each, one row in [`DRIVERS`].
 
+#[cfg(any(feature = "redis", feature = "s3"))]
+mod cleanup;
 #[cfg(feature = "file")]
 mod file;
 mod memory;

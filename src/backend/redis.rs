@@ -39,6 +39,7 @@ use crate::storage::{
 };
 
 use super::INLINE_LIMIT;
+use super::cleanup::Cleanups;
 use super::recent::Recent;
 use super::record::{self, Record, name_of, named};
 use body::Incoming;
@@ -76,6 +77,7 @@ struct Inner {
     ttl: Option<Duration>,
     batch: usize,
     recent: Recent,
+    cleanups: Cleanups,
     /// Whether the layout was looked at, and written where it was missing.
     marked: AtomicBool,
 }
@@ -202,6 +204,7 @@ impl<S> RedisStorageBuilder<S> {
             ttl: self.ttl,
             batch: self.batch.max(1),
             recent: Recent::new(),
+            cleanups: Cleanups::default(),
             marked: AtomicBool::new(false),
         };
         Ok(AsyncRedisStorage { inner: Arc::new(inner) })
@@ -567,6 +570,7 @@ impl Backend for AsyncRedisStorage {
     }
 
     async fn close(&self) -> Result<()> {
+        self.inner.cleanups.finish().await;
         self.inner.link.close().await;
         Ok(())
     }

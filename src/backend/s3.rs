@@ -525,6 +525,11 @@ impl Backend for AsyncS3Storage {
     fn location(&self, id: &EntryId) -> String {
         self.inner.place(&self.inner.record_key(&name_of(&id.key)))
     }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.bucket.cleanups.finish().await;
+        Ok(())
+    }
 }
 
 /// An entry on its way into the bucket.

@@ -9,7 +9,7 @@ use cachectl::{
 };
 use futures_util::StreamExt;
 
-use crate::testkit::origin::{Origin, response};
+use crate::testkit::origin::{Origin, Step, head_only, response};
 use crate::testkit::program::Desk;
 use crate::testkit::redis::RedisServer;
 use crate::testkit::sample::{head, noise};
@@ -253,6 +253,22 @@ fn get_misses_then_hits_in_a_second_process() {
         let seen = scene.desk.ok(&["inspect", "--backend", &address, &url]);
         assert!(seen.contains("location    ") && seen.contains("redis.sock"), "{seen}");
     }
+}
+
+#[test]
+fn a_transfer_that_breaks_off_leaves_no_body() {
+    let scene = Scene::new(&[]);
+    let origin = Origin::start(|_| {
+        vec![
+            Step::Send(head_only("200 OK", "Cache-Control: max-age=60\nContent-Length: 4000000")),
+            Step::Fill { pattern: vec![b'x'; 1000], bytes: 2_000_000 },
+            Step::Close,
+        ]
+    });
+    let address = scene.server.address();
+    let ran = scene.desk.run(&["get", "-o", "out", "--backend", &address, &origin.url("/")]);
+    ran.failed(6, &["broke off"]);
+    assert_eq!(scene.server.ask::<Vec<String>>(&["KEYS", "*"]), ["hishel:cachectl"]);
 }
 
 #[test]

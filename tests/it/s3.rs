@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cachectl::{AsyncS3Storage, Backend, ErrorKind, Manage, Query};
 use futures_util::StreamExt;
 
-use crate::testkit::origin::{Origin, response};
+use crate::testkit::origin::{Origin, Step, head_only, response};
 use crate::testkit::program::{Desk, Ran};
 use crate::testkit::s3::server::{Refusal, Switches};
 use crate::testkit::s3::{BUCKET, Bucket, environment};
@@ -220,6 +220,27 @@ fn get_misses_then_hits_in_a_second_process() {
     let whole = format!("s3://{BUCKET}?prefix=&endpoint={endpoint}");
     let ran = scene.desk.run(&["get", "--backend", &whole, &url]);
     ran.failed(5, &["not stored", "something else", "prefix="]);
+}
+
+#[test]
+fn a_transfer_that_breaks_off_leaves_no_upload() {
+    let scene = Scene::new(Switches::default());
+    let origin = Origin::start(|_| {
+        vec![
+            Step::Send(head_only("200 OK", "Cache-Control: max-age=60\nContent-Length: 40000000")),
+            Step::Fill { pattern: vec![b'x'; 1000], bytes: 20_000_000 },
+            Step::Close,
+        ]
+    });
+    let address = scene.bucket.address();
+    let ran = scene.desk.run(&["get", "-o", "out", "--backend", &address, &origin.url("/")]);
+    ran.failed(6, &["broke off"]);
+    let log = scene.bucket.server.log.lock().expect("the log");
+    let has = |method: &str, part: &str| {
+        log.iter().any(|line| line.starts_with(method) && line.contains(part))
+    };
+    assert!(has("POST", "uploads") && has("PUT", "partNumber=2"), "{log:?}");
+    assert!(has("DELETE", "uploadId="), "the upload is aborted: {log:?}");
 }
 
 #[test]

@@ -84,14 +84,13 @@ impl Incoming {
 /// What was not committed goes at once where that is possible, else when its time is over.
 impl Drop for Incoming {
     fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if self.kept || self.next == 0 {
             return;
         }
         let inner = Arc::clone(&self.inner);
         let mut command = cmd("UNLINK");
         command.arg(std::mem::take(&mut self.name));
-        runtime.spawn(async move {
+        self.inner.cleanups.start(async move {
             let _ = inner.link.ask::<i64>(&command).await;
         });
     }

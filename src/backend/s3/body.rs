@@ -150,10 +150,9 @@ impl Upload {
 /// What was not committed goes: the parts of an upload cost money for ever.
 impl Drop for Incoming {
     fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (bucket, key) = (Arc::clone(&self.bucket), std::mem::take(&mut self.key));
         if let Some(upload) = self.upload.take() {
-            runtime.spawn(async move {
+            self.bucket.cleanups.start(async move {
                 if let Some(part) = upload.under_way {
                     let _ = part.await;
                 }
@@ -162,7 +161,9 @@ impl Drop for Incoming {
                 let _ = request.upload_id(upload.id).send().await;
             });
         } else if self.stands {
-            runtime.spawn(async move { bucket.remove(&[key]).await });
+            self.bucket.cleanups.start(async move {
+                let _ = bucket.remove(&[key]).await;
+            });
         }
     }
 }

@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
 
+use super::super::cleanup::Cleanups;
 use super::trouble::{self, Asked};
 
 /// How long connecting may take.
@@ -49,6 +50,7 @@ pub(super) struct Bucket {
     pub name: String,
     settings: Settings,
     client: OnceCell<Client>,
+    pub cleanups: Cleanups,
 }
 
 /// An object as read at once.
@@ -67,7 +69,7 @@ pub(super) enum Condition<'a> {
 
 impl Bucket {
     pub(super) fn new(name: String, settings: Settings, client: Option<Client>) -> Self {
-        Bucket { name, settings, client: OnceCell::new_with(client) }
+        Bucket { name, settings, client: OnceCell::new_with(client), cleanups: Cleanups::default() }
     }
 
     pub(super) fn endpoint(&self) -> Option<&str> {

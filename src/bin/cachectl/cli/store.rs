@@ -230,6 +230,15 @@ impl OpenStore {
     }
 }
 
+/// What was given up half-way has something to clean up behind it.
+impl Drop for OpenStore {
+    fn drop(&mut self) {
+        if let Some(runtime) = &self.runtime {
+            let _ = runtime.block_on(self.store.close());
+        }
+    }
+}
+
 /// Opens the chosen store.
 pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
     let address = chosen.password.give(chosen.address.clone())?;
