@@ -62,7 +62,28 @@
 //! |---|---|---|---|
 //! | a folder of files | [`FileStorage`] | [`AsyncFileStorage`] | `file` |
 //! | an SQLite database | [`SqliteStorage`] | [`AsyncSqliteStorage`] | `sqlite` |
+//! | Redis or Valkey, a cluster, sentinels | [`RedisStorage`] | [`AsyncRedisStorage`] | `redis`, `redis-cluster` |
+//! | a bucket of S3, or of a server like it | [`S3Storage`] | [`AsyncS3Storage`] | `s3` |
 //! | memory, least recently used out first | [`InMemoryStorage`] | [`AsyncInMemoryStorage`] | |
+//!
+//! Redis and S3 connect with the first call:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use cachectl::{RedisStorage, S3Storage, Storage};
+//!
+//! # fn main() -> cachectl::Result<()> {
+//! let redis = RedisStorage::builder()
+//!     .url("redis://cache.example.com:6380/1")
+//!     .namespace("myapp_cache")
+//!     .ttl(Duration::from_secs(7200))
+//!     .build()?;
+//! let s3 = S3Storage::builder("my-cache-bucket").key_prefix("production/cache/").build()?;
+//! assert!(redis.retrieve("nothing")?.is_none() && s3.retrieve("nothing")?.is_none());
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Fetching through a store
 //!

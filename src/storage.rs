@@ -23,6 +23,8 @@ pub use backend::{
     Put, Query, Usage,
 };
 pub use body::{BodyReader, BodyStream, FilePart};
+#[cfg(any(feature = "redis", feature = "s3"))]
+pub(crate) use bridge::current_runtime;
 #[cfg(feature = "fetch")]
 pub(crate) use bridge::on_pool;
 pub use bridge::{Blocking, InPlace, Pooled, block_on};

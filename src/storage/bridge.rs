@@ -58,12 +58,13 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 pub(crate) async fn on_pool<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    pool()?.spawn_blocking(work).await.map_err(|e| {
+    current_runtime()?.spawn_blocking(work).await.map_err(|e| {
         Error::new(ErrorKind::Internal, "a worker thread did not finish its work").because(e)
     })
 }
 
-fn pool() -> Result<runtime::Handle> {
+/// The runtime of the caller; that there is none is a mistake of theirs.
+pub(crate) fn current_runtime() -> Result<runtime::Handle> {
     runtime::Handle::try_current().map_err(|e| {
         Error::usage("an async store was used outside a tokio runtime")
             .because(e)
@@ -157,7 +158,7 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
         let store = Arc::clone(&self.0);
         // Nothing starts before the stream is read, so it can be made anywhere.
         let started = async move {
-            let pool = match pool() {
+            let pool = match current_runtime() {
                 Ok(pool) => pool,
                 Err(e) => return stream::iter([Err(e)]).boxed(),
             };

@@ -20,7 +20,8 @@ use ::redis::{
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::storage::current_runtime;
 
 use super::trouble;
 
@@ -127,7 +128,7 @@ impl Link {
     /// What is done twice has to come out as if it was done once: an answer that is lost
     /// with its connection does not say whether the server acted.
     async fn patiently(&self, work: Work<'_>) -> Result<Vec<Value>> {
-        check_runtime()?;
+        current_runtime()?;
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -244,14 +245,6 @@ impl Target {
         #[cfg(not(feature = "redis-cluster"))]
         return false;
     }
-}
-
-fn check_runtime() -> Result<()> {
-    tokio::runtime::Handle::try_current().map(drop).map_err(|e| {
-        Error::usage("an async store was used outside a tokio runtime")
-            .because(e)
-            .try_this("the blocking face of the same store, or tokio::runtime::Runtime::block_on")
-    })
 }
 
 /// After these the connection is of no use any more.

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
+use crate::storage::current_runtime;
 
 use super::super::cleanup::Cleanups;
 use super::trouble::{self, Asked};
@@ -77,11 +78,7 @@ impl Bucket {
     }
 
     pub(super) async fn client(&self) -> Result<&Client> {
-        tokio::runtime::Handle::try_current().map_err(|e| {
-            Error::usage("an async store was used outside a tokio runtime")
-                .because(e)
-                .try_this("the blocking face of the same store")
-        })?;
+        current_runtime()?;
         Ok(self.client.get_or_init(|| self.settings.client()).await)
     }
 
