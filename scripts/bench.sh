@@ -8,19 +8,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v hyperfine >/dev/null || { echo "needs hyperfine: apt-get install hyperfine" >&2; exit 1; }
-cargo build --release --quiet --bin cachectl --example origin
-BIN=$PWD/target/release/cachectl
-ORIGIN=$PWD/target/release/examples/origin
 ROUNDS=${ROUNDS:-9}
 RUNS=${RUNS:-20}
-WORK=$(mktemp -d)
-cd "$WORK"
-"$ORIGIN" 0 >origin.txt &
-ORIGIN_PID=$!
-trap 'kill $ORIGIN_PID 2>/dev/null; rm -rf "$WORK"' EXIT
-until [ -s origin.txt ]; do sleep 0.05; done
-URL=$(cat origin.txt)
-export HOME=$WORK
+. scripts/workplace.sh
 
 # ratio NAME GOAL ANCHOR COMMAND: both in each round, medians of RUNS runs.
 ratio() {

@@ -10,21 +10,10 @@
 #   SOAK_KILLS=20 SOAK_GETS=50 SOAK_BIG=67108864 scripts/soak.sh     a small version
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release --quiet --bin cachectl --example origin --example s3
-BIN=$PWD/target/release/cachectl
-ORIGIN=$PWD/target/release/examples/origin
-S3=$PWD/target/release/examples/s3
 KILLS=${SOAK_KILLS:-200}
 GETS=${SOAK_GETS:-500}
 BIG=${SOAK_BIG:-2147483648}
-WORK=$(mktemp -d)
-cd "$WORK"
-"$ORIGIN" 0 >origin.txt &
-ORIGIN_PID=$!
-trap 'kill $ORIGIN_PID 2>/dev/null; rm -rf "$WORK"' EXIT
-until [ -s origin.txt ]; do sleep 0.05; done
-URL=$(cat origin.txt)
-export HOME=$WORK
+. scripts/workplace.sh
 fail() { echo "FAILED: $*" >&2; exit 1; }
 say() { printf '%-8s %-28s %s\n' "$1" "$2" "$3"; }
 
@@ -122,6 +111,7 @@ start_redis() {
     redis-server --port 0 --unixsocket "$WORK/redis.sock" --appendonly yes --save '' \
         --dir "$WORK/redis" >redis.log &
     REDIS_PID=$!
+    CHILDREN+=($!)
     until redis-cli -s redis.sock ping >/dev/null 2>&1; do sleep 0.05; done
 }
 
@@ -130,6 +120,7 @@ start_s3() {
     : >s3.txt
     "$S3" buckets team "$@" >s3.txt &
     S3_PID=$!
+    CHILDREN+=($!)
     until [ -s s3.txt ]; do sleep 0.05; done
     S3_STORE="$(cat s3.txt)"
 }
@@ -137,7 +128,6 @@ start_s3() {
 shared() {
     export AWS_ACCESS_KEY_ID=testak AWS_SECRET_ACCESS_KEY=testsecret AWS_EC2_METADATA_DISABLED=true
     local redis=redis+unix://$WORK/redis.sock wait
-    trap 'kill $ORIGIN_PID $REDIS_PID $S3_PID 2>/dev/null; pkill -f "$WORK/redis.sock"; rm -rf "$WORK"' EXIT
     start_redis
     start_s3
     (BIG=$((BIG * 3 / 10)) && big "$redis")

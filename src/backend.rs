@@ -4,6 +4,8 @@
 mod cleanup;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(any(feature = "file", feature = "redis", feature = "s3"))]
+mod marker;
 mod memory;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod private;

@@ -140,7 +140,7 @@ pub use filter::{Filter, FilterError, Moment, glob_matches};
 pub use model::{
     BodyDigest, BodyFacts, Credentials, EntryHead, EntryId, Extensions, Headers, Key, Metadata,
     Method, Request, Response, Secrets, Selecting, Selection, Sha256Digest, Stamp, StatusSet,
-    Stored, Timestamp, UrlText, Variant, format_duration, parse_duration, parse_size,
+    Stored, Timestamp, UrlText, Variant, format_duration, nearest, parse_duration, parse_size,
 };
 pub use open::{Store, open, open_blocking, open_with};
 pub use policy::{
@@ -157,7 +157,7 @@ pub use storage::{
     Access, Address, AsyncStorage, Backend, Blocking, BlockingBackend, BlockingPut, BlockingScan,
     BodyReader, BodyStream, ByteRange, Capabilities, Driver, FilePart, Found, InPlace, Manage,
     Observed, Opened, Outcome, Param, Pooled, Put, Query, ReadOnly, RemoveTarget, Storage, Usage,
-    block_on, nearest,
+    block_on,
 };
 
 /// The examples of the README are compiled and run with the others.

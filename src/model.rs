@@ -12,6 +12,7 @@ mod status;
 mod time;
 mod units;
 mod url;
+mod words;
 
 pub use digest::{BodyDigest, BodyFacts, Sha256Digest};
 pub(crate) use digest::{hex, unhex};
@@ -26,3 +27,4 @@ pub use time::{Civil, Timestamp};
 pub use units::{format_duration, parse_duration, parse_size};
 pub(crate) use url::percent_decode;
 pub use url::{Credentials, UrlText};
+pub use words::nearest;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::backend::DRIVERS;
 use crate::error::{Error, Result};
+use crate::model::nearest;
 use crate::serializer::serializer;
 use crate::storage::{
     Access, Address, Backend, Blocking, BlockingBackend, Driver, InPlace, Opened, Pooled, ReadOnly,
-    nearest,
 };
 
 /// The driver for an address.

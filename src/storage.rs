@@ -28,7 +28,7 @@ pub(crate) use bridge::current_runtime;
 #[cfg(feature = "fetch")]
 pub(crate) use bridge::on_pool;
 pub use bridge::{Blocking, InPlace, Pooled, block_on};
-pub use driver::{Access, Driver, Opened, Param, nearest};
+pub use driver::{Access, Driver, Opened, Param};
 pub use faces::{AsyncStorage, Manage, RemoveTarget, Storage};
 pub use observed::Observed;
 pub use read_only::ReadOnly;

@@ -262,11 +262,8 @@ impl BlockingBackend for FileStorage {
         let index = record.find(id).filter(|&i| record.entries[i].stamp == seen);
         let index = index.ok_or_else(changed)?;
         let entry = &record.entries[index];
-        let (offset, bytes) = range.within(entry.head.body.bytes);
         if let Some(body) = record.inline(index)? {
-            // Inline bodies are in memory, so both fit.
-            let (offset, bytes) = (offset as usize, bytes as usize);
-            return Ok(BodyReader::whole(body.slice(offset..offset + bytes)));
+            return Ok(BodyReader::part(&body, range));
         }
         let Place::Beside(name) = &entry.place else { return Err(changed()) };
         let path = self.inner.folder.bodies(&spot.shard).join(name);
@@ -275,6 +272,7 @@ impl BlockingBackend for FileStorage {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(changed()),
             Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
         };
+        let (offset, bytes) = range.within(entry.head.body.bytes);
         let whole = range.covers(entry.head.body.bytes);
         let xxh3 = entry.head.body.xxh3.filter(|_| whole);
         BodyReader::file(FilePart { file, offset, bytes, xxh3, name: id.to_string() })

@@ -195,9 +195,7 @@ impl BlockingBackend for InMemoryStorage {
         let state = self.state();
         let slot = state.entries.peek(id).filter(|slot| slot.stamp == seen);
         let body = &slot.ok_or_else(|| Error::changed(&id.key))?.body;
-        let (first, length) = range.within(body.len() as u64);
-        let (first, length) = (first as usize, length as usize);
-        Ok(BodyReader::whole(body.slice(first..first + length)))
+        Ok(BodyReader::part(body, range))
     }
 
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {

@@ -40,6 +40,7 @@ use crate::storage::{
 
 use super::INLINE_LIMIT;
 use super::cleanup::Cleanups;
+use super::marker;
 use super::recent::Recent;
 use super::record::{self, Record, name_of, named};
 use body::Incoming;
@@ -47,9 +48,6 @@ use link::{Link, Target};
 use script::Writing;
 
 pub(super) use address::DRIVER;
-
-/// The layout that this build writes, and the newest that it reads.
-const LAYOUT: u64 = 1;
 
 const DEFAULT_NAMESPACE: &str = "hishel";
 const DEFAULT_SERVER: &str = "redis://localhost:6379/0";
@@ -390,9 +388,8 @@ impl Inner {
         if self.marked.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let marker = format!("{{\"cachectl\":\"redis store\",\"layout\":{LAYOUT}}}");
         let mut pipeline = pipe();
-        pipeline.cmd("SETNX").arg(self.names.marker()).arg(marker);
+        pipeline.cmd("SETNX").arg(self.names.marker()).arg(marker::of("redis"));
         pipeline.cmd("GET").arg(self.names.marker());
         let answers = self.link.ask_all(&pipeline).await?;
         let found = answers.into_iter().next_back().map(Vec::<u8>::from_redis_value);
@@ -414,21 +411,9 @@ impl Inner {
         }
     }
 
-    fn check_marker(&self, marker: &[u8]) -> Result<()> {
-        let marker: Option<serde_json::Value> = serde_json::from_slice(marker).ok();
-        let layout = marker.as_ref().and_then(|m| m.get("layout")?.as_u64());
+    fn check_marker(&self, mark: &[u8]) -> Result<()> {
         let place = format!("{} at {}", self.names.marker(), self.link.name());
-        match layout {
-            Some(1..=LAYOUT) => Ok(()),
-            Some(newer) => Err(Error::store(format!(
-                "the store marked by {place} has layout {newer}, this build reads up to {LAYOUT}"
-            ))
-            .coded("version_too_new")
-            .try_this("a newer cachectl")),
-            None => Err(Error::store(format!("{place} is not a store's marker"))
-                .coded("not_a_store")
-                .try_this("another namespace=")),
-        }
+        marker::check(mark, &place, "another namespace=")
     }
 
     /// Writes an entry and its small body.

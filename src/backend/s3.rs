@@ -36,15 +36,13 @@ use crate::storage::{
 };
 
 use super::INLINE_LIMIT;
+use super::marker;
 use super::recent::Recent;
 use super::record::{Record, encode, name_of, named};
 use body::Incoming;
 use bucket::{Bucket, Condition, Settings};
 
 pub(super) use address::DRIVER;
-
-/// The layout that this build writes, and the newest that it reads.
-const LAYOUT: u64 = 1;
 
 const DEFAULT_PREFIX: &str = "hishel/";
 const MARKER: &str = "cachectl.json";
@@ -214,6 +212,8 @@ enum Change<T> {
     Stop(Outcome<T>),
     /// These parts, and what is then to be told.
     Write(Vec<(Recorded, Option<Bytes>)>, T),
+    /// The record goes, and the body of its last entry with it.
+    Remove(Place, T),
 }
 
 impl Inner {
@@ -282,11 +282,15 @@ impl Inner {
             let (parts, told) = match change(parts) {
                 Change::Stop(outcome) => return Ok(outcome),
                 Change::Write(parts, told) => (parts, told),
+                Change::Remove(place, told) => {
+                    let mut objects = vec![object];
+                    if let Place::Beside(body) = place {
+                        objects.push(self.body_key(&body));
+                    }
+                    self.bucket.remove(&objects).await?;
+                    return Ok(Outcome::Done(told));
+                }
             };
-            if parts.is_empty() {
-                self.bucket.remove(&[object]).await?;
-                return Ok(Outcome::Done(told));
-            }
             let bytes = Bytes::from(encode(parts, &self.codec)?.0);
             if self.replace(&name, &object, bytes, etag.as_deref()).await? {
                 return Ok(Outcome::Done(told));
@@ -307,14 +311,7 @@ impl Inner {
         bytes: Bytes,
         etag: Option<&str>,
     ) -> Result<bool> {
-        let Some(etag) = etag else {
-            return match self.bucket.put(object, bytes.clone(), Condition::Absent).await {
-                Err(e) if trouble::is_unknown(&e) => {
-                    self.bucket.put(object, bytes, Condition::Always).await
-                }
-                other => other,
-            };
-        };
+        let Some(etag) = etag else { return self.create(object, bytes).await };
         if etag.is_empty() || self.no_if_match.load(Ordering::Relaxed) {
             return self.bucket.put(object, bytes, Condition::Always).await;
         }
@@ -338,6 +335,17 @@ impl Inner {
         }
     }
 
+    /// Writes an object where there is none; `false` when there is one. Where the server
+    /// knows no conditions, it is written in any case.
+    async fn create(&self, object: &str, bytes: Bytes) -> Result<bool> {
+        match self.bucket.put(object, bytes.clone(), Condition::Absent).await {
+            Err(e) if trouble::is_unknown(&e) => {
+                self.bucket.put(object, bytes, Condition::Always).await
+            }
+            other => other,
+        }
+    }
+
     /// Removes a large body that no record names any more. What cannot be removed is an
     /// orphan, which the clean-up finds.
     async fn drop_body(&self, place: &Place) {
@@ -356,13 +364,8 @@ impl Inner {
             Some(marker) => self.check_marker(&marker.bytes)?,
             None => {
                 self.check_that_empty().await?;
-                let marker = format!("{{\"cachectl\":\"s3 store\",\"layout\":{LAYOUT}}}\n");
-                match self.bucket.put(&key, marker.clone().into(), Condition::Absent).await {
-                    Err(e) if trouble::is_unknown(&e) => {
-                        self.bucket.put(&key, marker.into(), Condition::Always).await?
-                    }
-                    other => other?,
-                };
+                // When another process was faster, it wrote the same.
+                self.create(&key, marker::of("s3").into()).await?;
             }
         }
         self.marked.store(true, Ordering::Relaxed);
@@ -380,21 +383,9 @@ impl Inner {
         }
     }
 
-    fn check_marker(&self, marker: &[u8]) -> Result<()> {
-        let marker: Option<serde_json::Value> = serde_json::from_slice(marker).ok();
-        let layout = marker.as_ref().and_then(|m| m.get("layout")?.as_u64());
-        let place = self.place(&self.prefix);
-        match layout {
-            Some(1..=LAYOUT) => Ok(()),
-            Some(newer) => Err(Error::store(format!(
-                "the store at {place} has layout {newer}, this build reads up to {LAYOUT}"
-            ))
-            .coded("version_too_new")
-            .try_this("a newer cachectl")),
-            None => Err(Error::store(format!("{place}{MARKER} is not a store's marker"))
-                .coded("not_a_store")
-                .try_this("another prefix=")),
-        }
+    fn check_marker(&self, mark: &[u8]) -> Result<()> {
+        let place = self.place(&format!("{}{MARKER}", self.prefix));
+        marker::check(mark, &place, "another prefix=")
     }
 
     async fn check_that_empty(&self) -> Result<()> {
@@ -506,11 +497,16 @@ impl Backend for AsyncS3Storage {
                 return Change::Stop(Outcome::Changed);
             }
             let (entry, _) = parts.remove(at);
-            Change::Write(parts, entry.place)
+            if parts.is_empty() {
+                return Change::Remove(entry.place, None);
+            }
+            Change::Write(parts, Some(entry.place))
         };
         Ok(match self.inner.change(&id.key, true, change).await? {
-            Outcome::Done(place) => {
-                self.inner.drop_body(&place).await;
+            Outcome::Done(left) => {
+                if let Some(place) = left {
+                    self.inner.drop_body(&place).await;
+                }
                 Outcome::Done(())
             }
             Outcome::Absent => Outcome::Absent,
@@ -589,9 +585,9 @@ impl Put for S3Put {
             inner.drop_body(&old).await;
         }
         inner.recent.note(&entry);
-        let single = vec![(entry.clone(), inline.clone())];
-        let record = encode(single, &inner.codec)?.0.len() as u64;
-        let beside = if inline.is_some() { 0 } else { entry.head.body.bytes };
-        Ok(Found { head: entry.head, stamp: entry.stamp, inline, stored_bytes: record + beside })
+        // What it takes beside other variants is known when it is read.
+        let stored_bytes =
+            inner.codec.dumps(std::slice::from_ref(&entry))?.len() as u64 + entry.head.body.bytes;
+        Ok(Found { head: entry.head, stamp: entry.stamp, inline, stored_bytes })
     }
 }

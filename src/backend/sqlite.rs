@@ -357,11 +357,7 @@ impl BlockingBackend for SqliteStorage {
             return Err(Error::changed(&id.key));
         }
         match (inline, body) {
-            (Some(bytes), _) => {
-                let (first, length) = range.within(bytes.len() as u64);
-                let (first, length) = (first as usize, length as usize);
-                Ok(BodyReader::whole(bytes.slice(first..first + length)))
-            }
+            (Some(bytes), _) => Ok(BodyReader::part(&bytes, range)),
             (None, Some(body)) => {
                 body::reader(&inner.database, snapshot, id, body, entry.head.body, range)
             }

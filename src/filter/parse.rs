@@ -2,7 +2,7 @@
 
 use regex_lite::Regex;
 
-use crate::model::{StatusSet, Timestamp, parse_duration, parse_size};
+use crate::model::{StatusSet, Timestamp, nearest, parse_duration, parse_size};
 use crate::policy::State;
 
 use super::{Compare, FIELDS, Field, FilterError, Kind, Node, Range, Test, Value};
@@ -242,8 +242,7 @@ impl Parser<'_> {
         let known = FIELDS.iter().find(|(known, _)| *known == name);
         known.map(|(_, field)| field.clone()).ok_or_else(|| {
             let names: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
-            let near = nearest(&name, &names);
-            let what = match near {
+            let what = match nearest(&name, names.iter().copied()) {
                 Some(near) => format!("a field; did you mean {near}?"),
                 None => format!("a field: {}, header[…] or request[…]", names.join(", ")),
             };
@@ -347,19 +346,4 @@ fn value_of(word: &str, kind: Kind) -> Option<Value> {
         }
         Kind::State => State::ALL.into_iter().find(|state| state.name() == word).map(Value::State),
     }
-}
-
-/// The field that a mistyped word most likely means: one edit away.
-fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
-    let similar = |name: &&&str| {
-        let (a, b): (Vec<char>, Vec<char>) = (word.chars().collect(), name.chars().collect());
-        let start = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-        let end = a[start..].iter().rev().zip(b[start..].iter().rev()).take_while(|(a, b)| a == b);
-        let end = end.count();
-        let (left_a, left_b) = (a.len() - start - end, b.len() - start - end);
-        let swapped =
-            left_a == 2 && left_b == 2 && a[start] == b[start + 1] && a[start + 1] == b[start];
-        a.len() > 1 && (left_a.max(left_b) <= 1 || swapped)
-    };
-    names.iter().find(similar).copied()
 }

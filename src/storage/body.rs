@@ -74,6 +74,14 @@ impl BodyReader {
         Ok(BodyReader { source: Source::File(Box::new(reading)), bytes, rest: Bytes::new() })
     }
 
+    /// A part of a body in hand.
+    pub fn part(body: &Bytes, range: ByteRange) -> Self {
+        let (first, length) = range.within(body.len() as u64);
+        // Within the body, which is in memory, so both fit.
+        let (first, length) = (first as usize, length as usize);
+        Self::whole(body.slice(first..first + length))
+    }
+
     /// A body of this length out of chunks; `facts` are checked when it has been read to
     /// its end, `name` is what an error calls the entry.
     pub fn chunks(
@@ -265,10 +273,7 @@ impl BodyStream {
 
     /// A part of a body in hand.
     pub fn part(body: &Bytes, range: ByteRange) -> Self {
-        let (first, length) = range.within(body.len() as u64);
-        // Within the body, which is in memory, so both fit.
-        let (first, length) = (first as usize, length as usize);
-        Self::whole(body.slice(first..first + length))
+        Self::in_place(BodyReader::part(body, range))
     }
 
     /// A stream of chunks, `bytes` long, that checks itself.

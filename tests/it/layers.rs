@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("storage", &["error", "model", "policy"]),
     ("backend", &["error", "model", "serializer", "storage"]),
     ("client", &["error", "model", "policy", "storage"]),
-    ("open", &["error", "backend", "serializer", "storage"]),
+    ("open", &["error", "model", "backend", "serializer", "storage"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

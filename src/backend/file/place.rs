@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::model::hex;
 
+use super::super::marker;
 use super::super::private::{create_dir_all, new_file, store_error};
 use super::super::record::name_of;
-
-/// The layout that this build writes, and the newest that it reads.
-const LAYOUT: u64 = 1;
 
 const MARKER: &str = "cachectl.json";
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -66,23 +64,8 @@ impl StoreFolder {
             }
             Err(e) => return Err(store_error(format!("cannot read {}", path.display()), e)),
         };
-        let marker: serde_json::Value = serde_json::from_slice(&text).map_err(|e| {
-            Error::store(format!("{} is not a store's marker", path.display()))
-                .because(e)
-                .coded("not_a_store")
-        })?;
-        let layout = marker.get("layout").and_then(serde_json::Value::as_u64);
-        match layout {
-            Some(1..=LAYOUT) => Ok(true),
-            Some(newer) => Err(Error::store(format!(
-                "the file store at {} has layout {newer}, this build reads up to {LAYOUT}",
-                self.base.display()
-            ))
-            .coded("version_too_new")
-            .try_this("a newer cachectl")),
-            None => Err(Error::store(format!("{} is not a store's marker", path.display()))
-                .coded("not_a_store")),
-        }
+        marker::check(&text, &path.display().to_string(), "another folder")?;
+        Ok(true)
     }
 
     /// Nothing there, or nothing but what another process creating the store has made.
@@ -141,7 +124,7 @@ impl StoreFolder {
     fn create(&self) -> io::Result<()> {
         create_dir_all(&self.base)?;
         let mut marker = tempfile::Builder::new().prefix(".cachectl-").tempfile_in(&self.base)?;
-        writeln!(marker, "{{\"cachectl\":\"file store\",\"layout\":{LAYOUT}}}")?;
+        marker.write_all(marker::of("file").as_bytes())?;
         marker.persist(self.base.join(MARKER)).map_err(|e| e.error)?;
         for (name, content) in [(".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)] {
             match new_file().open(self.base.join(name)) {

@@ -13,20 +13,13 @@ pub(super) fn explain(error: RedisError, name: &str) -> Error {
     let at = |what: &str| Error::store(format!("{what} {name}"));
     let said = |error: Error| error.because(server_words(&code, &detail, &text));
     let wants_password = detail.contains("Authentication required");
+    if wants_password
+        || kind == RedisKind::AuthenticationFailed
+        || matches!(code.as_str(), "WRONGPASS" | "NOAUTH")
+    {
+        return denied(at("access denied by"), wants_password);
+    }
     match (kind, code.as_str()) {
-        (RedisKind::AuthenticationFailed, _) | (_, "WRONGPASS" | "NOAUTH" | "ERR")
-            if wants_password || code != "ERR" =>
-        {
-            let how = if wants_password {
-                "it wants a password, and none was given"
-            } else {
-                "it does not accept this user and password"
-            };
-            at("access denied by").because(how).coded("store_denied").try_this(
-                "the right user and password: password_file=, CACHECTL_REDIS_PASSWORD, \
-                 or password_command in the configuration",
-            )
-        }
         (RedisKind::Server(ServerErrorKind::NoPerm), _) | (_, "NOPERM") => {
             said(at("not allowed by")).coded("store_denied").try_this(
                 "an ACL like: ~NAMESPACE:* +@read +@write +@connection +eval +scan",
@@ -77,6 +70,18 @@ pub(super) fn explain(error: RedisError, name: &str) -> Error {
             .try_this("Redis 6 or newer, or Valkey, with EVAL allowed"),
         _ => said(at("an error came from")).coded("store_failed"),
     }
+}
+
+fn denied(error: Error, wants_password: bool) -> Error {
+    let how = if wants_password {
+        "it wants a password, and none was given"
+    } else {
+        "it does not accept this user and password"
+    };
+    error.because(how).coded("store_denied").try_this(
+        "the right user and password: password_file=, CACHECTL_REDIS_PASSWORD, \
+         or password_command in the configuration",
+    )
 }
 
 fn unreachable(error: &RedisError, name: &str) -> Error {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use cachectl::{Error, ErrorKind, Secrets, StatusSet};
+use cachectl::{Error, ErrorKind, Secrets, Settings, StatusSet};
 
 use crate::cli::CommonArgs;
 use crate::environment;
@@ -131,6 +131,22 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// How decisions are to be made.
+    pub fn settings(&self) -> Settings {
+        let http = &self.http;
+        Settings {
+            shared: http.shared.as_ref().is_some_and(|g| g.value),
+            cacheable_status: http.cacheable_status.as_ref().map(|g| g.value.clone()),
+            max_body: http.max_body.as_ref().map(|g| g.value),
+            ..Settings::default()
+        }
+    }
+
+    /// What goes into every key.
+    pub fn partition(&self) -> String {
+        self.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default()
     }
 
     /// What hides credentials in this run.

@@ -71,8 +71,8 @@ pub fn run(args: &ExplainArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let open = store::open(&chosen, Access::Existing, common)?;
-    let settings = get::settings_of(&config);
-    let partition = config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default();
+    let settings = config.settings();
+    let partition = config.partition();
     let explained = open.run(async {
         let client = Client::new(open.store.clone(), Nowhere)
             .with_settings(settings.clone())

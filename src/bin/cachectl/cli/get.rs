@@ -182,7 +182,7 @@ pub fn run(args: GetArgs, common: &CommonArgs) -> Result<u8> {
     let settings = args.settings(&config);
     let open = args.open(&config, common)?;
     let transport = Origin::new(args.http_options(&config, open.is_in_place()));
-    let partition = config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default();
+    let partition = config.partition();
     let client = Client::new(open.store.clone(), transport)
         .with_settings(settings)
         .with_partition(partition);
@@ -204,7 +204,7 @@ impl GetArgs {
     fn settings(&self, config: &Config) -> Settings {
         Settings {
             stale_if_unreachable: self.stale_if_error == Some(MaxStale::Any),
-            ..settings_of(config)
+            ..config.settings()
         }
     }
 
@@ -268,17 +268,6 @@ impl GetArgs {
             }
             opened => opened,
         }
-    }
-}
-
-/// How the configuration wants decisions to be made.
-pub fn settings_of(config: &Config) -> Settings {
-    let http = &config.http;
-    Settings {
-        shared: http.shared.as_ref().is_some_and(|g| g.value),
-        cacheable_status: http.cacheable_status.as_ref().map(|g| g.value.clone()),
-        max_body: http.max_body.as_ref().map(|g| g.value),
-        ..Settings::default()
     }
 }
 

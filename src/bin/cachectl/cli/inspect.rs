@@ -12,7 +12,7 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::options::Format;
-use super::selection::{Selection, SelectionArgs};
+use super::selection::SelectionArgs;
 use super::store::OpenStore;
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
 use crate::config::Config;
@@ -42,29 +42,18 @@ pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let open = store::open(&chosen, Access::Existing, common)?;
-    let shown = Shown {
-        now: Timestamp::now(),
-        settings: Settings {
-            shared: config.http.shared.as_ref().is_some_and(|g| g.value),
-            ..Settings::default()
-        },
-        secrets: config.secrets(common),
-    };
-    let selection = Selection {
-        targets: args.selection.targets(&args.targets)?,
-        filter: args.selection.filter()?,
-        partition: config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default(),
-        now: shown.now,
-        settings: shown.settings.clone(),
-    };
-    let names = !selection.targets.is_empty() || args.selection.names_targets();
-    if !names && selection.filter.is_everything() {
+    let selection = args.selection.resolve(&args.targets, &config)?;
+    if selection.scans && selection.filter.is_everything() {
         return Err(Error::usage("which entries?")
             .try_this("a key, a URL, or a selection such as --host 'api.*'")
             .into());
     }
-    let found: Vec<Found> =
-        open.run(async { selection.entries(&open, !names).try_collect().await })?;
+    let shown = Shown {
+        now: selection.now,
+        settings: selection.settings.clone(),
+        secrets: config.secrets(common),
+    };
+    let found: Vec<Found> = open.run(async { selection.entries(&open).try_collect().await })?;
     match args.output.wanted() {
         Some(Format::Json) => {
             let objects = found.iter().map(|f| open.run(shown.object(&open, f)));

@@ -69,29 +69,21 @@ pub fn run(args: ListArgs, common: &CommonArgs) -> Result<u8> {
         Format::Json => Box::new(Json { begun: false }),
         Format::Ndjson => Box::new(Ndjson),
     };
-    let now = Timestamp::now();
-    let settings = Settings {
-        shared: config.http.shared.as_ref().is_some_and(|g| g.value),
-        ..Settings::default()
-    };
-    let selection = Selection {
-        targets: args.selection.targets(&args.targets)?,
-        filter: args.selection.filter()?,
-        partition: config.http.partition.as_ref().map(|g| g.value.clone()).unwrap_or_default(),
-        now,
-        settings: settings.clone(),
-    };
+    let selection = args.selection.resolve(&args.targets, &config)?;
     if common.verbose > 0 {
         talk::note(&format!("filter: {}", selection.filter));
     }
-    let scans = selection.targets.is_empty() && !args.selection.names_targets();
     let mut listing = Listing {
         out: BufWriter::with_capacity(256 * 1024, sink::stdout()?),
         writer,
-        context: Context { now, settings, secrets: config.secrets(common) },
+        context: Context {
+            now: selection.now,
+            settings: selection.settings.clone(),
+            secrets: config.secrets(common),
+        },
         totals: Totals::default(),
     };
-    let damaged = open.run(listing.run(&open, &selection, scans, limit))?;
+    let damaged = open.run(listing.run(&open, &selection, limit))?;
     listing.finish()?;
     if is_terminal && short {
         listing.totals.footer(limit);
@@ -119,10 +111,9 @@ impl Listing {
         &mut self,
         open: &store::OpenStore,
         selection: &Selection,
-        scans: bool,
         limit: u64,
     ) -> Result<u64> {
-        let mut scan = std::pin::pin!(selection.entries(open, scans));
+        let mut scan = std::pin::pin!(selection.entries(open));
         let mut damaged = 0;
         let mut shown = 0;
         while let Some(item) = scan.next().await {

@@ -12,6 +12,7 @@ use clap::Args;
 use futures_util::{Stream, StreamExt, stream};
 
 use super::store::OpenStore;
+use crate::config::Config;
 
 /// Different options combine with and; one that is repeated, or a list, with or.
 #[derive(Debug, Default, Args)]
@@ -85,9 +86,11 @@ pub struct SelectionArgs {
 /// A selection that was understood.
 pub struct Selection {
     /// Keys and URLs that were named; empty for none.
-    pub targets: Vec<String>,
+    targets: Vec<String>,
+    /// Nothing was named: the whole store is looked through.
+    pub scans: bool,
     pub filter: Filter,
-    pub partition: String,
+    partition: String,
     pub now: Timestamp,
     pub settings: Settings,
 }
@@ -97,7 +100,7 @@ const SHORTEST_PREFIX: usize = 6;
 
 impl SelectionArgs {
     /// One filter for all options.
-    pub fn filter(&self) -> Result<Filter> {
+    fn filter(&self) -> Result<Filter> {
         let any = |field: &str, operator: &str, values: &[String]| -> Result<Filter> {
             let tests = values.iter().map(|value| Filter::test(field, operator, value));
             Ok(Filter::any(tests.collect::<cachectl::Result<Vec<_>>>()?))
@@ -132,8 +135,8 @@ impl SelectionArgs {
         Ok(filter)
     }
 
-    /// What was named on the command line and in the file.
-    pub fn targets(&self, named: &[String]) -> Result<Vec<String>> {
+    /// Reads everything that was said; `named` are keys and URLs.
+    pub fn resolve(&self, named: &[String], config: &Config) -> Result<Selection> {
         let mut targets = named.to_vec();
         if let Some(path) = &self.keys_from {
             let lines = lines_of(path)?;
@@ -142,12 +145,15 @@ impl SelectionArgs {
                 lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(ToOwned::to_owned),
             );
         }
-        Ok(targets)
-    }
-
-    /// Whether keys were to be read from a file, be there any in it or not.
-    pub fn names_targets(&self) -> bool {
-        self.keys_from.is_some()
+        Ok(Selection {
+            // A file without a key in it names nothing, and not everything.
+            scans: targets.is_empty() && self.keys_from.is_none(),
+            targets,
+            filter: self.filter()?,
+            partition: config.partition(),
+            now: Timestamp::now(),
+            settings: config.settings(),
+        })
     }
 }
 
@@ -167,18 +173,14 @@ fn lines_of(path: &Path) -> Result<String> {
 
 impl Selection {
     /// Whether an entry is meant.
-    pub fn admits(&self, found: &Found) -> bool {
+    fn admits(&self, found: &Found) -> bool {
         let moment = Moment { now: self.now, settings: &self.settings };
         self.filter.matches(&found.head, found.stored_bytes, moment)
     }
 
     /// Everything that is meant, as it is found. What was named and is not there is an
     /// error of kind `NotFound` in its place.
-    pub fn entries<'a>(
-        &'a self,
-        open: &'a OpenStore,
-        scans: bool,
-    ) -> impl Stream<Item = Result<Found>> + 'a {
+    pub fn entries<'a>(&'a self, open: &'a OpenStore) -> impl Stream<Item = Result<Found>> + 'a {
         let named = stream::iter(&self.targets).then(move |target| async move {
             match find_named(open, target, &self.partition).await {
                 Ok(found) => found.into_iter().map(Ok).collect(),
@@ -187,7 +189,8 @@ impl Selection {
         });
         let named = named.flat_map(stream::iter);
         let query = self.filter.key_prefix().map_or_else(Query::default, Query::with_key_prefix);
-        let scanned = scans.then(|| open.store.scan(query).map(|item| item.map_err(Into::into)));
+        let scanned =
+            self.scans.then(|| open.store.scan(query).map(|item| item.map_err(Into::into)));
         let all = named.chain(stream::iter(scanned).flatten());
         all.filter(move |item| {
             let admitted = item.as_ref().map_or(true, |found| self.admits(found));

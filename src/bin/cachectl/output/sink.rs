@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use cachectl::{Answer, Error, ErrorKind, FilePart};
+use bytes::Bytes;
+use cachectl::{Answer, BodyStream, EntryHead, Error, ErrorKind, FilePart, Headers};
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -32,6 +33,77 @@ pub enum Target {
 pub struct Delivery {
     /// Undo `Content-Encoding`.
     pub decode: bool,
+}
+
+/// Where a body comes from.
+pub trait Source {
+    /// The header fields that tell its coding.
+    fn headers(&self) -> &Headers;
+
+    /// The next chunk; `None` at the end.
+    async fn chunk(&mut self) -> cachectl::Result<Option<Bytes>>;
+
+    /// The file behind it, if there is one and nothing has been read yet.
+    fn take_file(&mut self) -> Option<FilePart>;
+
+    /// The file behind it turned out to be damaged.
+    async fn condemn(&mut self);
+}
+
+impl Source for Answer {
+    fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    async fn chunk(&mut self) -> cachectl::Result<Option<Bytes>> {
+        Answer::chunk(self).await
+    }
+
+    fn take_file(&mut self) -> Option<FilePart> {
+        Answer::take_file(self)
+    }
+
+    async fn condemn(&mut self) {
+        Answer::condemn(self).await;
+    }
+}
+
+/// A stored body, and the head of its entry.
+pub struct StoredBody {
+    head: EntryHead,
+    body: Option<BodyStream>,
+}
+
+impl StoredBody {
+    pub fn new(head: EntryHead, body: BodyStream) -> Self {
+        StoredBody { head, body: Some(body) }
+    }
+}
+
+impl Source for StoredBody {
+    fn headers(&self) -> &Headers {
+        &self.head.headers
+    }
+
+    async fn chunk(&mut self) -> cachectl::Result<Option<Bytes>> {
+        match &mut self.body {
+            Some(body) => body.chunk().await,
+            None => Ok(None),
+        }
+    }
+
+    fn take_file(&mut self) -> Option<FilePart> {
+        match self.body.take()?.into_file() {
+            Ok(part) => Some(part),
+            Err(body) => {
+                self.body = Some(body);
+                None
+            }
+        }
+    }
+
+    /// Who only looks removes nothing.
+    async fn condemn(&mut self) {}
 }
 
 /// The page of a failure is shown up to this length.
@@ -76,22 +148,22 @@ impl Sink {
         Ok(())
     }
 
-    /// Writes the body of an answer while it comes; gives its length as transferred.
-    pub async fn body(&mut self, answer: &mut Answer, how: Delivery) -> Result<u64> {
-        let decodes = how.decode && !decode::codings(&answer.headers).is_empty();
+    /// Writes a body while it comes; gives its length as transferred.
+    pub async fn body(&mut self, source: &mut impl Source, how: Delivery) -> Result<u64> {
+        let decodes = how.decode && !decode::codings(source.headers()).is_empty();
         let may_look_away = matches!(self.target, Target::Stdout { .. } | Target::File);
         if may_look_away
             && !decodes
             && !self.is_terminal
-            && let (Some(out), Some(part)) = (&self.out, answer.take_file())
+            && let (Some(out), Some(part)) = (&self.out, source.take_file())
         {
             let moved = move_file(part, out);
             if let Err(MoveError::Damaged(_)) = &moved {
-                answer.condemn().await;
+                source.condemn().await;
             }
             return moved.map_err(Into::into);
         }
-        let coded = if decodes { Some(answer.headers.clone()) } else { None };
+        let coded = if decodes { Some(source.headers().clone()) } else { None };
         let mut size = 0;
         let mut writer: Box<dyn Write + '_> = match &mut self.out {
             Some(out) => Box::new(out),
@@ -109,7 +181,7 @@ impl Sink {
             })?;
         }
         let guards = self.is_terminal && self.target == Target::Stdout { even_binary: false };
-        while let Some(chunk) = answer.chunk().await? {
+        while let Some(chunk) = source.chunk().await? {
             signals::check()?;
             if guards && coded.is_none() && size == 0 && is_binary(&chunk) {
                 return Err(Error::usage("the body is binary, and standard output is a terminal")
@@ -151,7 +223,7 @@ pub fn stdout() -> io::Result<File> {
 }
 
 /// Whether a terminal cannot show a body that begins so.
-pub fn is_binary(chunk: &[u8]) -> bool {
+fn is_binary(chunk: &[u8]) -> bool {
     if chunk.contains(&0) {
         return true;
     }
@@ -163,7 +235,7 @@ pub fn is_binary(chunk: &[u8]) -> bool {
 }
 
 /// The error of a file that cannot be written.
-pub fn cannot_write(path: &Path, error: io::Error) -> Error {
+fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::LocalFile, format!("cannot write {}", path.display())).because(error)
 }
 
@@ -181,7 +253,7 @@ fn undone(error: io::Error, decoded: bool) -> anyhow::Error {
 }
 
 /// A file that gets its name when it is complete.
-pub struct PartFile {
+struct PartFile {
     part: PathBuf,
     path: PathBuf,
     done: bool,
@@ -189,7 +261,7 @@ pub struct PartFile {
 
 impl PartFile {
     /// The file to write to. A device or pipe is written to directly.
-    pub fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
+    fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
         let existing = fs::metadata(path).ok();
         if existing.as_ref().is_some_and(|meta| !meta.is_file()) {
             return Ok((OpenOptions::new().write(true).open(path)?, None));
@@ -207,7 +279,7 @@ impl PartFile {
     }
 
     /// Gives the file its name.
-    pub fn persist(mut self) -> Result<(), Error> {
+    fn persist(mut self) -> Result<(), Error> {
         fs::rename(&self.part, &self.path).map_err(|e| cannot_write(&self.path, e))?;
         self.done = true;
         Ok(())
