@@ -62,8 +62,10 @@ kills() {
 }
 
 # Eight processes at once on overlapping URLs.
+# A server that fails now and then may cost an entry: the documented exit code (second
+# argument) is then fine, if the body arrived.
 race() {
-    local store=$1 p
+    local store=$1 allowed=${2:-0} p
     local pids=()
     for p in 1 2 3 4 5 6 7 8; do
         (
@@ -72,8 +74,8 @@ race() {
                 size=$((n % 3 == 0 ? 300000 : n % 3 == 1 ? 20000 : 500))
                 option=$((RANDOM % 4))
                 case $option in 0) set -- --refresh ;; 1) set -- --revalidate ;; *) set -- ;; esac
-                "$BIN" get -qq "$@" --backend "$store" "$URL/bytes/$size?n=$n" >"race.$p.out" 2>"race.$p.err" \
-                    || { echo "exit $? for $n $*: $(cat "race.$p.err")"; exit 1; }
+                "$BIN" get -q "$@" --backend "$store" "$URL/bytes/$size?n=$n" >"race.$p.out" 2>"race.$p.err" \
+                    || { code=$?; echo "exit $code for $n $*: $(cat "race.$p.err")"; [ $code = "$allowed" ] || exit 1; }
                 [ "$(stat -c %s "race.$p.out")" = $size ] || { echo "length for $n"; exit 1; }
             done
         ) >"race.$p.log" 2>&1 &
@@ -85,7 +87,9 @@ race() {
         [ -n "$key" ] || continue
         "$BIN" get -q --offline --backend "$store" "$url" | cmp -s - <(curl -s "$url") || fail "$store: $url is damaged"
     done <listed.txt
-    say race "$store" "8 x $GETS gets, $(wc -l <listed.txt) entries, none damaged"
+    local failed
+    failed=$(cat race.*.log | grep -c "^exit" || true)
+    say race "$store" "8 x $GETS gets, $(wc -l <listed.txt) entries, none damaged, $failed not stored"
 }
 
 # A disk that is full: the body arrives, and the exit code and the message say the rest.
@@ -138,7 +142,7 @@ shared() {
     race "$S3_STORE&prefix=race/"
     kill $S3_PID
     start_s3 --fail-every 10
-    race "$S3_STORE&prefix=busy/"
+    race "$S3_STORE&prefix=busy/" 5
     # A log of what was stored up to now would take its time to be read.
     kill $REDIS_PID
     while pgrep -f "$WORK/redis.sock" >/dev/null; do sleep 0.1; done
