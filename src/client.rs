@@ -283,7 +283,7 @@ impl Known {
     fn of(found: Vec<Found>, usable: bool) -> Self {
         let (heads, kept) = found
             .into_iter()
-            .map(|Found { head, stamp, inline, stored_bytes }| {
+            .map(|Found { head, stamp, inline, stored_bytes, .. }| {
                 (head, Kept { stamp, inline, stored_bytes })
             })
             .unzip();

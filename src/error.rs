@@ -84,6 +84,18 @@ impl Error {
         Self::new(ErrorKind::Changed, format!("entry {key} was replaced meanwhile"))
     }
 
+    /// The same trouble for another one that it befalls; the causes become text.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let mut error = Error::new(self.kind(), self.message()).coded(self.code());
+        error.0.hint.clone_from(&self.0.hint);
+        error.0.transient = self.0.transient;
+        match self.causes() {
+            causes if causes.is_empty() => error,
+            causes => error.because(causes),
+        }
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Source>) -> Self {

@@ -11,7 +11,9 @@
 //!
 //! A filter is pure: it is asked about a head, with the time as an argument.
 
+mod bounds;
 mod glob;
+mod order;
 mod parse;
 
 use std::fmt;
@@ -23,7 +25,9 @@ use crate::error::{Error, Result};
 use crate::model::{EntryHead, Timestamp};
 use crate::policy::{Settings, State, freshness};
 
+pub use bounds::{Bound, Column, Detail};
 pub use glob::glob_matches;
+pub use order::SortBy;
 
 /// A set of entries, by what is known of them.
 #[derive(Debug, Clone)]
@@ -216,7 +220,40 @@ impl Filter {
     /// Whether an entry is meant. `stored_bytes` is what it takes in its store. A
     /// comparison with something that the entry does not have is false.
     pub fn matches(&self, head: &EntryHead, stored_bytes: u64, moment: Moment<'_>) -> bool {
-        self.0.matches(&Facts { head, stored_bytes, moment })
+        self.0.matches(&Facts { head: Some(head), key: &head.id.key, stored_bytes, state: None, moment })
+    }
+
+    /// The same for an entry of which the store has told the state, because the head is
+    /// there in part only.
+    pub fn matches_in_state(
+        &self,
+        head: &EntryHead,
+        stored_bytes: u64,
+        state: State,
+        moment: Moment<'_>,
+    ) -> bool {
+        let key = &head.id.key;
+        self.0.matches(&Facts { head: Some(head), key, stored_bytes, state: Some(state), moment })
+    }
+
+    /// Whether an entry is meant that cannot be read: it has a key, perhaps, and the state
+    /// `corrupt`, and nothing else.
+    pub fn matches_damaged(&self, key: &str, bytes: u64, moment: Moment<'_>) -> bool {
+        let state = Some(State::Corrupt);
+        self.0.matches(&Facts { head: None, key, stored_bytes: bytes, state, moment })
+    }
+
+    /// Whether entries that cannot be read are asked for by name: `state = corrupt`.
+    pub fn asks_for_damaged(&self) -> bool {
+        self.0.any_test(&|field, test| {
+            let is_it = |value: &Value| *value == Value::State(State::Corrupt);
+            *field == Field::State
+                && match test {
+                    Test::Compare(_, value) => is_it(value),
+                    Test::In(ranges) => ranges.iter().any(|r| r.high.as_ref().is_some_and(is_it)),
+                    _ => false,
+                }
+        })
     }
 
     /// What the keys of all matching entries begin with: what a store can look for itself.
@@ -237,6 +274,16 @@ impl Node {
                 let values = facts.values(field);
                 values.iter().any(|value| test.holds(field, value, facts.moment.now))
             }
+        }
+    }
+
+    /// Whether one of the tests is such.
+    fn any_test(&self, such: &dyn Fn(&Field, &Test) -> bool) -> bool {
+        match self {
+            Node::Everything => false,
+            Node::And(nodes) | Node::Or(nodes) => nodes.iter().any(|node| node.any_test(such)),
+            Node::Not(node) => node.any_test(such),
+            Node::Test(field, test) => such(field, test),
         }
     }
 
@@ -327,18 +374,30 @@ impl fmt::Display for Field {
     }
 }
 
-/// An entry and the moment at which it is looked at.
+/// What is known of an entry, and the moment at which it is looked at.
 struct Facts<'a> {
-    head: &'a EntryHead,
+    /// `None` for one that cannot be read.
+    head: Option<&'a EntryHead>,
+    key: &'a str,
     stored_bytes: u64,
+    /// Where it does not come from the head.
+    state: Option<State>,
     moment: Moment<'a>,
 }
 
 impl Facts<'_> {
     /// The values of a field: none where the entry has none, several of a repeated one.
     fn values(&self, field: &Field) -> Vec<Value> {
-        let head = self.head;
         let now = self.moment.now;
+        match field {
+            Field::Key => return vec![Value::Text(self.key.to_owned())],
+            Field::Stored => return vec![Value::Number(self.stored_bytes.into())],
+            Field::State if self.state.is_some() => {
+                return self.state.map(Value::State).into_iter().collect();
+            }
+            _ => {}
+        }
+        let Some(head) = self.head else { return Vec::new() };
         let url = &head.request.url;
         let text = |text: &str| vec![Value::Text(text.to_owned())];
         let maybe = |value: Option<&str>| value.map(text).unwrap_or_default();
@@ -354,7 +413,7 @@ impl Facts<'_> {
                 .collect()
         };
         match field {
-            Field::Key => text(&head.id.key),
+            Field::Key | Field::Stored => Vec::new(),
             Field::Url => text(url.as_str()),
             Field::Scheme => maybe(url.scheme()),
             Field::Host => maybe(url.host()),
@@ -367,7 +426,6 @@ impl Facts<'_> {
                 maybe(whole.as_deref().and_then(|t| t.split(';').next()).map(str::trim))
             }
             Field::Size => number(head.body.bytes),
-            Field::Stored => number(self.stored_bytes),
             Field::Uses => number(head.uses),
             Field::Age => span(head.created_at),
             Field::Idle => span(head.last_used_at.unwrap_or(head.created_at)),

@@ -120,6 +120,7 @@ pub mod open;
 pub mod policy;
 pub mod serializer;
 pub mod storage;
+pub mod transfer;
 
 #[cfg(feature = "file")]
 pub use backend::{AsyncFileStorage, FileStorage, FileStorageBuilder};
@@ -136,7 +137,7 @@ pub use client::{
     Proxies, Transport, Warning,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use filter::{Filter, FilterError, Moment, glob_matches};
+pub use filter::{Bound, Column, Detail, Filter, FilterError, Moment, SortBy, glob_matches};
 pub use model::{
     BodyDigest, BodyFacts, Credentials, EntryHead, EntryId, Extensions, Headers, Key, Metadata,
     Method, Request, Response, Secrets, Selecting, Selection, Sha256Digest, Stamp, StatusSet,
@@ -145,6 +146,7 @@ pub use model::{
 pub use open::{Store, open, open_blocking, open_with};
 pub use policy::{
     CacheStatus, Decision, MaxStale, Reason, RequestOptions, Settings, State, Verdict, freshness,
+    usable_until,
 };
 #[cfg(feature = "bincode")]
 pub use serializer::BincodeSerializer;
@@ -154,10 +156,10 @@ pub use serializer::{
     JsonSerializer, Place, Recorded, SERIALIZER_NAMES, SERIALIZERS, Serializer, serializer,
 };
 pub use storage::{
-    Access, Address, AsyncStorage, Backend, Blocking, BlockingBackend, BlockingPut, BlockingScan,
-    BodyReader, BodyStream, ByteRange, Capabilities, Driver, FilePart, Found, InPlace, Manage,
-    Observed, Opened, Outcome, Param, Pooled, Put, Query, ReadOnly, RemoveTarget, Storage, Usage,
-    block_on,
+    Access, Address, AsyncStorage, Backend, Blocking, BlockingBackend, BlockingPieces, BlockingPut,
+    BlockingScan, BodyReader, BodyStream, ByteRange, Capabilities, Compact, Cursor, Driver, FilePart, Found,
+    InPlace, Manage, Observed, Opened, Order, Outcome, Param, Part, Piece, Pooled, Position, Problem, Put,
+    Query, ReadOnly, RemoveTarget, Removed, Sort, Storage, Usage, block_on, is_damage,
 };
 
 /// The examples of the README are compiled and run with the others.

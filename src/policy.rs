@@ -47,7 +47,7 @@ pub use invalidation::invalidated_by;
 pub use reason::Reason;
 
 pub use reply::{Extent, Reply, only_for_304, reply, settle_conditions};
-pub use state::State;
+pub use state::{State, usable_until};
 pub use storable::{is_heuristically_cacheable, storable};
 pub use variant::{VaryCheck, recency, selection, vary_checks};
 
@@ -84,6 +84,15 @@ impl Default for Settings {
             cacheable_status: None,
             max_body: None,
         }
+    }
+}
+
+impl Settings {
+    /// Whether freshness is reckoned as a private cache usually does it.
+    pub fn is_usual(&self) -> bool {
+        let usual = Settings::default();
+        (self.shared, self.heuristic_percent, self.heuristic_most)
+            == (usual.shared, usual.heuristic_percent, usual.heuristic_most)
     }
 }
 

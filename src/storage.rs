@@ -13,14 +13,16 @@ mod bridge;
 mod driver;
 mod faces;
 mod observed;
+mod piece;
+mod query;
 mod read_only;
 
 pub use address::Address;
 #[cfg(feature = "redis")]
 pub(crate) use address::bytes_to_path;
 pub use backend::{
-    Backend, BlockingBackend, BlockingPut, BlockingScan, ByteRange, Capabilities, Found, Outcome,
-    Put, Query, Usage,
+    Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
+    Found, Outcome, Put, Removed, Usage,
 };
 pub use body::{BodyReader, BodyStream, FilePart};
 #[cfg(any(feature = "redis", feature = "s3"))]
@@ -31,4 +33,6 @@ pub use bridge::{Blocking, InPlace, Pooled, block_on};
 pub use driver::{Access, Driver, Opened, Param};
 pub use faces::{AsyncStorage, Manage, RemoveTarget, Storage};
 pub use observed::Observed;
+pub use piece::{Compact, Part, Piece, Problem, is_damage};
+pub use query::{Cursor, Order, Position, Query, Sort};
 pub use read_only::ReadOnly;

@@ -13,6 +13,8 @@
 
 mod place;
 mod record;
+mod remains;
+mod scan;
 mod sweep;
 
 use std::fmt;
@@ -29,14 +31,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, hex};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Access, Address, BlockingBackend, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Driver, FilePart, Found, Opened, Outcome, Param, Pooled, Query,
+    Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
+    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Opened, Outcome, Param, Part, Piece,
+    Pooled, Problem, Query, Removed, Usage,
 };
 
-use self::record::{Record, encode, tally};
+use self::record::{Record, encode, name_below, tally};
 use super::INLINE_LIMIT;
 use super::private::{new_file, store_error, write_at};
-use super::record::admits_name;
 use place::{Spot, StoreFolder, with_parent};
 use sweep::Sweeper;
 
@@ -220,15 +222,16 @@ impl Inner {
                 Ok(meta) if meta.len() == entry.head.body.bytes => {}
                 Ok(meta) => {
                     let how = format!("{} bytes instead of {}", meta.len(), entry.head.body.bytes);
-                    return Err(Error::codec(format!("the body {} is damaged", path.display()))
-                        .because(how)
-                        .coded("body_damaged"));
+                    let name = name_below(&self.folder.record(spot));
+                    let piece = record.damaged(index, Problem::LengthMismatch, &name);
+                    let error = Error::codec(how).coded("body_damaged");
+                    return Err(piece.met(format!("cannot read the body {}", path.display()), &error));
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
             }
         }
-        record.found(index).map(Some)
+        record.found(index, &name_below(&self.folder.record(spot))).map(Some)
     }
 }
 
@@ -312,34 +315,37 @@ impl BlockingBackend for FileStorage {
     }
 
     fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
-        let inner = &self.inner;
         let spot = StoreFolder::spot(&id.key);
-        let _lock = inner.folder.lock(&spot.shard)?;
-        let mut parts = inner.parts(&spot)?;
-        let Some(at) = parts.iter().position(|(e, _)| e.head.id == *id) else {
-            return Ok(Outcome::Absent);
-        };
-        if seen.is_some_and(|seen| seen != parts[at].0.stamp) {
-            return Ok(Outcome::Changed);
-        }
-        let (entry, _) = parts.remove(at);
-        inner.write(&spot, parts)?;
-        inner.drop_body(&spot, &entry.place);
-        Ok(Outcome::Done(()))
+        let _lock = self.inner.folder.lock(&spot.shard)?;
+        Ok(self.inner.remove_locked(&spot, id, seen)?.map(drop))
     }
 
     fn scan(&self, query: Query) -> BlockingScan {
-        let inner = Arc::clone(&self.inner);
-        let records = StoreFolder::shards().flat_map(move |shard| {
-            let inner = Arc::clone(&inner);
-            let query = query.clone();
-            let wanted = query.clone();
-            RecordNames::of(&inner.folder, &shard)
-                .filter(move |name| admits_name(&query, name))
-                .flat_map(move |name| inner.found_in(&shard, name))
-                .filter(move |found| found.as_ref().map_or(true, |f| wanted.admits(&f.head.id)))
-        });
-        Box::new(records)
+        scan::scan(&self.inner, query)
+    }
+
+    fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        Ok(self.inner.remove_many(entries))
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
+        remains::leftovers(&self.inner, before)
+    }
+
+    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.inner.discard(piece)
+    }
+
+    fn raw(&self, part: Part) -> Result<BodyReader> {
+        self.inner.raw(part)
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        self.inner.usage()
+    }
+
+    fn compact(&self, when: Compact) -> Result<()> {
+        self.inner.compact(when)
     }
 
     fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
@@ -371,43 +377,6 @@ impl BlockingBackend for FileStorage {
     fn location(&self, id: &EntryId) -> String {
         let spot = StoreFolder::spot(&id.key);
         self.inner.folder.record(&spot).display().to_string()
-    }
-}
-
-impl Inner {
-    fn found_in(&self, shard: &str, name: String) -> Vec<Result<Found>> {
-        let spot = Spot { shard: shard.to_owned(), name };
-        match self.read(&spot) {
-            Ok(Some(record)) => (0..record.entries.len())
-                .filter_map(|i| self.found(&spot, &record, i).transpose())
-                .collect(),
-            Ok(None) => Vec::new(),
-            Err(e) => vec![Err(e)],
-        }
-    }
-}
-
-/// The names of the records in a shard, one at a time.
-struct RecordNames(Option<fs::ReadDir>);
-
-impl RecordNames {
-    fn of(folder: &StoreFolder, shard: &str) -> Self {
-        RecordNames(fs::read_dir(folder.entries(shard)).ok())
-    }
-}
-
-impl Iterator for RecordNames {
-    type Item = String;
-
-    fn next(&mut self) -> Option<String> {
-        loop {
-            let entry = self.0.as_mut()?.next()?.ok()?;
-            // Names with a dot are unfinished.
-            match entry.file_name().into_string() {
-                Ok(name) if !name.starts_with('.') => return Some(name),
-                _ => {}
-            }
-        }
     }
 }
 
@@ -478,12 +447,8 @@ impl BlockingPut for FilePut {
         let head = EntryHead { body: self.digest.clone().finish(), ..self.head.clone() };
         let entry = Recorded { head, stamp: Stamp::fresh(), place };
         let stored_bytes = entry.head.body.bytes + 1024;
-        let found = Found {
-            head: entry.head.clone(),
-            stamp: entry.stamp,
-            inline: inline.clone(),
-            stored_bytes,
-        };
+        let found =
+            Found::whole(entry.head.clone(), entry.stamp, inline.clone(), stored_bytes);
         let inner = Arc::clone(&self.inner);
         let replaced = {
             let _lock = inner.folder.lock(&self.spot.shard)?;

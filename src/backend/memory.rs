@@ -10,11 +10,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use lru::LruCache;
 
+use crate::filter::Detail;
 use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, Variant};
+
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Driver, Found, Opened, Outcome, Param, Pooled, Query,
+    Capabilities, Driver, Found, Opened, Outcome, Param, Pooled, Query, Usage,
 };
 
 const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
@@ -156,12 +158,8 @@ impl State {
 impl Slot {
     fn found(&self) -> Found {
         let head_bytes = self.head.headers.text_bytes() + self.head.request.headers.text_bytes();
-        Found {
-            head: self.head.clone(),
-            stamp: self.stamp,
-            inline: Some(self.body.clone()),
-            stored_bytes: (head_bytes + self.body.len()) as u64,
-        }
+        let stored_bytes = (head_bytes + self.body.len()) as u64;
+        Found::whole(self.head.clone(), self.stamp, Some(self.body.clone()), stored_bytes)
     }
 }
 
@@ -226,18 +224,32 @@ impl BlockingBackend for InMemoryStorage {
     }
 
     fn scan(&self, query: Query) -> BlockingScan {
-        let ids: Vec<EntryId> = self
+        let after = query.after.as_ref().map(|after| &after.id);
+        let is_behind = |id: &&EntryId| after.is_none_or(|after| *id > after);
+        let mut ids: Vec<EntryId> = self
             .state()
             .entries
             .iter()
             .map(|(id, _)| id)
             .filter(|id| query.admits(id))
+            .filter(is_behind)
             .cloned()
             .collect();
+        // A place in this order stays what it is while entries come, go and are used.
+        ids.sort_unstable();
+        if query.detail == Detail::Key {
+            ids.dedup_by(|a, b| a.key == b.key);
+        }
         let store = self.clone();
         let found =
             ids.into_iter().filter_map(move |id| store.state().entries.peek(&id).map(Slot::found));
         Box::new(found.map(Ok))
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let state = self.state();
+        let stored_bytes = state.entries.iter().map(|(_, slot)| slot.found().stored_bytes).sum();
+        Ok(Usage { entries: state.entries.len() as u64, stored_bytes, disk_bytes: None })
     }
 
     /// Moves the entry to the front of the order of use.

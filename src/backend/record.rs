@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::model::{EntryId, Key, hex};
 use crate::serializer::{Codec, Place, Recorded};
-use crate::storage::{Found, Query};
+use crate::storage::{Cursor, Found, Piece, Problem, Query};
 
 /// The name of a key's record where names are limited. A native key is its own name; any
 /// other text is hashed to one that no native key can have.
@@ -24,6 +24,17 @@ pub(super) fn name_of(key: &str) -> String {
 pub(super) fn admits_name(query: &Query, name: &str) -> bool {
     let is_hashed = name.starts_with('x');
     is_hashed || query.key_prefix.as_ref().is_none_or(|prefix| name.starts_with(&**prefix))
+}
+
+/// Whether what a record of this name holds may lie behind a cursor, where the order is
+/// that of names and then of variants.
+pub(super) fn is_behind(after: Option<&Cursor>, name: &str) -> bool {
+    after.is_none_or(|after| name >= name_of(&after.id.key).as_str())
+}
+
+/// Whether an entry lies behind a cursor, if its record may.
+pub(super) fn is_entry_behind(after: Option<&Cursor>, id: &EntryId) -> bool {
+    after.is_none_or(|after| id.key != after.id.key || id.variant > after.id.variant)
 }
 
 /// A record as read.
@@ -86,16 +97,35 @@ impl Record {
         Ok(Some(body.clone()))
     }
 
-    /// What the store shows of an entry.
-    pub(super) fn found(&self, place: usize) -> Result<Found> {
-        let entry = &self.entries[place];
+    /// How many bytes an entry takes: its share of the record, and its body.
+    pub(super) fn stored_bytes(&self, place: usize) -> u64 {
         let share = self.document / self.entries.len() as u64 + self.trailer as u64;
-        Ok(Found {
-            inline: self.inline(place)?,
-            stored_bytes: share + entry.head.body.bytes,
-            head: entry.head.clone(),
-            stamp: entry.stamp,
-        })
+        share + self.entries[place].head.body.bytes
+    }
+
+    /// What the store shows of an entry; `name` is what it calls the record.
+    pub(super) fn found(&self, place: usize, name: &str) -> Result<Found> {
+        let entry = &self.entries[place];
+        let inline = self.inline(place).map_err(|e| {
+            let damaged = self.damaged(place, Problem::DigestMismatch, name);
+            damaged.met(format!("cannot read {}", entry.head.id), &e)
+        })?;
+        Ok(Found::whole(entry.head.clone(), entry.stamp, inline, self.stored_bytes(place)))
+    }
+
+    /// An entry with which something is wrong.
+    pub(super) fn damaged(&self, place: usize, problem: Problem, name: &str) -> Piece {
+        let entry = &self.entries[place];
+        Piece::new(problem, name, self.stored_bytes(place))
+            .of_entry(entry.head.id.clone(), entry.stamp)
+    }
+
+    /// The places of the entries in the order of their variants, which stays when one of
+    /// them is written anew.
+    pub(super) fn in_order(&self) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..self.entries.len()).collect();
+        places.sort_by(|&a, &b| self.entries[a].head.id.cmp(&self.entries[b].head.id));
+        places
     }
 
     /// The entry of a record that holds one, and its inline body.
@@ -149,13 +179,16 @@ pub(super) fn torn(how: &str) -> Error {
     Error::codec(format!("the record is damaged: {how}")).coded("record_damaged")
 }
 
-/// Names the place of a record in an error about its content.
-pub(super) fn named(place: &str, error: Error) -> Error {
-    let wrapped =
-        Error::new(error.kind(), format!("cannot read the record {place}")).coded(error.code());
-    let wrapped = match error.hint() {
-        Some(hint) => wrapped.try_this(hint.to_owned()),
-        None => wrapped,
-    };
-    wrapped.because(error)
+/// Names the record in an error about its content. `shown` is what people call it, `name`
+/// what its store does.
+pub(super) fn named(shown: &str, name: &str, bytes: u64, error: &Error) -> Error {
+    let mut piece = Piece::new(Problem::Undecodable, name, bytes);
+    piece.key = key_in(name);
+    piece.met(format!("cannot read the record {shown}"), error)
+}
+
+/// The native key in the name of a record.
+fn key_in(name: &str) -> Option<String> {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    words.rev().find(|word| Key::is_native(word)).map(ToOwned::to_owned)
 }

@@ -16,6 +16,7 @@
 mod address;
 mod body;
 mod link;
+mod remains;
 mod scan;
 mod script;
 mod trouble;
@@ -35,7 +36,8 @@ use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Put, Query,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Put, Query,
+    Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
@@ -250,6 +252,11 @@ impl Names {
         pattern + "{*}"
     }
 
+    /// What `SCAN` has to match to bring all bodies, and no record.
+    fn bodies_pattern(&self) -> String {
+        self.pattern() + ":*"
+    }
+
     /// The NAME in the name of a record; `None` when it is none of ours.
     fn inner<'a>(&self, record: &'a str) -> Option<&'a str> {
         record.strip_prefix(&*self.prefix)?.strip_prefix('{')?.strip_suffix('}')
@@ -273,12 +280,7 @@ impl Kept {
     }
 
     fn into_found(self) -> Found {
-        Found {
-            head: self.entry.head,
-            stamp: self.entry.stamp,
-            inline: self.inline,
-            stored_bytes: self.stored_bytes,
-        }
+        Found::whole(self.entry.head, self.entry.stamp, self.inline, self.stored_bytes)
     }
 }
 
@@ -308,10 +310,19 @@ impl Inner {
         records.sort();
         let read = |(variant, record): (Vec<u8>, Vec<u8>)| {
             let tally = tallies.iter().find(|(v, _)| *v == variant).map(|(_, t)| &**t);
-            self.kept(record, tally)
-                .map_err(|e| named(&format!("{name} in {}", self.link.name()), e))
+            let bytes = record.len() as u64;
+            self.kept(record, tally).map_err(|e| {
+                let variant = String::from_utf8_lossy(&variant);
+                self.damaged(name, &variant, bytes, &e)
+            })
         };
         records.into_iter().map(read).collect()
+    }
+
+    /// The error of an entry that cannot be read.
+    fn damaged(&self, name: &str, variant: &str, bytes: u64, error: &Error) -> Error {
+        let shown = format!("{name} in {}", self.link.name());
+        named(&shown, &remains::record_name(name, variant), bytes, error)
     }
 
     /// The one entry with this identity.
@@ -322,9 +333,10 @@ impl Inner {
         command.arg(&name).arg(format!("e{variant}")).arg(format!("u{variant}"));
         let (record, tally): (Option<Vec<u8>>, Option<Vec<u8>>) = self.link.ask(&command).await?;
         let Some(record) = record else { return Ok(None) };
+        let bytes = record.len() as u64;
         let kept = self
             .kept(record, tally.as_deref())
-            .map_err(|e| named(&format!("{name} in {}", self.link.name()), e))?;
+            .map_err(|e| self.damaged(&name, variant, bytes, &e))?;
         Ok(Some(kept).filter(|kept| kept.entry.head.id == *id))
     }
 
@@ -542,6 +554,26 @@ impl Backend for AsyncRedisStorage {
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
         scan::scan(Arc::clone(&self.inner), query)
+    }
+
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        self.inner.remove_many(entries).await
+    }
+
+    fn leftovers(&self, _: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        remains::leftovers(Arc::clone(&self.inner))
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.inner.discard(piece).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.inner.raw(part).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.inner.usage().await
     }
 
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {

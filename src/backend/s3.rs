@@ -13,6 +13,7 @@
 mod address;
 mod body;
 mod bucket;
+mod remains;
 mod scan;
 mod trouble;
 
@@ -29,10 +30,11 @@ use futures_util::future::try_join_all;
 use futures_util::stream::BoxStream;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{BodyDigest, EntryHead, EntryId, Stamp};
+use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Put, Query,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Put, Query,
+    Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
@@ -40,7 +42,7 @@ use super::marker;
 use super::recent::Recent;
 use super::record::{Record, encode, name_of, named};
 use body::Incoming;
-use bucket::{Bucket, Condition, Settings};
+use bucket::{Begin, Bucket, Condition, Settings};
 
 pub(super) use address::DRIVER;
 
@@ -232,9 +234,13 @@ impl Inner {
     async fn read(&self, name: &str) -> Result<Option<Read>> {
         let key = self.record_key(name);
         let Some(object) = self.bucket.get(&key).await? else { return Ok(None) };
-        let record = Record::parse(&object.bytes, &self.codec, 0)
-            .map_err(|e| named(&self.place(&key), e))?;
+        let record = self.parse(&key, &object.bytes)?;
         Ok(Some(Read { record, etag: object.etag }))
+    }
+
+    fn parse(&self, object: &str, bytes: &Bytes) -> Result<Record> {
+        Record::parse(bytes, &self.codec, 0)
+            .map_err(|e| named(&self.place(object), object, bytes.len() as u64, &e))
     }
 
     /// What the store shows of a record's entries: those whose large body is there.
@@ -250,9 +256,9 @@ impl Inner {
                 }
             });
         let whole: Vec<bool> = try_join_all(whole).await?;
-        let found = (0..record.entries.len()).filter(|&i| whole[i]).map(|i| {
+        let found = record.in_order().into_iter().filter(|&i| whole[i]).map(|i| {
             self.recent.note(&record.entries[i]);
-            record.found(i)
+            record.found(i, &self.record_key(&name_of(&record.entries[i].head.id.key)))
         });
         Ok(found.collect())
     }
@@ -389,7 +395,7 @@ impl Inner {
     }
 
     async fn check_that_empty(&self) -> Result<()> {
-        let (objects, _) = self.bucket.list(&self.prefix, None, 10).await?;
+        let (objects, _) = self.bucket.list(&self.prefix, Begin::Start, 10).await?;
         let is_ours = |key: &str| {
             key.strip_prefix(&*self.prefix).is_some_and(|rest| {
                 rest.is_empty()
@@ -398,9 +404,9 @@ impl Inner {
                     || rest.starts_with(BODIES)
             })
         };
-        match objects.iter().find(|(key, _)| !is_ours(key)) {
+        match objects.iter().map(|object| &object.key).find(|key| !is_ours(key)) {
             None => Ok(()),
-            Some((key, _)) => {
+            Some(key) => {
                 let place = self.place(&self.prefix);
                 Err(Error::store(format!("{place} holds something else than an S3 store"))
                     .because(format!("there is {key}, but no {MARKER}"))
@@ -489,33 +495,31 @@ impl Backend for AsyncS3Storage {
     }
 
     async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
-        let change = |mut parts: Vec<(Recorded, Option<Bytes>)>| {
-            let Some(at) = parts.iter().position(|(e, _)| e.head.id == *id) else {
-                return Change::Stop(Outcome::Absent);
-            };
-            if seen.is_some_and(|seen| seen != parts[at].0.stamp) {
-                return Change::Stop(Outcome::Changed);
-            }
-            let (entry, _) = parts.remove(at);
-            if parts.is_empty() {
-                return Change::Remove(entry.place, None);
-            }
-            Change::Write(parts, Some(entry.place))
-        };
-        Ok(match self.inner.change(&id.key, true, change).await? {
-            Outcome::Done(left) => {
-                if let Some(place) = left {
-                    self.inner.drop_body(&place).await;
-                }
-                Outcome::Done(())
-            }
-            Outcome::Absent => Outcome::Absent,
-            Outcome::Changed => Outcome::Changed,
-        })
+        Ok(self.inner.remove(id, seen).await?.map(drop))
     }
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
         scan::scan(Arc::clone(&self.inner), query)
+    }
+
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        self.inner.remove_many(entries).await
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        remains::leftovers(Arc::clone(&self.inner), before)
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.inner.discard(piece).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.inner.raw(part).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.inner.usage().await
     }
 
     fn location(&self, id: &EntryId) -> String {
@@ -588,6 +592,6 @@ impl Put for S3Put {
         // What it takes beside other variants is known when it is read.
         let stored_bytes =
             inner.codec.dumps(std::slice::from_ref(&entry))?.len() as u64 + entry.head.body.bytes;
-        Ok(Found { head: entry.head, stamp: entry.stamp, inline, stored_bytes })
+        Ok(Found::whole(entry.head, entry.stamp, inline, stored_bytes))
     }
 }

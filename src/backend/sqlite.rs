@@ -2,6 +2,8 @@
 
 mod body;
 mod place;
+mod remains;
+mod scan;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,11 +16,13 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, Result};
-use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
+use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, Variant};
+use crate::policy::{Settings, usable_until};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Access, Address, BlockingBackend, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Driver, Found, Opened, Outcome, Param, Pooled, Query,
+    Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
+    ByteRange, Capabilities, Compact, Driver, Found, Opened, Outcome, Param, Part, Piece, Pooled,
+    Problem, Query, Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
@@ -184,12 +188,20 @@ struct Stored {
     body: Option<i64>,
     /// Whether the large body is there.
     whole: bool,
+    id: (EntryId, Stamp),
+}
+
+/// Key, variant and stamp, from this column on.
+fn id_of(row: &Row<'_>, first: usize) -> rusqlite::Result<(EntryId, Stamp)> {
+    let variant = Variant::verbatim(row.get_ref(first + 1)?.as_str()?);
+    let stamp = row.get::<_, [u8; 16]>(first + 2).unwrap_or_default();
+    Ok((EntryId::new(row.get::<_, String>(first)?, variant), Stamp::from_bytes(stamp)))
 }
 
 /// What [`Stored::of`] reads; a row joined with its record.
 const STORED: &str = r#"c.id, c.uses, c.last_used_at, c.stored_bytes, r.record, c.body,
   c.body IS NULL OR c.body_bytes = 0
-    OR EXISTS (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20)
+    OR EXISTS (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20), c.key, c.variant, c.stamp
   FROM "{t}" c JOIN "{t}_record" r ON r.id = c.id"#;
 
 impl Stored {
@@ -202,11 +214,25 @@ impl Stored {
             record: row.get(4)?,
             body: row.get(5)?,
             whole: row.get(6)?,
+            id: id_of(row, 7)?,
         })
     }
 
     /// Decodes the record: the entry, and its body where that lies in the record.
     fn decode(self, codec: &Codec) -> Result<(Recorded, Option<Bytes>, u64)> {
+        let (row, stored_bytes, id) = (self.row, self.stored_bytes, self.id.clone());
+        self.decode_record(codec).map_err(|e| {
+            let problem = match e.code() {
+                "body_damaged" => Problem::DigestMismatch,
+                _ => Problem::Undecodable,
+            };
+            let piece = Piece::new(problem, remains::record_name(row), stored_bytes);
+            let piece = piece.of_entry(id.0, id.1);
+            piece.met(format!("cannot read the record in row {row}"), &e)
+        })
+    }
+
+    fn decode_record(self, codec: &Codec) -> Result<(Recorded, Option<Bytes>, u64)> {
         let damaged = |how: &str| Error::codec(format!("row {} is damaged: {how}", self.row));
         let record = Record::parse(&self.record.into(), codec, 0)?;
         let (mut entry, inline) = record.into_only()?;
@@ -222,7 +248,7 @@ impl Stored {
 
     fn into_found(self, codec: &Codec) -> Result<Found> {
         let (entry, inline, stored_bytes) = self.decode(codec)?;
-        Ok(Found { head: entry.head, stamp: entry.stamp, inline, stored_bytes })
+        Ok(Found::whole(entry.head, entry.stamp, inline, stored_bytes))
     }
 }
 
@@ -263,12 +289,12 @@ impl Inner {
         let upsert = self.sql(
             r#"INSERT INTO "{t}" (key, variant, method, url, host, status, content_type,
                  body_bytes, stored_bytes, created_at, expires_at, uses, last_used_at,
-                 serializer, stamp, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                 serializer, stamp, body, usable_until)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
                ON CONFLICT (key, variant) DO UPDATE SET method = ?3, url = ?4, host = ?5,
                  status = ?6, content_type = ?7, body_bytes = ?8, stored_bytes = ?9,
                  created_at = ?10, expires_at = ?11, uses = ?12, last_used_at = ?13,
-                 serializer = ?14, stamp = ?15, body = ?16
+                 serializer = ?14, stamp = ?15, body = ?16, usable_until = ?17
                RETURNING id"#,
         );
         let content_type = head.headers.get_text("content-type");
@@ -291,6 +317,7 @@ impl Inner {
                 head.serializer.as_deref().unwrap_or(self.codec.name()),
                 entry.stamp.to_bytes(),
                 body,
+                usable_until(head, &Settings::default()).map(Timestamp::millis),
             ],
             |row| row.get(0),
         )?;
@@ -330,6 +357,8 @@ impl fmt::Debug for SqliteStorage {
 impl BlockingBackend for SqliteStorage {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::full("sqlite");
+        can.counts_itself = true;
+        can.sorts = true;
         can.ttl = self.inner.ttl;
         can.serializer = self.inner.codec.name();
         can
@@ -406,33 +435,39 @@ impl BlockingBackend for SqliteStorage {
 
     fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let inner = &self.inner;
-        let find =
-            inner.sql(r#"SELECT id, stamp, body FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
-        let (outcome, body) = inner.database.write(|connection| {
-            let found: Option<(i64, Vec<u8>, Option<i64>)> = connection
-                .prepare_cached(&find)?
-                .query_row([&*id.key, id.variant.as_str()], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })
-                .optional()?;
-            let Some((row, stamp, body)) = found else { return Ok((Outcome::Absent, None)) };
-            if seen.is_some_and(|seen| seen.to_bytes()[..] != stamp[..]) {
-                return Ok((Outcome::Changed, None));
-            }
-            inner.delete(connection, row)?;
-            Ok((Outcome::Done(()), body))
-        })?;
+        let (outcome, body) = inner.database.write(|c| inner.take_out(c, id, seen))?;
         if let Some(body) = body {
             body::remove(&inner.database, body);
         }
-        Ok(outcome)
+        Ok(outcome.map(drop))
     }
 
     fn scan(&self, query: Query) -> BlockingScan {
-        match Scan::begin(&self.inner, query) {
-            Ok(scan) => Box::new(scan.flatten()),
-            Err(e) => Box::new(std::iter::once(Err(e))),
-        }
+        scan::scan(&self.inner, query)
+    }
+
+    fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        self.inner.remove_many(entries)
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
+        remains::leftovers(&self.inner, before)
+    }
+
+    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.inner.discard(piece)
+    }
+
+    fn raw(&self, part: Part) -> Result<BodyReader> {
+        self.inner.raw(&part)
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        self.inner.usage()
+    }
+
+    fn compact(&self, when: Compact) -> Result<()> {
+        self.inner.database.compact(when)
     }
 
     fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
@@ -495,59 +530,6 @@ impl BlockingBackend for SqliteStorage {
     }
 }
 
-/// Rows a page at a time, in one snapshot where the store has connections of its own.
-struct Scan {
-    inner: Arc<Inner>,
-    snapshot: Snapshot,
-    page: String,
-    bounds: (String, String),
-    after: Option<i64>,
-}
-
-impl Scan {
-    const PAGE: usize = 128;
-
-    fn begin(inner: &Arc<Inner>, query: Query) -> Result<Self> {
-        let inner = Arc::clone(inner);
-        let snapshot = Snapshot::of(&inner.database)?;
-        let prefix = query.key_prefix.unwrap_or_default();
-        let by_prefix = if prefix.is_empty() { "" } else { "AND c.key >= ?2 AND c.key < ?3" };
-        let page = inner.sql(&format!(
-            "SELECT {STORED} WHERE c.id > ?1 {by_prefix} ORDER BY c.id LIMIT {}",
-            Self::PAGE
-        ));
-        // Above every text that begins with the prefix.
-        let bounds = (prefix.clone(), format!("{prefix}\u{10ffff}"));
-        Ok(Scan { inner, snapshot, page, bounds, after: Some(i64::MIN) })
-    }
-
-    fn rows(&self, connection: &Connection, after: i64) -> rusqlite::Result<Vec<Stored>> {
-        let mut statement = connection.prepare_cached(&self.page)?;
-
-        if statement.parameter_count() == 1 {
-            statement.query_map([after], Stored::of)?.collect()
-        } else {
-            let (low, high) = &self.bounds;
-            statement.query_map(params![after, low, high], Stored::of)?.collect()
-        }
-    }
-}
-
-impl Iterator for Scan {
-    type Item = Vec<Result<Found>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let after = self.after.take()?;
-        let rows = match self.snapshot.read(|connection| self.rows(connection, after)) {
-            Ok(rows) => rows,
-            Err(e) => return Some(vec![Err(e)]),
-        };
-        self.after = rows.last().map(|row| row.row);
-        let found = rows.into_iter().filter(|row| row.whole);
-        Some(found.map(|row| row.into_found(&self.inner.codec)).collect())
-    }
-}
-
 /// An entry on its way into the database.
 struct SqlitePut {
     inner: Arc<Inner>,
@@ -595,7 +577,7 @@ impl BlockingPut for SqlitePut {
             body::remove(&inner.database, old);
         }
         let stored_bytes = stored_bytes(&entry, &record);
-        Ok(Found { head: entry.head, stamp: entry.stamp, inline, stored_bytes })
+        Ok(Found::whole(entry.head, entry.stamp, inline, stored_bytes))
     }
 }
 

@@ -8,6 +8,21 @@ use super::Settings;
 use super::directives::ResponseDirectives;
 use super::freshness::freshness;
 
+/// Until when an entry answers without asking the origin; `None` when it never did, or
+/// no longer may. A request with demands of its own may still ask.
+pub fn usable_until(head: &EntryHead, settings: &Settings) -> Option<Timestamp> {
+    if head.invalidated {
+        return None;
+    }
+    if head.forced && head.expires_at.is_some() {
+        return head.expires_at;
+    }
+    if !head.forced && ResponseDirectives::of(&head.headers).no_cache.is_bare() {
+        return None;
+    }
+    freshness(head, head.received_at, settings, None).fresh_until(head.received_at)
+}
+
 /// The state of an entry at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -27,12 +42,19 @@ impl State {
 
     /// The state of an entry that could be decoded.
     pub fn of(head: &EntryHead, now: Timestamp, settings: &Settings) -> Self {
-        if head.is_expired(now) {
-            return State::Expired;
-        }
-        let needs_asking = head.invalidated
-            || (!head.forced && ResponseDirectives::of(&head.headers).no_cache.is_bare());
-        if !needs_asking && freshness(head, now, settings, None).is_fresh() {
+        Self::until(head.expires_at, usable_until(head, settings), now)
+    }
+
+    /// The state of an entry whose store TTL ends at one time, and which may be used
+    /// without asking up to another one.
+    pub fn until(
+        expires_at: Option<Timestamp>,
+        usable_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        if expires_at.is_some_and(|end| end <= now) {
+            State::Expired
+        } else if usable_until.is_some_and(|end| now < end) {
             State::Fresh
         } else {
             State::Stale

@@ -7,10 +7,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::error::Result;
-use crate::model::{EntryHead, EntryId, Key, Request, Stamp, Timestamp};
+use crate::error::{Error, Result};
+use crate::filter::{Detail, Filter, Moment};
+use crate::model::{
+    EntryHead, EntryId, Headers, Key, Method, Request, Stamp, Timestamp, UrlText, Variant,
+};
+use crate::policy::{Settings, State};
 
 use super::body::{BodyReader, BodyStream};
+use super::piece::{Compact, Part, Piece};
+use super::query::{Cursor, Position, Query};
 
 /// The head of a stored entry, with what the store knows beside it.
 #[derive(Debug, Clone)]
@@ -23,7 +29,63 @@ pub struct Found {
     pub inline: Option<Bytes>,
     /// How many bytes the entry takes as stored: its share of the record, and its body.
     pub stored_bytes: u64,
+    /// How much of the head is there: less than all of it only where a query asked for less.
+    pub detail: Detail,
+    /// Until when the entry may be used by the usual rules of a private cache, where the
+    /// store knows that without the head; the inner `None`: not at all.
+    pub usable_until: Option<Option<Timestamp>>,
+    /// Where a scan found it, for stores whose order is not that of names.
+    pub position: Option<Position>,
 }
+
+impl Found {
+    /// An entry with its whole head.
+    pub fn whole(
+        head: EntryHead,
+        stamp: Stamp,
+        inline: Option<Bytes>,
+        stored_bytes: u64,
+    ) -> Self {
+        let detail = Detail::Head;
+        Found { head, stamp, inline, stored_bytes, detail, usable_until: None, position: None }
+    }
+
+    /// An entry of which only the key is known.
+    pub fn named(key: impl Into<String>) -> Self {
+        let request = Request::new(Method::GET, UrlText::verbatim(""));
+        let id = EntryId::new(key, Variant::none());
+        let head = EntryHead::new(id, request, 0, Headers::new(), Timestamp::EPOCH);
+        let stamp = Stamp::from_bytes([0; 16]);
+        Found { detail: Detail::Key, ..Found::whole(head, stamp, None, 0) }
+    }
+
+    /// Where to go on behind this entry.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { id: self.head.id.clone(), position: self.position }
+    }
+
+    /// In which state the entry is.
+    pub fn state(&self, now: Timestamp, settings: &Settings) -> State {
+        match self.usable_until {
+            Some(usable) if settings.is_usual() => State::until(self.head.expires_at, usable, now),
+            _ => State::of(&self.head, now, settings),
+        }
+    }
+
+    /// Whether a filter means the entry.
+    pub fn is_meant_by(&self, filter: &Filter, moment: Moment<'_>) -> bool {
+        match self.usable_until {
+            None => filter.matches(&self.head, self.stored_bytes, moment),
+            Some(_) => {
+                let state = self.state(moment.now, moment.settings);
+                filter.matches_in_state(&self.head, self.stored_bytes, state, moment)
+            }
+        }
+    }
+}
+
+/// How the removal of one among many entries ended: with the bytes that it gave back.
+pub type Removed = Result<Outcome<u64>>;
 
 /// Which bytes of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,25 +132,14 @@ impl<T> Outcome<T> {
             _ => None,
         }
     }
-}
 
-/// What a scan shall bring. The default is everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Query {
-    /// Only entries whose key begins with this text.
-    pub key_prefix: Option<String>,
-}
-
-impl Query {
-    /// Everything under keys that begin with this text.
-    pub fn with_key_prefix(prefix: impl Into<String>) -> Self {
-        Query { key_prefix: Some(prefix.into()) }
-    }
-
-    /// Whether an entry belongs to the answer.
-    pub fn admits(&self, id: &EntryId) -> bool {
-        self.key_prefix.as_ref().is_none_or(|prefix| id.key.starts_with(prefix.as_str()))
+    /// The same, with something else that came out.
+    pub fn map<U>(self, made: impl FnOnce(T) -> U) -> Outcome<U> {
+        match self {
+            Outcome::Done(value) => Outcome::Done(made(value)),
+            Outcome::Absent => Outcome::Absent,
+            Outcome::Changed => Outcome::Changed,
+        }
     }
 }
 
@@ -131,6 +182,10 @@ pub struct Capabilities {
     pub capacity: Option<usize>,
     /// The store is on another machine or shared by nature.
     pub remote: bool,
+    /// `usage` is cheap and knows what the place takes.
+    pub counts_itself: bool,
+    /// A scan comes in the order that its query asks for, if that also has a limit.
+    pub sorts: bool,
     /// The TTL of entries that are stored without one of their own.
     pub ttl: Option<Duration>,
     /// The serializer of entries that ask for none.
@@ -153,6 +208,8 @@ impl Capabilities {
             scan_repeats: false,
             capacity: None,
             remote: false,
+            counts_itself: false,
+            sorts: false,
             ttl: None,
             serializer: "json",
         }
@@ -207,6 +264,51 @@ pub trait Backend: fmt::Debug + Send + Sync {
     ///   [`Capabilities::scan_repeats`]).
     /// - A damaged record is an error item; the scan goes on behind it.
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>>;
+
+    /// Removes many entries.
+    ///
+    /// - Each only if its stamp is still the one seen; one outcome for each, in order.
+    /// - Trouble with one does not keep the others; trouble with the store ends it all.
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for (id, stamp) in entries {
+            outcomes.push(self.remove(id, Some(*stamp)).await.map(|outcome| outcome.map(|()| 0)));
+        }
+        Ok(outcomes)
+    }
+
+    /// What lies in the store's place, is no damaged entry (those a scan shows) and is
+    /// needed by nobody, though it was last written before this moment: bodies that no
+    /// record names, records whose body is gone, unfinished writes.
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        let _ = before;
+        futures_util::StreamExt::boxed(futures_util::stream::empty())
+    }
+
+    /// Removes a piece that was met before, if it is still what it was; gives the bytes
+    /// that are free now. What others can read of a damaged record stays.
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        Err(no_pieces(piece))
+    }
+
+    /// The stored bytes themselves.
+    ///
+    /// - What is not there is an error of kind `NotFound`.
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        Err(no_raw(&part))
+    }
+
+    /// What the store holds, by its own count; no record is read for it. Where several
+    /// variants of a key share a record they count once.
+    async fn usage(&self) -> Result<Usage> {
+        Ok(Usage::default())
+    }
+
+    /// Gives back the space that removed entries took, where that does not happen by itself.
+    async fn compact(&self, when: Compact) -> Result<()> {
+        let _ = when;
+        Ok(())
+    }
 
     /// The key under which this store looks for the answer to a request.
     fn key_of(&self, request: &Request, partition: &str) -> String {
@@ -264,6 +366,41 @@ pub trait BlockingBackend: fmt::Debug + Send + Sync {
     /// another thread.
     fn scan(&self, query: Query) -> BlockingScan;
 
+    /// See [`Backend::remove_many`].
+    fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        let remove = |(id, stamp): &(EntryId, Stamp)| {
+            self.remove(id, Some(*stamp)).map(|outcome| outcome.map(|()| 0))
+        };
+        Ok(entries.iter().map(remove).collect())
+    }
+
+    /// See [`Backend::leftovers`].
+    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
+        let _ = before;
+        Box::new(std::iter::empty())
+    }
+
+    /// See [`Backend::discard`].
+    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        Err(no_pieces(piece))
+    }
+
+    /// See [`Backend::raw`].
+    fn raw(&self, part: Part) -> Result<BodyReader> {
+        Err(no_raw(&part))
+    }
+
+    /// See [`Backend::usage`].
+    fn usage(&self) -> Result<Usage> {
+        Ok(Usage::default())
+    }
+
+    /// See [`Backend::compact`].
+    fn compact(&self, when: Compact) -> Result<()> {
+        let _ = when;
+        Ok(())
+    }
+
     /// See [`Backend::key_of`].
     fn key_of(&self, request: &Request, partition: &str) -> String {
         Key::native(partition, &request.method, &request.url)
@@ -292,6 +429,20 @@ pub trait BlockingBackend: fmt::Debug + Send + Sync {
 
 /// What a blocking scan gives.
 pub type BlockingScan = Box<dyn Iterator<Item = Result<Found>> + Send>;
+
+/// What a blocking look for leftovers gives.
+pub type BlockingPieces = Box<dyn Iterator<Item = Result<Piece>> + Send>;
+
+fn no_pieces(piece: &Piece) -> Error {
+    Error::usage(format!("this store cannot remove the piece {}", piece.name))
+}
+
+fn no_raw(part: &Part) -> Error {
+    match part {
+        Part::Record(id) => Error::usage(format!("this store has no bytes of {id} to show")),
+        Part::Piece(name) => Error::usage(format!("this store has no piece {name}")),
+    }
+}
 
 /// See [`Put`].
 #[allow(clippy::missing_errors_doc, reason = "the promises stand on `Put`")]

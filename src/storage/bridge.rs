@@ -21,10 +21,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
-    Backend, BlockingBackend, BlockingPut, BlockingScan, ByteRange, Capabilities, Found, Outcome,
-    Put, Query,
+    Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
+    Found, Outcome, Put, Removed, Usage,
 };
 use super::body::{BodyReader, BodyStream};
+use super::piece::{Compact, Part, Piece};
+use super::query::Query;
 
 /// How many found entries wait between a scan and whoever reads it.
 const SCAN_BATCH: usize = 64;
@@ -155,27 +157,33 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
     }
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
-        let store = Arc::clone(&self.0);
-        // Nothing starts before the stream is read, so it can be made anywhere.
-        let started = async move {
-            let pool = match current_runtime() {
-                Ok(pool) => pool,
-                Err(e) => return stream::iter([Err(e)]).boxed(),
-            };
-            let (sender, receiver) = async_mpsc::channel(SCAN_BATCHES);
-            pool.spawn_blocking(move || {
-                let mut found = store.scan(query);
-                loop {
-                    let batch: Vec<_> = found.by_ref().take(SCAN_BATCH).collect();
-                    // A reader that has gone away ends the scan.
-                    if batch.is_empty() || sender.blocking_send(batch).is_err() {
-                        return;
-                    }
-                }
-            });
-            unbatched(receiver)
-        };
-        stream::once(started).flatten().boxed()
+        pooled(&self.0, move |store| store.scan(query))
+    }
+
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        let entries = entries.to_vec();
+        self.run(move |store| store.remove_many(&entries)).await
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        pooled(&self.0, move |store| store.leftovers(before))
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        let piece = piece.clone();
+        self.run(move |store| store.discard(&piece)).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.run(move |store| store.raw(part)).await.map(BodyStream::pooled)
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.run(B::usage).await
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        self.run(move |store| store.compact(when)).await
     }
 
     fn key_of(&self, request: &Request, partition: &str) -> String {
@@ -198,6 +206,39 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
     async fn close(&self) -> Result<()> {
         self.run(B::close).await
     }
+}
+
+/// What an iterator of the store gives, which runs on the worker pool. Nothing starts
+/// before the stream is read, so it can be made anywhere.
+fn pooled<'a, B, I, T>(
+    store: &Arc<B>,
+    begin: impl FnOnce(&B) -> I + Send + 'static,
+) -> BoxStream<'a, Result<T>>
+where
+    B: BlockingBackend + ?Sized + 'static,
+    I: Iterator<Item = Result<T>>,
+    T: Send + 'static,
+{
+    let store = Arc::clone(store);
+    let started = async move {
+        let pool = match current_runtime() {
+            Ok(pool) => pool,
+            Err(e) => return stream::iter([Err(e)]).boxed(),
+        };
+        let (sender, receiver) = async_mpsc::channel(SCAN_BATCHES);
+        pool.spawn_blocking(move || {
+            let mut items = begin(&store);
+            loop {
+                let batch: Vec<_> = items.by_ref().take(SCAN_BATCH).collect();
+                // A reader that has gone away ends the work.
+                if batch.is_empty() || sender.blocking_send(batch).is_err() {
+                    return;
+                }
+            }
+        });
+        unbatched(receiver)
+    };
+    stream::once(started).flatten().boxed()
 }
 
 fn unbatched<T: Send + 'static>(receiver: async_mpsc::Receiver<Vec<T>>) -> BoxStream<'static, T> {
@@ -270,6 +311,30 @@ where
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
         stream::iter(self.0.scan(query)).boxed()
+    }
+
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        self.0.remove_many(entries)
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::iter(self.0.leftovers(before)).boxed()
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.0.discard(piece)
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.0.raw(part).map(BodyStream::in_place)
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.0.usage()
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        self.0.compact(when)
     }
 
     fn key_of(&self, request: &Request, partition: &str) -> String {
@@ -399,22 +464,13 @@ impl<B: Backend + ?Sized + 'static> Blocking<B> {
     {
         self.runtime.run(work(Arc::clone(&self.store)))
     }
-}
 
-#[deny(clippy::missing_trait_methods)]
-impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-
-    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
-        let key = key.to_owned();
-        self.run(|store| async move { store.candidates(&key).await })
-    }
-
-    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
-        let id = id.clone();
-        let body = self.run(|store| async move { store.body(&id, seen, range).await })?;
+    /// Bytes that are fetched over there, chunk by chunk.
+    fn read<F>(&self, work: impl FnOnce(Arc<B>) -> F) -> Result<BodyReader>
+    where
+        F: Future<Output = Result<BodyStream>> + Send + 'static,
+    {
+        let body = self.run(work)?;
         let bytes = body.length();
         let runtime = Arc::clone(&self.runtime);
         let mut slot = Some(body);
@@ -435,6 +491,47 @@ impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
         Ok(BodyReader::unchecked(chunks, bytes))
     }
 
+    /// The items of a stream that runs over there. The iterator keeps the runtime alive
+    /// for as long as it is read.
+    fn items<T: Send + 'static>(
+        &self,
+        begin: impl FnOnce(&B) -> BoxStream<'_, Result<T>> + Send + 'static,
+    ) -> impl Iterator<Item = Result<T>> + Send + 'static {
+        let (sender, mut receiver) = async_mpsc::channel(SCAN_BATCHES);
+        let store = Arc::clone(&self.store);
+        self.runtime.handle.spawn(async move {
+            let mut batches = begin(&store).ready_chunks(SCAN_BATCH);
+            while let Some(batch) = batches.next().await {
+                if sender.send(batch).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let runtime = Arc::clone(&self.runtime);
+        let batches = std::iter::from_fn(move || {
+            let _alive = &runtime;
+            block_on(receiver.recv())
+        });
+        batches.flatten()
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let key = key.to_owned();
+        self.run(|store| async move { store.candidates(&key).await })
+    }
+
+    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+        let id = id.clone();
+        self.read(|store| async move { store.body(&id, seen, range).await })
+    }
+
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
         let put = self.run(|store| async move { store.put(head).await })?;
         Ok(Box::new(PutOverThere { runtime: Arc::clone(&self.runtime), put: Some(put) }))
@@ -451,23 +548,33 @@ impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
     }
 
     fn scan(&self, query: Query) -> BlockingScan {
-        let (sender, mut receiver) = async_mpsc::channel(SCAN_BATCHES);
-        let store = Arc::clone(&self.store);
-        self.runtime.handle.spawn(async move {
-            let mut batches = store.scan(query).ready_chunks(SCAN_BATCH);
-            while let Some(batch) = batches.next().await {
-                if sender.send(batch).await.is_err() {
-                    return;
-                }
-            }
-        });
-        // The iterator keeps the runtime alive for as long as it is read.
-        let runtime = Arc::clone(&self.runtime);
-        let batches = std::iter::from_fn(move || {
-            let _alive = &runtime;
-            block_on(receiver.recv())
-        });
-        Box::new(batches.flatten())
+        Box::new(self.items(move |store| store.scan(query)))
+    }
+
+    fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        let entries = entries.to_vec();
+        self.run(|store| async move { store.remove_many(&entries).await })
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
+        Box::new(self.items(move |store| store.leftovers(before)))
+    }
+
+    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        let piece = piece.clone();
+        self.run(|store| async move { store.discard(&piece).await })
+    }
+
+    fn raw(&self, part: Part) -> Result<BodyReader> {
+        self.read(|store| async move { store.raw(part).await })
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        self.run(|store| async move { store.usage().await })
+    }
+
+    fn compact(&self, when: Compact) -> Result<()> {
+        self.run(|store| async move { store.compact(when).await })
     }
 
     fn key_of(&self, request: &Request, partition: &str) -> String {

@@ -13,8 +13,12 @@ use tracing::debug;
 use crate::error::Result;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
-use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Put, Query};
+use super::backend::{
+    Backend, ByteRange, Capabilities, Found, Outcome, Put, Removed, Usage,
+};
 use super::body::BodyStream;
+use super::piece::{Compact, Part, Piece};
+use super::query::Query;
 
 /// A store whose calls can be watched (target `cachectl::store`, level debug).
 #[derive(Debug, Clone)]
@@ -37,6 +41,25 @@ impl Observed {
         let result = work.await;
         report(self.0.capabilities().kind, call, object, started, result.as_ref().map(outcome));
         result
+    }
+
+    fn watch_items<'a, T: Send + 'a>(
+        &self,
+        call: &'static str,
+        items: BoxStream<'a, Result<T>>,
+    ) -> BoxStream<'a, Result<T>> {
+        let started = Instant::now();
+        let kind = self.0.capabilities().kind;
+        stream::unfold((items, 0u64), move |(mut items, count)| async move {
+            match items.next().await {
+                Some(item) => Some((item, (items, count + 1))),
+                None => {
+                    report(kind, call, "", started, Ok(format!("{count} found")));
+                    None
+                }
+            }
+        })
+        .boxed()
     }
 }
 
@@ -94,19 +117,36 @@ impl Backend for Observed {
     }
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
-        let started = Instant::now();
-        let kind = self.0.capabilities().kind;
-        let state = (self.0.scan(query), 0u64);
-        stream::unfold(state, move |(mut found, entries)| async move {
-            match found.next().await {
-                Some(item) => Some((item, (found, entries + 1))),
-                None => {
-                    report(kind, "scan", "", started, Ok(format!("{entries} entries")));
-                    None
-                }
-            }
-        })
-        .boxed()
+        self.watch_items("scan", self.0.scan(query))
+    }
+
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        let object = format!("{} entries", entries.len());
+        let work = self.0.remove_many(entries);
+        self.watch("remove_many", &object, work, |_| "done".to_owned()).await
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        self.watch_items("leftovers", self.0.leftovers(before))
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        let work = self.0.discard(piece);
+        self.watch("discard", &piece.name, work, |o| format!("{o:?}")).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        let object = format!("{part:?}");
+        let work = self.0.raw(part);
+        self.watch("raw", &object, work, |b| format!("{} bytes", b.length())).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.watch("usage", "", self.0.usage(), |u| format!("{u:?}")).await
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        self.watch("compact", "", self.0.compact(when), |()| "done".to_owned()).await
     }
 
     fn key_of(&self, request: &Request, partition: &str) -> String {

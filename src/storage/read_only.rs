@@ -7,8 +7,12 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
-use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Put, Query};
+use super::backend::{
+    Backend, ByteRange, Capabilities, Found, Outcome, Put, Removed, Usage,
+};
 use super::body::BodyStream;
+use super::piece::{Compact, Part, Piece};
+use super::query::Query;
 
 /// A store that can only be read. Uses are not counted, and nothing is tidied.
 #[derive(Debug, Clone)]
@@ -57,6 +61,30 @@ impl Backend for ReadOnly {
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
         self.0.scan(query)
+    }
+
+    async fn remove_many(&self, _: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        self.refuse()
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        self.0.leftovers(before)
+    }
+
+    async fn discard(&self, _: &Piece) -> Result<Outcome<u64>> {
+        self.refuse()
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.0.raw(part).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.0.usage().await
+    }
+
+    async fn compact(&self, _: Compact) -> Result<()> {
+        self.refuse()
     }
 
     fn key_of(&self, request: &Request, partition: &str) -> String {

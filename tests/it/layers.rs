@@ -12,8 +12,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("policy", &["model"]),
     ("filter", &["error", "model", "policy"]),
     ("serializer", &["error", "model"]),
-    ("storage", &["error", "model", "policy"]),
-    ("backend", &["error", "model", "serializer", "storage"]),
+    ("storage", &["error", "filter", "model", "policy"]),
+    ("backend", &["error", "filter", "model", "policy", "serializer", "storage"]),
+    ("transfer", &["error", "filter", "model", "serializer", "storage"]),
     ("client", &["error", "model", "policy", "storage"]),
     ("open", &["error", "model", "backend", "serializer", "storage"]),
 ];

@@ -180,6 +180,12 @@ impl StoreFolder {
         locked.map_err(|e| store_error(format!("cannot lock {}", path.display()), e))
     }
 
+    /// The same for a shard that was written to before.
+    pub(super) fn lock_existing(&self, shard: &str) -> io::Result<File> {
+        let file = File::options().write(true).open(self.under("locks", shard))?;
+        file.lock().map(|()| file)
+    }
+
     /// The shards in order, as they exist now.
     pub(super) fn shards() -> impl Iterator<Item = String> + Send {
         (0..=u8::MAX).map(|byte| hex(&[byte]))

@@ -62,16 +62,19 @@ impl Record {
             .and_then(|filled| {
                 bytes.truncate(filled);
                 if filled < FIRST_READ {
+                    bytes.shrink_to_fit();
                     return Ok(());
                 }
                 file.take(MAX_RECORD).read_to_end(&mut bytes).map(drop)
             })
             .map_err(|e| store_error(format!("cannot read {}", path.display()), e));
         read?;
-        Self::parse(bytes.into(), codec).map_err(|e| named(&path.display().to_string(), e))
+        let length = bytes.len() as u64;
+        Self::parse(bytes.into(), codec)
+            .map_err(|e| named(&path.display().to_string(), &name_below(path), length, &e))
     }
 
-    fn parse(bytes: Bytes, codec: &Codec) -> Result<Self> {
+    pub(super) fn parse(bytes: Bytes, codec: &Codec) -> Result<Self> {
         let mut record = record::Record::parse(&bytes, codec, TALLY)?;
         let tallies = &bytes[bytes.len() - record.entries.len() * TALLY..];
         for (entry, tally) in record.entries.iter_mut().zip(tallies.chunks_exact(TALLY)) {
@@ -88,6 +91,12 @@ impl Record {
     pub(super) fn into_parts(self) -> Vec<(Recorded, Option<Bytes>)> {
         self.record.into_parts()
     }
+}
+
+/// The name of a record or a body within the folder: `entries/ab/…`.
+pub(super) fn name_below(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().rev().take(3).map(|part| part.to_string_lossy()).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join("/")
 }
 
 /// The bytes of a record file.

@@ -14,7 +14,7 @@ use crate::storage::{BodyStream, ByteRange};
 use super::Inner;
 
 /// Bytes of a chunk; all chunks of a body but the last have this length.
-const CHUNK: usize = 256 * 1024;
+pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Chunks asked for before the first of them was taken.
 const AHEAD: usize = 2;

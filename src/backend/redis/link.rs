@@ -92,9 +92,12 @@ impl Link {
         &self.name
     }
 
-    #[cfg(feature = "redis-cluster")]
     pub(super) fn is_cluster(&self) -> bool {
-        matches!(self.target, Target::Cluster(_))
+        #[cfg(feature = "redis-cluster")]
+        let is_cluster = matches!(self.target, Target::Cluster(_));
+        #[cfg(not(feature = "redis-cluster"))]
+        let is_cluster = false;
+        is_cluster
     }
 
     /// Sends a command, again where that helps, and gives its answer.

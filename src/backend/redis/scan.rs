@@ -1,15 +1,17 @@
 //! Listing: `SCAN` on each node, and the records of a page fetched together.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use ::redis::{Cmd, FromRedisValue, cmd};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::Result;
-use crate::storage::{Found, Query};
+use crate::filter::Detail;
+use crate::model::Key;
+use crate::storage::{Found, Position, Query};
 
-use super::super::record::admits_name;
+use super::super::record::{admits_name, is_entry_behind};
 use super::{Fields, Inner, Kept};
 
 /// Records fetched together: enough to forget the round trip, few enough to hold with
@@ -23,11 +25,17 @@ struct Scan {
     /// The nodes not yet asked, the current one last.
     nodes: Option<Vec<Node>>,
     cursor: u64,
-    names: VecDeque<String>,
+    names: VecDeque<Name>,
+}
+
+/// A record that was named by the server, and where the scan stood then.
+struct Name {
+    record: String,
+    at: Position,
 }
 
 /// One node of a cluster; without an address the one server there is.
-type Node = Option<(String, u16)>;
+pub(super) type Node = Option<(String, u16)>;
 
 /// Everything that a query asks for. An entry that moves while the scan runs may come twice.
 pub(super) fn scan(inner: Arc<Inner>, query: Query) -> BoxStream<'static, Result<Found>> {
@@ -55,32 +63,77 @@ impl Scan {
         if self.names.is_empty() {
             return Ok(None);
         }
-        let names: Vec<String> = self.names.drain(..self.names.len().min(FETCH)).collect();
+        let names: Vec<Name> = self.names.drain(..self.names.len().min(FETCH)).collect();
+        if self.query.detail == Detail::Key
+            && let Some(known) = self.known_keys(&names)
+        {
+            return Ok(Some(known));
+        }
         let hashes: Vec<Fields> = self
             .inner
             .ask_each(names.iter().map(|name| {
                 let mut command = cmd("HGETALL");
-                command.arg(name);
+                command.arg(&name.record);
                 command
             }))
             .await?;
         let mut kept = Vec::new();
+        let mut places = HashMap::new();
         for (name, fields) in names.iter().zip(hashes) {
-            let entries = self.inner.all_kept(name, fields).into_iter();
-            kept.extend(entries.map(|entry| (name.clone(), entry)));
+            let entries = self.inner.all_kept(&name.record, fields).into_iter();
+            kept.extend(entries.map(|entry| (name.record.clone(), entry)));
+            places.insert(&*name.record, name.at);
         }
         let kept = self.inner.whole(kept).await?.into_iter();
-        let admitted =
-            kept.filter(|kept| kept.as_ref().map_or(true, |k| self.query.admits(&k.entry.head.id)));
-        Ok(Some(admitted.map(|kept| kept.map(Kept::into_found)).collect()))
+        let found = kept.map(|kept| kept.map(Kept::into_found)).map(|found| {
+            found.map(|found| {
+                let record = self.inner.names.record(&found.head.id.key);
+                Found { position: places.get(&*record).copied(), ..found }
+            })
+        });
+        let is_wanted = |found: &Result<Found>| {
+            found.as_ref().map_or(true, |found| {
+                let id = &found.head.id;
+                self.query.admits(id) && is_entry_behind(self.query.after.as_ref(), id)
+            })
+        };
+        let mut found: Vec<_> = found.filter(is_wanted).collect();
+        if self.query.detail == Detail::Key {
+            found.dedup_by(|a, b| match (a, b) {
+                (Ok(a), Ok(b)) => a.head.id.key == b.head.id.key,
+                _ => false,
+            });
+        }
+        Ok(Some(found))
+    }
+
+    /// Entries of which the names say all that is asked for; `None` when a name hides its key.
+    fn known_keys(&self, names: &[Name]) -> Option<Vec<Result<Found>>> {
+        let after = self.query.after.as_ref().map(|after| &*after.id.key);
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            let key = self.inner.names.inner(&name.record).filter(|key| Key::is_native(key))?;
+            if after != Some(key) {
+                found.push(Ok(Found { position: Some(name.at), ..Found::named(key) }));
+            }
+        }
+        Some(found)
     }
 
     /// One step of `SCAN`; `false` at the end.
     async fn next_page(&mut self) -> Result<bool> {
         if self.nodes.is_none() {
             self.inner.check_layout().await?;
-            self.nodes = Some(self.inner.nodes().await?);
+            let mut nodes = self.inner.nodes().await?;
+            let begin = self.query.after.as_ref().and_then(|after| after.position);
+            if let Some(Position(cursor, left)) = begin {
+                nodes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                self.cursor = cursor;
+            }
+            self.nodes = Some(nodes);
         }
+        let left = self.nodes.as_ref().map_or(0, Vec::len) as u64;
+        let at = Position(self.cursor, left);
         let Some(node) = self.nodes.as_ref().and_then(|nodes| nodes.last()) else {
             return Ok(false);
         };
@@ -88,12 +141,15 @@ impl Scan {
         command.arg(self.cursor).arg("MATCH").arg(self.inner.names.pattern());
         command.arg("COUNT").arg(self.inner.batch).arg("TYPE").arg("hash");
         let (cursor, names): (u64, Vec<Vec<u8>>) = self.inner.ask_node(&command, node).await?;
-        for name in names.into_iter().filter_map(|name| String::from_utf8(name).ok()) {
-            let inner = self.inner.names.inner(&name);
-            if inner.is_some_and(|inner| admits_name(&self.query, inner)) {
-                self.names.push_back(name);
-            }
-        }
+        let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
+        let mut records: Vec<String> = names
+            .filter(|name| {
+                let inner = self.inner.names.inner(name);
+                inner.is_some_and(|inner| admits_name(&self.query, inner))
+            })
+            .collect();
+        self.skip_shown(at, &mut records);
+        self.names.extend(records.into_iter().map(|record| Name { record, at }));
         self.cursor = cursor;
         if cursor == 0 {
             self.nodes.as_mut().map(Vec::pop);
@@ -102,9 +158,23 @@ impl Scan {
     }
 }
 
+impl Scan {
+    /// Leaves out of the page where an earlier scan has ended what that one has shown.
+    fn skip_shown(&self, at: Position, records: &mut Vec<String>) {
+        let Some(after) = self.query.after.as_ref().filter(|after| after.position == Some(at))
+        else {
+            return;
+        };
+        let last = self.inner.names.record(&after.id.key);
+        if let Some(shown) = records.iter().position(|record| *record == last) {
+            records.drain(..shown);
+        }
+    }
+}
+
 impl Inner {
     /// The nodes that hold keys.
-    async fn nodes(&self) -> Result<Vec<Node>> {
+    pub(super) async fn nodes(&self) -> Result<Vec<Node>> {
         #[cfg(feature = "redis-cluster")]
         if self.link.is_cluster() {
             return self.masters().await;
@@ -134,7 +204,7 @@ impl Inner {
     }
 
     /// Sends a command to one node.
-    async fn ask_node<T: FromRedisValue>(&self, command: &Cmd, node: &Node) -> Result<T> {
+    pub(super) async fn ask_node<T: FromRedisValue>(&self, command: &Cmd, node: &Node) -> Result<T> {
         #[cfg(feature = "redis-cluster")]
         if let Some(node) = node {
             return self.link.ask_node(command, node).await;

@@ -69,6 +69,37 @@ if redis.call('EXISTS', key) == 1 then forget() end
 return 2
 ";
 
+/// Removes many entries, a pair of arguments for each key: variant and stamp. Gives for
+/// each the bytes that are free now, -1 absent, -2 changed. Whoever is reading such a body
+/// is told so, for this is how room is made.
+const REMOVE_MANY: &str = r"
+local function takes(name)
+  local bytes = redis.pcall('MEMORY', 'USAGE', name)
+  return type(bytes) == 'number' and bytes or 0
+end
+local outcomes = {}
+for i = 1, #KEYS do
+  key, variant = KEYS[i], ARGV[2 * i - 1]
+  local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
+  if not stamp then outcomes[i] = -1
+  elseif stamp ~= ARGV[2 * i] then outcomes[i] = -2
+  else
+    local freed = takes(key)
+    if body ~= '' then
+      freed = freed + takes(key .. ':' .. body)
+      redis.call('UNLINK', key .. ':' .. body)
+    end
+    redis.call('HDEL', key, 'e' .. variant, 'm' .. variant, 'u' .. variant)
+    if redis.call('EXISTS', key) == 1 then
+      forget()
+      freed = freed - takes(key)
+    end
+    outcomes[i] = freed
+  end
+end
+return outcomes
+";
+
 const USE: &str = r"
 if stamp == ARGV[2] then
   local uses = string.match(redis.call('HGET', key, 'u' .. variant) or '', '^%d+') or '0'
@@ -129,6 +160,27 @@ pub(super) fn remove(key: &str, variant: &str, seen: Option<Stamp>) -> Cmd {
     let mut command = eval(with_prelude(&TEXT, REMOVE), key, variant);
     command.arg(seen_bytes(seen));
     command
+}
+
+/// Removes entries, given by record, variant and stamp.
+pub(super) fn remove_many(entries: &[(String, &str, Stamp)]) -> Cmd {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let mut command = cmd("EVAL");
+    command.arg(with_prelude(&TEXT, REMOVE_MANY)).arg(entries.len());
+    for (record, _, _) in entries {
+        command.arg(record);
+    }
+    for (_, variant, stamp) in entries {
+        command.arg(*variant).arg(&stamp.to_bytes()[..]);
+    }
+    command
+}
+
+/// The stamp of an entry and the body that it names, out of the marks beside its record.
+pub(super) fn marks_of(field: &[u8]) -> Option<(Stamp, &str)> {
+    let (stamp, rest) = field.split_at_checked(16)?;
+    let body = std::str::from_utf8(rest).ok()?.rsplit_once('|')?.1;
+    Some((Stamp::from_bytes(stamp.try_into().ok()?), body))
 }
 
 pub(super) fn note_use(key: &str, variant: &str, seen: Stamp, at: Timestamp) -> Cmd {

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
+use crate::model::Timestamp;
 use crate::storage::current_runtime;
 
 use super::super::cleanup::Cleanups;
@@ -58,6 +59,24 @@ pub(super) struct Bucket {
 pub(super) struct Object {
     pub bytes: Bytes,
     pub etag: Option<String>,
+}
+
+/// An object in a listing.
+#[derive(Debug, Clone)]
+pub(super) struct Listed {
+    pub key: String,
+    pub bytes: u64,
+    pub modified: Option<Timestamp>,
+}
+
+/// Where a page of a listing begins.
+#[derive(Debug, Clone)]
+pub(super) enum Begin {
+    Start,
+    /// Behind this key.
+    Behind(String),
+    /// Where another page has ended.
+    Page(String),
 }
 
 /// What has to hold for an object to be written.
@@ -179,16 +198,21 @@ impl Bucket {
         Ok(())
     }
 
-    /// One page of a listing, in the order of the keys: keys with lengths, and where the
+    /// One page of a listing, in the order of the keys: what lies there, and where the
     /// next page begins.
     pub(super) async fn list(
         &self,
         prefix: &str,
-        from: Option<String>,
+        from: Begin,
         most: i32,
-    ) -> Result<(Vec<(String, u64)>, Option<String>)> {
+    ) -> Result<(Vec<Listed>, Option<String>)> {
         let request = self.client().await?.list_objects_v2().bucket(&self.name).prefix(prefix);
-        let request = request.max_keys(most).set_continuation_token(from);
+        let request = request.max_keys(most);
+        let request = match from {
+            Begin::Start => request,
+            Begin::Behind(key) => request.start_after(key),
+            Begin::Page(token) => request.continuation_token(token),
+        };
         let output = request
             .send()
             .await
@@ -196,9 +220,42 @@ impl Bucket {
         let next = output.next_continuation_token.clone();
         let objects = output.contents.unwrap_or_default().into_iter();
         let objects = objects.filter_map(|object| {
-            Some((object.key?, object.size.unwrap_or(0).max(0).unsigned_abs()))
+            Some(Listed {
+                key: object.key?,
+                bytes: object.size.unwrap_or(0).max(0).unsigned_abs(),
+                modified: object.last_modified.map(|at| Timestamp::from_secs(at.secs())),
+            })
         });
         Ok((objects.collect(), next.filter(|_| output.is_truncated.unwrap_or(false))))
+    }
+}
+
+impl Bucket {
+    /// Uploads under a prefix that were begun and never finished: key, number, and when
+    /// they began. At most a thousand.
+    pub(super) async fn uploads(
+        &self,
+        prefix: &str,
+    ) -> Result<Vec<(String, String, Option<Timestamp>)>> {
+        let request = self.client().await?.list_multipart_uploads().bucket(&self.name);
+        let output = request.prefix(prefix).send().await.map_err(|e| {
+            trouble::explain(e, &self.asked("s3:ListBucketMultipartUploads", prefix))
+        })?;
+        let uploads = output.uploads.unwrap_or_default().into_iter().filter_map(|upload| {
+            let at = upload.initiated.map(|at| Timestamp::from_secs(at.secs()));
+            Some((upload.key?, upload.upload_id?, at))
+        });
+        Ok(uploads.collect())
+    }
+
+    /// Gives an upload up.
+    pub(super) async fn abort(&self, key: &str, upload: &str) -> Result<()> {
+        let request = self.client().await?.abort_multipart_upload().bucket(&self.name);
+        match request.key(key).upload_id(upload).send().await {
+            Ok(_) => Ok(()),
+            Err(e) if trouble::is_absent(&e) => Ok(()),
+            Err(e) => Err(trouble::explain(e, &self.asked("s3:AbortMultipartUpload", key))),
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::Result;
+use crate::filter::Detail;
+use crate::model::Key;
 use crate::storage::{Found, Query};
 
-use super::super::record::admits_name;
-use super::{Inner, Record, named};
+use super::super::record::{admits_name, is_entry_behind, name_of};
+use super::Inner;
+use super::bucket::{Begin, Listed};
 
 /// Keys of a page; S3 gives no more.
 const PAGE: i32 = 1000;
@@ -35,27 +38,29 @@ impl Bodies {
 }
 
 /// A listing that is read page by page.
-struct Pages {
+pub(super) struct Pages {
     prefix: String,
-    next: Option<Option<String>>,
-    ready: VecDeque<(String, u64)>,
+    next: Option<Begin>,
+    pub ready: VecDeque<Listed>,
 }
 
 impl Pages {
-    fn new(prefix: String) -> Self {
-        Pages { prefix, next: Some(None), ready: VecDeque::new() }
+    /// Everything under a prefix, its key cut to what follows.
+    pub(super) fn new(prefix: String, from: Begin) -> Self {
+        Pages { prefix, next: Some(from), ready: VecDeque::new() }
     }
 
     /// Fetches a page if nothing is at hand; `false` at the end.
-    async fn fill(&mut self, inner: &Inner) -> Result<bool> {
+    pub(super) async fn fill(&mut self, inner: &Inner) -> Result<bool> {
         while self.ready.is_empty() {
             let Some(from) = self.next.take() else { return Ok(false) };
             let (page, next) = inner.bucket.list(&self.prefix, from, PAGE).await?;
-            let names = page.into_iter().filter_map(|(key, bytes)| {
-                Some((key.strip_prefix(&*self.prefix)?.to_owned(), bytes))
+            let names = page.into_iter().filter_map(|object| {
+                let key = object.key.strip_prefix(&*self.prefix)?.to_owned();
+                Some(Listed { key, ..object })
             });
             self.ready.extend(names);
-            self.next = next.map(Some);
+            self.next = next.map(Begin::Page);
         }
         Ok(true)
     }
@@ -71,9 +76,14 @@ struct Scan {
 
 /// Everything that a query asks for.
 pub(super) fn scan(inner: Arc<Inner>, query: Query) -> BoxStream<'static, Result<Found>> {
+    // The last record that was shown is read again, for the variants behind the cursor.
+    let from = |key: &dyn Fn(&str) -> String| match &query.after {
+        Some(after) => Begin::Behind(just_before(&key(&name_of(&after.id.key)))),
+        None => Begin::Start,
+    };
     let scan = Scan {
-        records: Pages::new(inner.record_key("")),
-        bodies: Pages::new(inner.body_key("")),
+        records: Pages::new(inner.record_key(""), from(&|name| inner.record_key(name))),
+        bodies: Pages::new(inner.body_key(""), from(&|name| inner.body_key(name))),
         inner: Arc::clone(&inner),
         query: query.clone(),
         begun: false,
@@ -88,7 +98,10 @@ pub(super) fn scan(inner: Arc<Inner>, query: Query) -> BoxStream<'static, Result
     });
     let found = batches.flat_map(move |batch| match batch {
         Err(e) => stream::iter([Err(e)]).boxed(),
-        Ok((names, bodies)) => {
+        Ok(Batch::Keys(keys)) => {
+            stream::iter(keys).map(|key| Ok(Found::named(key))).boxed()
+        }
+        Ok(Batch::Records(names, bodies)) => {
             let (inner, bodies) = (Arc::clone(&inner), Arc::new(bodies));
             let read = move |name: String| read(Arc::clone(&inner), name, Arc::clone(&bodies));
             stream::iter(names).map(read).buffered(AT_ONCE).flat_map(stream::iter).boxed()
@@ -96,29 +109,51 @@ pub(super) fn scan(inner: Arc<Inner>, query: Query) -> BoxStream<'static, Result
     });
     found
         .filter(move |found| {
-            let admitted = found.as_ref().map_or(true, |f| query.admits(&f.head.id));
+            let admitted = found.as_ref().map_or(true, |found| {
+                let id = &found.head.id;
+                query.admits(id) && is_entry_behind(query.after.as_ref(), id)
+            });
             async move { admitted }
         })
         .boxed()
 }
 
+/// A text below this one, and above all that are below it in any listing of names.
+fn just_before(key: &str) -> String {
+    let mut bytes = key.as_bytes().to_vec();
+    // Names end in an ASCII character above the first one.
+    if let Some(last) = bytes.last_mut() {
+        *last -= 1;
+    }
+    bytes.push(b'~');
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// What a step of a scan gives.
+enum Batch {
+    /// Keys, where nothing else is wanted and the names tell them.
+    Keys(Vec<String>),
+    /// The names of some records, and what is known of their bodies.
+    Records(Vec<String>, Bodies),
+}
+
 async fn read(inner: Arc<Inner>, name: String, bodies: Arc<Bodies>) -> Vec<Result<Found>> {
     let key = inner.record_key(&name);
     let record = match inner.bucket.get(&key).await {
-        Ok(Some(object)) => Record::parse(&object.bytes, &inner.codec, 0),
+        Ok(Some(object)) => inner.parse(&key, &object.bytes),
         // Removed since it was listed.
         Ok(None) => return Vec::new(),
         Err(e) => return vec![Err(e)],
     };
     match record {
         Ok(record) => inner.found(&record, &bodies).await.unwrap_or_else(|e| vec![Err(e)]),
-        Err(e) => vec![Err(named(&inner.place(&key), e))],
+        Err(e) => vec![Err(e)],
     }
 }
 
 impl Scan {
-    /// The names of some records, and what is known of their bodies.
-    async fn next_batch(&mut self) -> Result<Option<(Vec<String>, Bodies)>> {
+    /// What comes next, if anything.
+    async fn next_batch(&mut self) -> Result<Option<Batch>> {
         if !self.begun {
             self.inner.check_layout().await?;
             self.begun = true;
@@ -129,22 +164,27 @@ impl Scan {
                 return Ok(None);
             }
             let some = self.records.ready.len().min(4 * AT_ONCE);
-            let some = self.records.ready.drain(..some).map(|(name, _)| name);
+            let some = self.records.ready.drain(..some).map(|object| object.key);
             names.extend(some.filter(|name| admits_name(&self.query, name)));
         }
+        if self.query.detail == Detail::Key && names.iter().all(|name| Key::is_native(name)) {
+            let after = self.query.after.as_ref().map(|after| &*after.id.key);
+            names.retain(|name| Some(&**name) != after);
+            return Ok(Some(Batch::Keys(names)));
+        }
         let bodies = self.bodies_up_to(&names[names.len() - 1]).await?;
-        Ok(Some((names, bodies)))
+        Ok(Some(Batch::Records(names, bodies)))
     }
 
     /// The bodies of all records up to this one: those that begin with its name too.
     async fn bodies_up_to(&mut self, last: &str) -> Result<Bodies> {
         let mut known = Bodies::default();
         while self.bodies.fill(&self.inner).await? {
-            let Some((body, _)) = self.bodies.ready.front() else { break };
-            if body.split('.').next().unwrap_or_default() > last {
+            let Some(body) = self.bodies.ready.front() else { break };
+            if body.key.split('.').next().unwrap_or_default() > last {
                 break;
             }
-            known.0.extend(self.bodies.ready.pop_front());
+            known.0.extend(self.bodies.ready.pop_front().map(|body| (body.key, body.bytes)));
         }
         Ok(known)
     }

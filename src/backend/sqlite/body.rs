@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::{ErrorCode, MAIN_DB, params};
 
 use crate::error::{Error, Result};
-use crate::model::{BodyFacts, EntryId, Timestamp};
+use crate::model::{BodyFacts, EntryId, Timestamp, Variant};
 use crate::storage::{BodyReader, ByteRange};
 
 use super::place::{Database, Snapshot};
@@ -95,6 +95,29 @@ pub(super) fn remove(database: &Database, body: i64) {
     while matches!(batch(), Ok(removed) if removed > 0) {}
     let sql = database.sql(r#"DELETE FROM "{t}_body" WHERE id = ?1"#);
     let _ = database.write(|c| c.prepare_cached(&sql)?.execute([body]));
+}
+
+/// How many bytes lie under a body's number.
+pub(super) fn stored_bytes(database: &Database, body: i64) -> Result<u64> {
+    let sql = database.sql(
+        r#"SELECT coalesce(sum(length(data)), 0) FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2"#,
+    );
+    let last = row(body, (1 << CHUNK_BITS) - 1);
+    let bytes: i64 =
+        database.read(|c| c.query_row(&sql, [row(body, 0), last], |row| row.get(0)))?;
+    Ok(bytes.max(0).unsigned_abs())
+}
+
+/// The bytes under a body's number, whatever names it.
+pub(super) fn raw(
+    database: &Arc<Database>,
+    name: &str,
+    body: i64,
+    bytes: u64,
+) -> Result<BodyReader> {
+    let facts = BodyFacts { bytes, xxh3: None, sha256: None };
+    let id = EntryId::new(name, Variant::none());
+    reader(database, Snapshot::of(database)?, &id, body, facts, ByteRange::WHOLE)
 }
 
 /// Reads a body, a chunk at a time, in the snapshot that showed its row: it stays whole

@@ -46,6 +46,7 @@ CREATE TABLE "{t}" (
   stored_bytes INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
+  usable_until INTEGER,
   uses INTEGER NOT NULL DEFAULT 0,
   last_used_at INTEGER,
   serializer TEXT NOT NULL,
@@ -55,6 +56,7 @@ CREATE TABLE "{t}" (
 CREATE UNIQUE INDEX "{t}_key" ON "{t}" (key, variant);
 CREATE INDEX "{t}_expires_at" ON "{t}" (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX "{t}_last_used_at" ON "{t}" (last_used_at);
+CREATE INDEX "{t}_body_of" ON "{t}" (body) WHERE body IS NOT NULL;
 CREATE TABLE "{t}_record" (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE "{t}_body" (id INTEGER PRIMARY KEY AUTOINCREMENT, written_at INTEGER NOT NULL);
 CREATE TABLE "{t}_chunk" (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
@@ -146,6 +148,14 @@ impl Database {
         &self.name
     }
 
+    /// The file; `None` for a database in memory.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::File { path, .. } => Some(path),
+            Source::Given(_) => Some(Path::new(&self.name)).filter(|path| path.is_absolute()),
+        }
+    }
+
     pub(super) fn table(&self) -> &str {
         &self.table
     }
@@ -204,7 +214,7 @@ impl Database {
         })
     }
 
-    fn on_writer<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+    pub(super) fn on_writer<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         let mut guard;
         let mut slot;
         let connection = match &self.source {

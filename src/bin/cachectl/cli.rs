@@ -127,7 +127,7 @@ pub fn run() -> Result<u8> {
     talk::start(&cli.common)?;
     match cli.command {
         Command::Get(args) => get::run(*args, &cli.common),
-        Command::List(args) => list::run(args, &cli.common),
+        Command::List(args) => list::run(&args, &cli.common),
         Command::Inspect(args) => inspect::run(args, &cli.common),
         Command::Body(args) => body::run(&args, &cli.common),
         Command::Explain(args) => explain::run(&args, &cli.common),

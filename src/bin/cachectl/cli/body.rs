@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use cachectl::{Access, ByteRange, Error, Manage};
+use cachectl::{Access, ByteRange, Error, Manage, Method};
 use clap::Args;
 
 use super::selection::find_named;
@@ -40,7 +40,7 @@ pub fn run(args: &BodyArgs, common: &CommonArgs) -> Result<u8> {
     let open = store::open(&chosen, Access::Existing, common)?;
     let partition = config.partition();
     open.run(async {
-        let mut found = find_named(&open, &args.target, &partition).await?;
+        let mut found = find_named(&open, &args.target, &Method::GET, &partition).await?;
         if found.len() > 1 {
             return Err(Error::usage(format!("{} variants are stored under it", found.len()))
                 .try_this(format!(

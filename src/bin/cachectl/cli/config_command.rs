@@ -268,7 +268,7 @@ fn print_checked(checked: &[Checked], output: &OutputArgs, common: &CommonArgs) 
             let lines = checked.iter().map(serde_json::to_string);
             lines.collect::<Result<Vec<_>, _>>()?.join("\n") + "\n"
         }
-        Format::Plain => checked
+        Format::Plain | Format::Csv => checked
             .iter()
             .map(|c| {
                 let fields = [&c.name, &c.kind, &c.address, &latency(c), &c.result];
@@ -277,13 +277,12 @@ fn print_checked(checked: &[Checked], output: &OutputArgs, common: &CommonArgs) 
             })
             .collect(),
         Format::Table | Format::Wide => {
-            let column = |name, right| Column { name, right };
             let columns = vec![
-                column("NAME", false),
-                column("KIND", false),
-                column("ADDRESS", false),
-                column("LATENCY", true),
-                column("RESULT", false),
+                Column::left("NAME"),
+                Column::left("KIND"),
+                Column::left("ADDRESS"),
+                Column::right("LATENCY"),
+                Column::left("RESULT"),
             ];
             let color = talk::wants_color(common, &io::stdout());
             let rows = checked.iter().map(|c| {

@@ -18,6 +18,7 @@ use super::selection::find_named;
 use super::store::OpenStore;
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, get, store};
 use crate::config::Config;
+use crate::output::columns::View;
 use crate::output::entry::EntryObject;
 use crate::output::sink;
 use crate::output::text::{escaped, size};
@@ -118,7 +119,7 @@ impl ExplainArgs {
             let key = client.key_of(&request).0;
             return Ok((request, key));
         }
-        let found = find_named(open, &self.target, partition).await?.swap_remove(0);
+        let found = find_named(open, &self.target, &Method::GET, partition).await?.swap_remove(0);
         let mut request = found.head.request;
         if let Some(method) = method {
             request.method = method;
@@ -262,8 +263,12 @@ impl Explained {
 
     fn object(&self) -> Object {
         let freshness = self.decision.freshness.as_ref();
-        let entry =
-            |found: &Found| EntryObject::of_found(found, self.now, &self.settings, &self.secrets);
+        let view = View {
+            now: self.now,
+            settings: self.settings.clone(),
+            secrets: self.secrets.clone(),
+        };
+        let entry = |found: &Found| EntryObject::of(found, &view);
         let vary = self.vary().into_iter().map(|check| VaryObject {
             stored: self.shown(&check.name, check.stored.as_deref()),
             request: self.shown(&check.name, check.request.as_deref()),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use cachectl::{Answer, Error, Secrets, Settings, Timestamp};
 use serde::Serialize;
 
+use crate::output::columns::View;
 use crate::output::entry::EntryObject;
 use crate::output::talk;
 use crate::output::text::escaped;
@@ -61,14 +62,14 @@ impl Report<'_> {
             not_stored: Option<&'static str>,
         }
         let answer = self.answer;
-        let entry = answer.entry.as_deref().map(|head| {
-            EntryObject::of(
-                head,
-                answer.stored_bytes,
-                Timestamp::now(),
-                self.settings,
-                &self.secrets,
-            )
+        let view = View {
+            now: Timestamp::now(),
+            settings: self.settings.clone(),
+            secrets: self.secrets.clone(),
+        };
+        let entry = answer.entry.as_deref().map(|head| EntryObject {
+            stored_bytes: answer.stored_bytes,
+            ..EntryObject::of_head(head, &view)
         });
         let fetched = entry.is_none().then(|| Fetched {
             url: self.secrets.url(answer.url.as_str()).into_owned(),

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use anyhow::Result;
 use cachectl::{
-    Access, Error, Found, Headers, Manage, Secrets, Settings, State, Timestamp, freshness,
+    Access, Detail, Error, Found, Headers, Manage, Part, State, freshness,
 };
 use clap::Args;
 use futures_util::TryStreamExt;
@@ -16,6 +16,7 @@ use super::selection::SelectionArgs;
 use super::store::OpenStore;
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
 use crate::config::Config;
+use crate::output::columns::View;
 use crate::output::entry::EntryObject;
 use crate::output::sink;
 use crate::output::text::{age, escaped, size};
@@ -26,6 +27,10 @@ pub struct InspectArgs {
     /// A key, the first 6 or more characters of one, or a URL (every stored variant)
     #[arg(value_name = "KEY|URL")]
     targets: Vec<String>,
+
+    /// The stored record of one entry as it lies, byte for byte
+    #[arg(long, conflicts_with_all = ["format", "json"])]
+    raw: bool,
 
     #[command(flatten)]
     selection: SelectionArgs,
@@ -48,12 +53,17 @@ pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
             .try_this("a key, a URL, or a selection such as --host 'api.*'")
             .into());
     }
-    let shown = Shown {
+    let view = View {
         now: selection.now,
         settings: selection.settings.clone(),
         secrets: config.secrets(common),
     };
-    let found: Vec<Found> = open.run(async { selection.entries(&open).try_collect().await })?;
+    let shown = Shown { view };
+    let entries = || async { selection.entries(&open, Detail::Head).try_collect().await };
+    let found: Vec<Found> = open.run(entries())?;
+    if args.raw {
+        return open.run(raw(&open, &found));
+    }
     match args.output.wanted() {
         Some(Format::Json) => {
             let objects = found.iter().map(|f| open.run(shown.object(&open, f)));
@@ -78,10 +88,23 @@ pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
     Ok(exit::DONE)
 }
 
+/// Prints a record as it lies.
+async fn raw(open: &OpenStore, found: &[Found]) -> Result<u8> {
+    let [found] = found else {
+        return Err(Error::usage(format!("{} entries are meant, --raw shows one", found.len()))
+            .try_this("the whole key")
+            .into());
+    };
+    let mut record = open.store.raw(Part::Record(found.head.id.clone())).await?;
+    let mut out = sink::stdout()?;
+    while let Some(chunk) = record.chunk().await? {
+        out.write_all(&chunk)?;
+    }
+    Ok(exit::DONE)
+}
+
 struct Shown {
-    now: Timestamp,
-    settings: Settings,
-    secrets: Secrets,
+    view: View,
 }
 
 /// The entry object, and what only `inspect` shows.
@@ -105,11 +128,11 @@ struct MessageObject {
 impl Shown {
     async fn object(&self, open: &OpenStore, found: &Found) -> Result<Object> {
         let head = &found.head;
-        let mut entry = EntryObject::of_found(found, self.now, &self.settings, &self.secrets);
+        let mut entry = EntryObject::of(found, &self.view);
         let is_hidden = |headers: &Headers| {
             headers
                 .iter()
-                .any(|(name, _)| self.secrets.is_secret_header(&String::from_utf8_lossy(name)))
+                .any(|(name, _)| self.view.secrets.is_secret_header(&String::from_utf8_lossy(name)))
         };
         entry.redacted |= is_hidden(&head.headers) || is_hidden(&head.request.headers);
         let sha256 = match head.body.sha256 {
@@ -142,7 +165,7 @@ impl Shown {
             .iter()
             .map(|(name, value)| {
                 let name = String::from_utf8_lossy(name).into_owned();
-                let value = self.secrets.header_value(&name, value).into_owned();
+                let value = self.view.secrets.header_value(&name, value).into_owned();
                 (name, value)
             })
             .collect()
@@ -158,7 +181,7 @@ impl Shown {
         if !head.id.variant.as_str().is_empty() {
             line("variant", head.id.variant.as_str());
         }
-        let url = self.secrets.url(head.request.url.as_str());
+        let url = self.view.secrets.url(head.request.url.as_str());
         line("request", &format!("{} {url}", head.request.method));
         let fields = |line: &mut dyn FnMut(&str, &str), headers: &Headers| {
             for (name, value) in self.pairs(headers) {
@@ -200,7 +223,7 @@ impl Shown {
         let mut text = format!(
             "{} ({} ago), {}, {}",
             head.created_at,
-            age(self.now.since(head.created_at)),
+            age(self.view.now.since(head.created_at)),
             head.serializer.as_deref().unwrap_or("as is"),
             size(found.stored_bytes),
         );
@@ -210,7 +233,7 @@ impl Shown {
                 let times = if uses == 1 { "once".to_owned() } else { format!("{uses} times") };
                 let _ = write!(text, ", used {times}");
                 if let Some(last) = last {
-                    let _ = write!(text, ", last {} ago", age(self.now.since(last)));
+                    let _ = write!(text, ", last {} ago", age(self.view.now.since(last)));
                 }
             }
         }
@@ -219,14 +242,14 @@ impl Shown {
 
     fn freshness_line(&self, found: &Found) -> String {
         let head = &found.head;
-        let fresh = freshness(head, self.now, &self.settings, None);
+        let fresh = freshness(head, self.view.now, &self.view.settings, None);
         let from = format!(
             "lifetime {}s ({}), age {}s when stored",
             fresh.lifetime.as_secs(),
             fresh.source.name(),
             fresh.initial_age.as_secs()
         );
-        let state = State::of(head, self.now, &self.settings);
+        let state = State::of(head, self.view.now, &self.view.settings);
         match fresh.fresh_until(head.received_at) {
             _ if head.invalidated => {
                 format!("must be validated: a later request changed it ({from})")
@@ -243,7 +266,7 @@ impl Shown {
     fn ttl_line(&self, found: &Found) -> String {
         match found.head.expires_at {
             None => "none".to_owned(),
-            Some(end) if found.head.is_expired(self.now) => format!("over since {end}"),
+            Some(end) if found.head.is_expired(self.view.now) => format!("over since {end}"),
             Some(end) => format!("until {end}"),
         }
     }

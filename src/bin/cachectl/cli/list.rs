@@ -1,20 +1,24 @@
 //! `list`: what is in a store.
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
-use cachectl::{Access, Error, ErrorKind, Found, Method, Secrets, Settings, State, Timestamp};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cachectl::{
+    Access, Cursor, Detail, EntryId, Error, Found, Piece, Position, State, Variant, is_damage,
+};
 use clap::Args;
 use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
 
-use super::options::Format;
+use super::options::{Format, ListingArgs};
 use super::selection::{Selection, SelectionArgs};
-use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
+use super::{CommonArgs, StoreArgs, exit, store};
 use crate::config::Config;
-use crate::output::entry::EntryObject;
-use crate::output::table::{Column, Rows, Tint, TintedText};
-use crate::output::text::{age, escaped, plain_field, size};
+use crate::output::columns::{self, COLUMNS, Shown, View};
+use crate::output::listing::{Csv, Json, Keys, Ndjson, Out, Plain, Table, Writer};
+use crate::output::text::{count, size};
 use crate::output::{sink, talk};
 
 /// List entries.
@@ -27,17 +31,17 @@ pub struct ListArgs {
     #[arg(value_name = "KEY|URL")]
     targets: Vec<String>,
 
-    /// Show at most this many; 0 is no limit [default: 100 for a table on a terminal]
-    #[arg(long, value_name = "N")]
-    limit: Option<u64>,
-
     /// Print keys only
-    #[arg(long, conflicts_with_all = ["format", "json"])]
+    #[arg(long, conflicts_with_all = ["format", "json", "columns"])]
     keys: bool,
 
     /// End keys with NUL instead of a line end
     #[arg(short = '0', long = "null", requires = "keys")]
     null: bool,
+
+    /// Go on behind the entry where another listing has ended
+    #[arg(long, value_name = "CURSOR", conflicts_with = "sort")]
+    after: Option<String>,
 
     #[command(flatten)]
     selection: SelectionArgs,
@@ -46,63 +50,119 @@ pub struct ListArgs {
     store: StoreArgs,
 
     #[command(flatten)]
-    output: OutputArgs,
+    output: ListingArgs,
 }
 
-/// Rows laid out at a time.
-const BATCH: usize = 100;
+/// What `plain` shows; scripts rely on these seven.
+const PLAIN: &[&str] = &["key", "state", "status", "size", "created", "method", "url"];
+const TABLE: &[&str] = &["key", "state", "status", "size", "age", "url"];
+const WIDE: &[&str] = &[
+    "key", "state", "status", "size", "age", "stored", "created", "expires", "fresh_until", "type",
+    "serializer", "uses", "used", "tags", "url",
+];
+
+/// How many a table on a terminal shows when nothing is said.
+const SHORT: u64 = 100;
 
 /// Lists; gives the exit code.
-pub fn run(args: ListArgs, common: &CommonArgs) -> Result<u8> {
+pub fn run(args: &ListArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let open = store::open(&chosen, Access::Existing, common)?;
     let is_terminal = io::stdout().is_terminal();
     let format =
         args.output.wanted().unwrap_or(if is_terminal { Format::Table } else { Format::Plain });
-    let short = is_terminal && format == Format::Table && !args.keys;
-    let limit = args.limit.unwrap_or(if short { 100 } else { 0 });
-    let writer: Box<dyn Writer> = match format {
-        _ if args.keys => Box::new(Keys { end: if args.null { b'\0' } else { b'\n' } }),
-        Format::Table | Format::Wide => Box::new(TableWriter::new(format, common)),
-        Format::Plain => Box::new(Plain),
-        Format::Json => Box::new(Json { begun: false }),
-        Format::Ndjson => Box::new(Ndjson),
-    };
-    let selection = args.selection.resolve(&args.targets, &config)?;
+    let is_short = is_terminal && format == Format::Table && !args.keys;
+    let mut selection = args.selection.resolve(&args.targets, &config)?;
+    selection.after = args.after.as_deref().map(cursor).transpose()?;
+    if is_short && selection.limit.is_none() {
+        selection.limit = Some(SHORT);
+    }
     if common.verbose > 0 {
         talk::note(&format!("filter: {}", selection.filter));
     }
+    let (writer, detail) = writer(args, format, &selection, common)?;
     let mut listing = Listing {
         out: BufWriter::with_capacity(256 * 1024, sink::stdout()?),
         writer,
-        context: Context {
+        view: View {
             now: selection.now,
             settings: selection.settings.clone(),
             secrets: config.secrets(common),
         },
         totals: Totals::default(),
+        counts_states: is_short,
     };
-    let damaged = open.run(listing.run(&open, &selection, limit))?;
-    listing.finish()?;
-    if is_terminal && short {
-        listing.totals.footer(limit);
-    }
-    Ok(if damaged > 0 { exit::PARTIAL } else { exit::DONE })
+    let damaged = open.run(listing.run(&open, &selection, detail))?;
+    listing.writer.end(&mut listing.out)?;
+    listing.out.flush()?;
+    listing.totals.footer(is_short, is_terminal);
+    let asked_for = selection.filter.asks_for_damaged();
+    Ok(if damaged > 0 && !asked_for { exit::PARTIAL } else { exit::DONE })
 }
 
-/// What entries are judged and shown by.
-struct Context {
-    now: Timestamp,
-    settings: Settings,
-    secrets: Secrets,
+/// What writes this format, and how much of each entry it needs.
+fn writer(
+    args: &ListArgs,
+    format: Format,
+    selection: &Selection,
+    common: &CommonArgs,
+) -> Result<(Box<dyn Writer>, Detail)> {
+    let chosen = |usual: &[&str]| -> Result<Vec<&'static Shown>> {
+        let names: Vec<&str> = args.output.columns.iter().map(String::as_str).collect();
+        columns::named(if names.is_empty() { usual } else { &names })
+    };
+    let needs = |columns: &[&'static Shown]| {
+        let each = columns.iter().map(|column| column.needs(&selection.settings));
+        each.max().unwrap_or(Detail::Key)
+    };
+    if args.keys {
+        let end = if args.null { b'\0' } else { b'\n' };
+        return Ok((Box::new(Keys { end, last: None }), Detail::Key));
+    }
+    if matches!(format, Format::Json | Format::Ndjson) {
+        if !args.output.columns.is_empty() {
+            return Err(Error::usage("--columns is for table, wide, plain and csv")
+                .try_this("--format plain, or jq")
+                .into());
+        }
+        let writer: Box<dyn Writer> =
+            if format == Format::Json { Box::new(Json::default()) } else { Box::new(Ndjson) };
+        return Ok((writer, Detail::Head));
+    }
+    let columns = match format {
+        Format::Csv => {
+            let is_entry_member = |column: &&Shown| !matches!(column.name, "age" | "variant");
+            let all: Vec<&str> =
+                COLUMNS.iter().filter(is_entry_member).map(|column| column.name).collect();
+            chosen(&all)?
+        }
+        Format::Wide => chosen(WIDE)?,
+        Format::Plain => chosen(PLAIN)?,
+        _ => chosen(TABLE)?,
+    };
+    let detail = needs(&columns);
+    let header = match format {
+        Format::Plain => args.output.header,
+        _ => !args.output.no_header,
+    };
+    let writer: Box<dyn Writer> = match format {
+        Format::Plain => Box::new(Plain { columns, header, line: Vec::new() }),
+        Format::Csv => Box::new(Csv { columns, header }),
+        _ => {
+            let color = talk::wants_color(common, &io::stdout());
+            Box::new(Table::new(columns, format == Format::Wide, header, color))
+        }
+    };
+    Ok((writer, detail))
 }
 
 struct Listing {
-    out: BufWriter<File>,
+    out: Out,
     writer: Box<dyn Writer>,
-    context: Context,
+    view: View,
     totals: Totals,
+    counts_states: bool,
 }
 
 impl Listing {
@@ -111,40 +171,43 @@ impl Listing {
         &mut self,
         open: &store::OpenStore,
         selection: &Selection,
-        limit: u64,
+        detail: Detail,
     ) -> Result<u64> {
-        let mut scan = std::pin::pin!(selection.entries(open));
+        // One more than is shown tells whether there are more.
+        let most = selection.most();
+        let ask = most.and_then(|most| usize::try_from(most.saturating_add(1)).ok());
+        let mut entries = selection.some(open, detail, ask);
         let mut damaged = 0;
-        let mut shown = 0;
-        while let Some(item) = scan.next().await {
+        while let Some(item) = entries.next().await {
             crate::signals::check()?;
             match item {
-                Ok(_) if limit > 0 && shown == limit => {
+                Ok(_) if most.is_some_and(|most| self.totals.entries >= most) => {
                     self.totals.more = true;
                     break;
                 }
                 Ok(found) => {
-                    shown += 1;
-                    self.totals.count(&found, &self.context);
-                    self.writer.entry(&mut self.out, &self.context, &found)?;
+                    self.totals.count(&found, &self.view, self.counts_states);
+                    self.writer.entry(&mut self.out, &self.view, &found)?;
+                    if selection.sort.is_any() {
+                        self.totals.last = Some(found.cursor());
+                    }
                 }
                 // A damaged entry is one among many; anything else is the store's trouble.
                 Err(failure) => match failure.downcast_ref::<Error>() {
-                    Some(error) if error.kind() == ErrorKind::Codec => {
+                    Some(error) if is_damage(error) => {
                         damaged += 1;
-                        talk::warning(error.message(), &error.causes());
+                        if let Some(piece) = Piece::of(error) {
+                            self.writer.damaged(&mut self.out, &self.view, piece)?;
+                        }
+                        if !selection.filter.asks_for_damaged() {
+                            talk::warning(error.message(), &error.causes());
+                        }
                     }
                     _ => return Err(failure),
                 },
             }
         }
         Ok(damaged)
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        self.writer.end(&mut self.out)?;
-        self.out.flush()?;
-        Ok(())
     }
 }
 
@@ -155,21 +218,33 @@ struct Totals {
     bytes: u64,
     states: [u64; 4],
     more: bool,
+    last: Option<Cursor>,
 }
 
 impl Totals {
-    fn count(&mut self, found: &Found, context: &Context) {
+    fn count(&mut self, found: &Found, view: &View, counts_states: bool) {
         self.entries += 1;
         self.bytes += found.head.body.bytes;
-        let state = State::of(&found.head, context.now, &context.settings);
+        if !counts_states {
+            return;
+        }
+        let state = found.state(view.now, &view.settings);
         if let Some(place) = State::ALL.iter().position(|s| *s == state) {
             self.states[place] += 1;
         }
     }
 
-    fn footer(&self, limit: u64) {
+    /// What else there is to say: on a terminal, and wherever a limit has cut something.
+    fn footer(&self, is_short: bool, is_terminal: bool) {
         if self.more {
-            return talk::note(&format!("{limit} shown, more match (--limit 0 shows all)"));
+            let shown = format!("{} shown, more match", self.entries);
+            return talk::note(&match &self.last {
+                Some(last) => format!("{shown}; go on with --after {}", text_of(last)),
+                None => shown,
+            });
+        }
+        if !(is_short && is_terminal) {
+            return;
         }
         let states: Vec<String> = State::ALL
             .iter()
@@ -179,189 +254,39 @@ impl Totals {
             .collect();
         let states =
             if states.is_empty() { String::new() } else { format!(" ({})", states.join(", ")) };
-        let noun = if self.entries == 1 { "entry" } else { "entries" };
-        talk::note(&format!("{} {noun}, {}{states}", self.entries, size(self.bytes)));
+        talk::note(&format!("{}, {}{states}", count(self.entries, "entry"), size(self.bytes)));
     }
 }
 
-/// One way of writing entries; streams.
-trait Writer {
-    fn entry(&mut self, out: &mut BufWriter<File>, context: &Context, found: &Found) -> Result<()>;
-
-    fn end(&mut self, _: &mut BufWriter<File>) -> Result<()> {
-        Ok(())
-    }
+/// A cursor as text, which nobody need understand.
+#[derive(Serialize, Deserialize)]
+struct CursorText {
+    k: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    v: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p: Option<(u64, u64)>,
 }
 
-struct Keys {
-    end: u8,
+fn text_of(cursor: &Cursor) -> String {
+    let text = CursorText {
+        k: cursor.id.key.clone(),
+        v: cursor.id.variant.as_str().to_owned(),
+        p: cursor.position.map(|at| (at.0, at.1)),
+    };
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&text).unwrap_or_default())
 }
 
-impl Writer for Keys {
-    fn entry(&mut self, out: &mut BufWriter<File>, _: &Context, found: &Found) -> Result<()> {
-        out.write_all(found.head.id.key.as_bytes())?;
-        out.write_all(&[self.end])?;
-        Ok(())
-    }
-}
-
-struct Plain;
-
-impl Writer for Plain {
-    fn entry(&mut self, out: &mut BufWriter<File>, context: &Context, found: &Found) -> Result<()> {
-        let head = &found.head;
-        let url = context.secrets.url(head.request.url.as_str());
-        writeln!(
-            out,
-            "{}\t{}\t{}\t{}\t{}\t{}\t{}",
-            plain_field(&head.id.key),
-            State::of(head, context.now, &context.settings),
-            head.status,
-            head.body.bytes,
-            head.created_at,
-            plain_field(head.request.method.as_str()),
-            plain_field(&url),
-        )?;
-        Ok(())
-    }
-}
-
-struct Json {
-    begun: bool,
-}
-
-impl Writer for Json {
-    fn entry(&mut self, out: &mut BufWriter<File>, context: &Context, found: &Found) -> Result<()> {
-        out.write_all(if self.begun { b",\n" } else { b"[\n" })?;
-        self.begun = true;
-        serde_json::to_writer(&mut *out, &context.object(found))?;
-        Ok(())
-    }
-
-    fn end(&mut self, out: &mut BufWriter<File>) -> Result<()> {
-        out.write_all(if self.begun { b"\n]\n" } else { b"[]\n" })?;
-        Ok(())
-    }
-}
-
-struct Ndjson;
-
-impl Writer for Ndjson {
-    fn entry(&mut self, out: &mut BufWriter<File>, context: &Context, found: &Found) -> Result<()> {
-        serde_json::to_writer(&mut *out, &context.object(found))?;
-        out.write_all(b"\n")?;
-        out.flush()?;
-        Ok(())
-    }
-}
-
-impl Context {
-    fn object(&self, found: &Found) -> EntryObject {
-        EntryObject::of_found(found, self.now, &self.settings, &self.secrets)
-    }
-}
-
-struct TableWriter {
-    rows: Rows,
-    wide: bool,
-    batch: Vec<Vec<TintedText>>,
-    printed: bool,
-}
-
-impl TableWriter {
-    fn new(format: Format, common: &CommonArgs) -> Self {
-        let column = |name, right| Column { name, right };
-        let wide = format == Format::Wide;
-        let mut columns = vec![
-            column("KEY", false),
-            column("STATE", false),
-            column("STATUS", true),
-            column("SIZE", true),
-            column("AGE", true),
-        ];
-        if wide {
-            columns.extend([
-                column("STORED", true),
-                column("CREATED", false),
-                column("EXPIRES", false),
-                column("FRESH-UNTIL", false),
-                column("TYPE", false),
-                column("SERIALIZER", false),
-                column("USES", true),
-                column("USED", false),
-                column("TAGS", false),
-            ]);
-        }
-        columns.push(column("URL", false));
-        let color = talk::wants_color(common, &io::stdout());
-        TableWriter {
-            rows: Rows::new(columns, !wide, color),
-            wide,
-            batch: Vec::new(),
-            printed: false,
-        }
-    }
-
-    fn row(&self, context: &Context, found: &Found) -> Vec<TintedText> {
-        let head = &found.head;
-        let plain = |text: String| (text, Tint::Plain);
-        let text = |text: &str| (escaped(text).into_owned(), Tint::Plain);
-        let state = State::of(head, context.now, &context.settings);
-        let tint = match state {
-            State::Fresh => Tint::Good,
-            State::Stale => Tint::Middling,
-            State::Expired | State::Corrupt => Tint::Bad,
-        };
-        let status = if head.status >= 400 { Tint::Bad } else { Tint::Plain };
-        let key =
-            if self.wide { head.id.to_string() } else { head.id.key.chars().take(12).collect() };
-        let mut row = vec![
-            text(&key),
-            (state.name().to_owned(), tint),
-            (head.status.to_string(), status),
-            plain(size(head.body.bytes)),
-            plain(age(context.now.since(head.created_at))),
-        ];
-        if self.wide {
-            let object = context.object(found);
-            let optional = |value: Option<String>| text(&value.unwrap_or_else(|| "-".to_owned()));
-            row.extend([
-                plain(size(found.stored_bytes)),
-                plain(object.created_at),
-                optional(object.expires_at),
-                optional(object.fresh_until),
-                optional(object.content_type),
-                optional(object.serializer),
-                plain(object.uses.to_string()),
-                optional(object.last_used_at),
-                text(&object.tags.join(",")),
-            ]);
-        }
-        let url = context.secrets.url(head.request.url.as_str());
-        let method = &head.request.method;
-        row.push(text(&if *method == Method::GET {
-            url.into_owned()
-        } else {
-            format!("{method} {url}")
-        }));
-        row
-    }
-
-    fn flush(&mut self, out: &mut BufWriter<File>) -> Result<()> {
-        out.write_all(self.rows.layout(std::mem::take(&mut self.batch)).as_bytes())?;
-        out.flush()?;
-        self.printed = true;
-        Ok(())
-    }
-}
-
-impl Writer for TableWriter {
-    fn entry(&mut self, out: &mut BufWriter<File>, context: &Context, found: &Found) -> Result<()> {
-        self.batch.push(self.row(context, found));
-        if self.batch.len() == BATCH { self.flush(out) } else { Ok(()) }
-    }
-
-    fn end(&mut self, out: &mut BufWriter<File>) -> Result<()> {
-        if self.batch.is_empty() { Ok(()) } else { self.flush(out) }
-    }
+fn cursor(text: &str) -> Result<Cursor> {
+    let read = || -> Option<CursorText> {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    };
+    let text = read().ok_or_else(|| {
+        Error::usage(format!("{text:?} is not a cursor"))
+            .try_this("the one that the listing before has printed")
+    })?;
+    Ok(Cursor {
+        id: EntryId::new(text.k, Variant::verbatim(text.v)),
+        position: text.p.map(|(a, b)| Position(a, b)),
+    })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cachectl::parse_duration;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 
 /// Options of every command.
@@ -80,12 +81,46 @@ pub struct WriteArgs {
     pub readonly: bool,
 }
 
+/// How listings are written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct ListingArgs {
+    /// How results are written [default: table on a terminal, else plain]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
+    /// Which columns of table, plain and csv, in which order: key, state, status, size, age,
+    /// url, stored, created, expires, fresh_until, method, host, type, encoding, serializer,
+    /// uses, used, etag, last_modified, vary, tags, variant
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub columns: Vec<String>,
+
+    /// Leave the names of the columns out
+    #[arg(long, overrides_with = "header")]
+    pub no_header: bool,
+
+    /// Put the names of the columns first, also in plain
+    #[arg(long)]
+    pub header: bool,
+}
+
+impl ListingArgs {
+    /// The format that was asked for.
+    pub fn wanted(&self) -> Option<Format> {
+        if self.json { Some(Format::Json) } else { self.format }
+    }
+}
+
 /// How results are written.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// How results are written [default: table on a terminal, else plain]
-    #[arg(long, value_name = "FORMAT", value_enum)]
+    #[arg(long, value_name = "FORMAT", value_parser = format_without_csv())]
     pub format: Option<Format>,
 
     /// The same as --format json
@@ -112,6 +147,14 @@ pub enum Format {
     Json,
     /// One JSON object a line
     Ndjson,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+/// The formats of commands that do not list entries.
+fn format_without_csv() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(["table", "wide", "plain", "json", "ndjson"])
+        .try_map(|name| Format::from_str(&name, false))
 }
 
 /// A TTL as given on the command line: a span, or none at all.

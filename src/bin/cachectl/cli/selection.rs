@@ -1,15 +1,18 @@
 //! Which entries a command is about: keys, URLs, and what has to hold for them.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use cachectl::transfer::sorted;
 use cachectl::{
-    Error, ErrorKind, Filter, Found, Key, Method, Moment, Query, Request, Secrets, Settings,
-    Timestamp, UrlText,
+    Cursor, Detail, Error, ErrorKind, Filter, Found, Key, Method, Moment, Order, Piece, Query,
+    Request, Secrets, Settings, Sort, SortBy, Timestamp, UrlText,
 };
 use clap::Args;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
 
 use super::store::OpenStore;
 use crate::config::Config;
@@ -81,6 +84,14 @@ pub struct SelectionArgs {
     /// Keys or URLs, one a line; - is standard input
     #[arg(long, value_name = "FILE")]
     keys_from: Option<PathBuf>,
+
+    /// The order: a field as in --where, with :desc for the largest first; repeat for more
+    #[arg(long, value_name = "FIELD[:desc]", value_delimiter = ',')]
+    sort: Vec<String>,
+
+    /// At most this many; 0 is no limit
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
 }
 
 /// A selection that was understood.
@@ -90,6 +101,12 @@ pub struct Selection {
     /// Nothing was named: the whole store is looked through.
     pub scans: bool,
     pub filter: Filter,
+    pub sort: SortBy,
+    /// How many at most, where that was said; 0 is no limit.
+    pub limit: Option<u64>,
+    /// Only what lies behind this.
+    pub after: Option<Cursor>,
+    method: Method,
     partition: String,
     pub now: Timestamp,
     pub settings: Settings,
@@ -150,6 +167,13 @@ impl SelectionArgs {
             scans: targets.is_empty() && self.keys_from.is_none(),
             targets,
             filter: self.filter()?,
+            sort: SortBy::parse(self.sort.iter().map(String::as_str))?,
+            limit: self.limit,
+            after: None,
+            method: match &self.method[..] {
+                [method] => Method::parse(&method.to_ascii_uppercase())?,
+                _ => Method::GET,
+            },
             partition: config.partition(),
             now: Timestamp::now(),
             settings: config.settings(),
@@ -172,36 +196,150 @@ fn lines_of(path: &Path) -> Result<String> {
 }
 
 impl Selection {
-    /// Whether an entry is meant.
-    fn admits(&self, found: &Found) -> bool {
-        let moment = Moment { now: self.now, settings: &self.settings };
-        self.filter.matches(&found.head, found.stored_bytes, moment)
+    /// Whether nothing was said about which entries.
+    pub fn is_everything(&self) -> bool {
+        self.scans && self.filter.is_everything()
     }
 
-    /// Everything that is meant, as it is found. What was named and is not there is an
-    /// error of kind `NotFound` in its place.
-    pub fn entries<'a>(&'a self, open: &'a OpenStore) -> impl Stream<Item = Result<Found>> + 'a {
+    /// Whether entries were named, one by one, and nothing else was said.
+    pub fn is_named(&self) -> bool {
+        !self.scans
+    }
+
+    pub fn moment(&self) -> Moment<'_> {
+        Moment { now: self.now, settings: &self.settings }
+    }
+
+    /// How many entries, where there is a limit.
+    pub fn most(&self) -> Option<u64> {
+        self.limit.filter(|limit| *limit > 0)
+    }
+
+    /// Everything that is meant, with at least this much of each, in the order that was
+    /// asked for, else as it is found. What was named and is not there is an error of kind
+    /// `NotFound` in its place; damaged entries that are meant are errors too.
+    pub fn entries<'a>(
+        &'a self,
+        open: &'a OpenStore,
+        detail: Detail,
+    ) -> BoxStream<'a, Result<Found>> {
+        let most = self.most().and_then(|most| usize::try_from(most).ok());
+        self.some(open, detail, most)
+    }
+
+    /// The same with another limit.
+    pub fn some<'a>(
+        &'a self,
+        open: &'a OpenStore,
+        detail: Detail,
+        most: Option<usize>,
+    ) -> BoxStream<'a, Result<Found>> {
+        let detail = detail.max(self.sort.needs(&self.settings));
         let named = stream::iter(&self.targets).then(move |target| async move {
-            match find_named(open, target, &self.partition).await {
+            match find_named(open, target, &self.method, &self.partition).await {
                 Ok(found) => found.into_iter().map(Ok).collect(),
                 Err(e) => vec![Err(e)],
             }
         });
         let named = named.flat_map(stream::iter);
-        let query = self.filter.key_prefix().map_or_else(Query::default, Query::with_key_prefix);
+        let query = self.query(open, detail, most);
+        let is_sorted = query.sort.is_some();
         let scanned =
             self.scans.then(|| open.store.scan(query).map(|item| item.map_err(Into::into)));
         let all = named.chain(stream::iter(scanned).flatten());
-        all.filter(move |item| {
-            let admitted = item.as_ref().map_or(true, |found| self.admits(found));
-            async move { admitted }
+        let mut seen = open.store.capabilities().scan_repeats.then(HashSet::new);
+        let meant = all.filter(move |item| {
+            let mut is_new = |found: &Found| {
+                seen.as_mut().is_none_or(|seen| seen.insert(found.head.id.fingerprint()))
+            };
+            let meant = match item {
+                Ok(found) => self.admits(found) && is_new(found),
+                Err(failure) => self.admits_failure(failure),
+            };
+            async move { meant }
+        });
+        let ordered = match self.sort.is_any() || is_sorted {
+            true => meant.boxed(),
+            false => sorted(meant.boxed(), &self.sort, most, self.moment()),
+        };
+        match most {
+            Some(most) => first(ordered, most),
+            None => ordered,
+        }
+    }
+
+    /// What the store is asked for.
+    fn query(&self, open: &OpenStore, detail: Detail, most: Option<usize>) -> Query {
+        let mut query = Query::of(&self.filter, self.moment()).with_detail(detail);
+        query.after.clone_from(&self.after);
+        // A store can only keep to a limit where nothing is left out behind its back.
+        if open.store.capabilities().sorts && self.filter.is_everything() {
+            let by = self.sort.only().and_then(|(name, descending)| Some((order_of(name)?, descending)));
+            query.sort = by
+                .zip(most.filter(|most| *most <= MOST_SORTED_BY_STORE))
+                .map(|((by, descending), limit)| Sort { by, descending, limit });
+        }
+        query
+    }
+
+    fn admits(&self, found: &Found) -> bool {
+        found.is_meant_by(&self.filter, self.moment())
+    }
+
+    /// Whether an error is about an entry that is meant, or about no entry.
+    fn admits_failure(&self, failure: &anyhow::Error) -> bool {
+        let piece = failure.downcast_ref::<Error>().and_then(Piece::of);
+        piece.is_none_or(|piece| {
+            let key = piece.key.as_deref().unwrap_or_default();
+            self.filter.matches_damaged(key, piece.bytes, self.moment())
         })
     }
 }
 
+/// A store is asked to sort no more than this.
+const MOST_SORTED_BY_STORE: usize = 10_000;
+
+/// What a store calls a field that can be sorted by.
+fn order_of(name: &str) -> Option<Order> {
+    Some(match name {
+        "stored" => Order::Stored,
+        "size" => Order::Size,
+        "created" => Order::Created,
+        "expires" => Order::Expires,
+        "uses" => Order::Uses,
+        "used" => Order::Used,
+        "status" => Order::Status,
+        "key" => Order::Key,
+        "url" => Order::Url,
+        "host" => Order::Host,
+        _ => return None,
+    })
+}
+
+/// The first so many entries; damaged ones among them do not count.
+fn first<'a>(
+    entries: BoxStream<'a, Result<Found>>,
+    most: usize,
+) -> BoxStream<'a, Result<Found>> {
+    let count = stream::unfold((entries, most), |(mut entries, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let item = entries.next().await?;
+        let left = left - usize::from(item.is_ok());
+        Some((item, (entries, left)))
+    });
+    count.boxed()
+}
+
 /// Entries that an argument names; none is an error.
-pub async fn find_named(open: &OpenStore, target: &str, partition: &str) -> Result<Vec<Found>> {
-    let found = find(open, target, partition).await?;
+pub async fn find_named(
+    open: &OpenStore,
+    target: &str,
+    method: &Method,
+    partition: &str,
+) -> Result<Vec<Found>> {
+    let found = find(open, target, method, partition).await?;
     if found.is_empty() {
         let shown = Secrets::built_in().url(target).into_owned();
         return Err(Error::new(ErrorKind::NotFound, format!("{shown} is not in the cache"))
@@ -213,10 +351,15 @@ pub async fn find_named(open: &OpenStore, target: &str, partition: &str) -> Resu
 }
 
 /// Entries that an argument names.
-async fn find(open: &OpenStore, target: &str, partition: &str) -> Result<Vec<Found>> {
+async fn find(
+    open: &OpenStore,
+    target: &str,
+    method: &Method,
+    partition: &str,
+) -> Result<Vec<Found>> {
     if target.starts_with("http://") || target.starts_with("https://") {
         let url = UrlText::parse(target)?;
-        let request = Request::new(Method::GET, url);
+        let request = Request::new(method.clone(), url);
         let key = open.store.key_of(&request, partition);
         return Ok(open.store.candidates(&key).await?);
     }

@@ -1,26 +1,28 @@
 //! The entry object: one shape for every command's JSON.
 
-use cachectl::{EntryHead, Found, Secrets, Settings, State, Timestamp, freshness};
+use cachectl::{EntryHead, Found, Piece, State, freshness};
 use serde::Serialize;
 
+use super::columns::View;
+
 /// An entry as JSON shows it. Unknown is null; names are only ever added.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct EntryObject {
     pub key: String,
     pub stored_bytes: Option<u64>,
-    pub created_at: String,
+    pub created_at: Option<String>,
     pub expires_at: Option<String>,
     pub state: &'static str,
     pub fresh_until: Option<String>,
-    pub status: u16,
-    pub method: String,
-    pub url: String,
+    pub status: Option<u16>,
+    pub method: Option<String>,
+    pub url: Option<String>,
     pub host: Option<String>,
     pub content_type: Option<String>,
     pub content_encoding: Option<String>,
-    pub body_bytes: u64,
+    pub body_bytes: Option<u64>,
     pub serializer: Option<String>,
-    pub uses: u64,
+    pub uses: Option<u64>,
     pub last_used_at: Option<String>,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
@@ -30,33 +32,44 @@ pub struct EntryObject {
 }
 
 impl EntryObject {
-    pub fn of(
-        head: &EntryHead,
-        stored_bytes: Option<u64>,
-        now: Timestamp,
-        settings: &Settings,
-        secrets: &Secrets,
-    ) -> Self {
+    pub fn of(found: &Found, view: &View) -> Self {
+        let stored_bytes = Some(found.stored_bytes);
+        let state = found.state(view.now, &view.settings);
+        EntryObject { stored_bytes, state: state.name(), ..Self::of_head(&found.head, view) }
+    }
+
+    /// Of an entry that cannot be read.
+    pub fn of_damaged(piece: &Piece) -> Self {
+        EntryObject {
+            key: piece.key.clone().unwrap_or_else(|| piece.name.clone()),
+            stored_bytes: Some(piece.bytes),
+            state: State::Corrupt.name(),
+            ..Self::default()
+        }
+    }
+
+    /// Of an entry that need not be in a store.
+    pub fn of_head(head: &EntryHead, view: &View) -> Self {
         let field = |name: &str| head.headers.get_text(name).map(std::borrow::Cow::into_owned);
-        let fresh = freshness(head, now, settings, None);
-        let url = secrets.url(head.request.url.as_str());
+        let fresh = freshness(head, view.now, &view.settings, None);
+        let url = view.secrets.url(head.request.url.as_str());
         EntryObject {
             key: head.id.key.clone(),
-            stored_bytes,
-            created_at: head.created_at.to_string(),
+            stored_bytes: None,
+            created_at: Some(head.created_at.to_string()),
             expires_at: head.expires_at.map(|t| t.to_string()),
-            state: State::of(head, now, settings).name(),
+            state: State::of(head, view.now, &view.settings).name(),
             fresh_until: fresh.fresh_until(head.received_at).map(|t| t.to_string()),
-            status: head.status,
-            method: head.request.method.to_string(),
+            status: Some(head.status),
+            method: Some(head.request.method.to_string()),
             redacted: url != head.request.url.as_str(),
-            url: url.into_owned(),
+            url: Some(url.into_owned()),
             host: head.request.url.host().map(ToOwned::to_owned),
             content_type: field("content-type"),
             content_encoding: field("content-encoding"),
-            body_bytes: head.body.bytes,
+            body_bytes: Some(head.body.bytes),
             serializer: head.serializer.as_deref().map(ToOwned::to_owned),
-            uses: head.uses,
+            uses: Some(head.uses),
             last_used_at: head.last_used_at.map(|t| t.to_string()),
             etag: field("etag"),
             last_modified: field("last-modified"),
@@ -71,9 +84,5 @@ impl EntryObject {
                 .collect(),
             tags: head.tags.clone(),
         }
-    }
-
-    pub fn of_found(found: &Found, now: Timestamp, settings: &Settings, secrets: &Secrets) -> Self {
-        Self::of(&found.head, Some(found.stored_bytes), now, settings, secrets)
     }
 }

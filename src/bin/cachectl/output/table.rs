@@ -1,4 +1,4 @@
-//! Tables for people: aligned columns, the last one cut in the middle where the line ends.
+//! Tables for people: aligned columns, a long one cut in the middle where the line ends.
 //!
 //! Rows come in batches. The first decides the widths, so that a million rows line up
 //! without being held in memory.
@@ -16,6 +16,25 @@ pub struct Column {
     pub name: &'static str,
     /// Numbers stand at the right.
     pub right: bool,
+    /// Cut in the middle where the line ends.
+    pub cut: bool,
+}
+
+impl Column {
+    /// Of texts.
+    pub const fn left(name: &'static str) -> Self {
+        Column { name, right: false, cut: false }
+    }
+
+    /// Of numbers.
+    pub const fn right(name: &'static str) -> Self {
+        Column { name, right: true, cut: false }
+    }
+
+    /// Of texts that may be long.
+    pub const fn cut(name: &'static str) -> Self {
+        Column { name, right: false, cut: true }
+    }
 }
 
 /// How much colour a cell has.
@@ -50,6 +69,13 @@ impl Rows {
         Rows { columns, widths: None, line, color, header: true }
     }
 
+    /// With or without the names above.
+    #[must_use]
+    pub fn with_header(mut self, header: bool) -> Self {
+        self.header = header;
+        self
+    }
+
     /// Lays out the next rows; the first time with the header above.
     pub fn layout(&mut self, batch: Vec<Vec<TintedText>>) -> String {
         let widths = self
@@ -74,7 +100,7 @@ impl Rows {
         let last = self.columns.len() - 1;
         for row in batch {
             table.add_row(row.into_iter().enumerate().map(|(i, (text, tint))| {
-                let text = if i == last && self.line.is_some() {
+                let text = if self.columns[i].cut && self.line.is_some() {
                     cut_middle(&text, widths[i]).into_owned()
                 } else {
                     text
@@ -128,9 +154,14 @@ fn natural_widths(
             texts.max().unwrap_or(0).max(column.name.len())
         })
         .collect();
-    if let (Some(line), Some((last, others))) = (line, widths.split_last_mut()) {
-        let taken: usize = others.iter().map(|w| w + GAP).sum();
-        *last = line.saturating_sub(taken).max(16);
+    let cut = columns.iter().position(|column| column.cut);
+    if let (Some(line), Some(cut)) = (line, cut) {
+        let last = widths.len() - 1;
+        let others = widths.iter().enumerate().filter(|(i, _)| *i != cut);
+        let taken: usize = others.map(|(_, width)| width + GAP).sum();
+        let left = line.saturating_sub(taken).max(16);
+        // The last column may take what is left; another one no more than it needs.
+        widths[cut] = if cut == last { left } else { widths[cut].min(left) };
     }
     widths
 }

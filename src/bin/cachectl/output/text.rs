@@ -46,6 +46,20 @@ pub fn plain_field(text: &str) -> Cow<'_, str> {
     Cow::Owned(field)
 }
 
+/// Appends a field of a `plain` line.
+pub fn write_plain_field(line: &mut Vec<u8>, text: &str) {
+    line.extend_from_slice(plain_field(text).as_bytes());
+}
+
+/// `1 entry`, `1204 entries`.
+pub fn count(number: u64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (number, Some(stem)) => format!("{number} {stem}ies"),
+        (number, None) => format!("{number} {noun}s"),
+    }
+}
+
 /// `184 B`, `48.2 KiB`, `1.2 GiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -1,0 +1,151 @@
+//! Listing: shard by shard, in the order of the names.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use crate::error::Result;
+use crate::filter::Detail;
+use crate::model::Key;
+use crate::storage::{BlockingScan, Found, Query};
+
+use super::super::record::{admits_name, is_behind, is_entry_behind};
+use super::Inner;
+use super::place::{Spot, StoreFolder};
+
+/// With more records than this still to come, several threads read them.
+const WORTH_THREADS: usize = 512;
+
+/// The most threads that read records.
+const MOST_THREADS: usize = 4;
+
+/// Entries that a thread hands over at a time, and how often it may before they are taken.
+const BATCH: usize = 64;
+const AHEAD: usize = 4;
+
+/// The names of the records in a shard. Names with a dot are unfinished.
+pub(super) fn record_names(folder: &StoreFolder, shard: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder.entries(shard)).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// Everything that a query asks for.
+pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> BlockingScan {
+    let reading = Reading { inner: Arc::clone(inner), query: Arc::new(query) };
+    let mut shards = StoreFolder::shards();
+    let (mut first, mut records) = (Vec::new(), 0);
+    while records <= WORTH_THREADS
+        && let Some(shard) = shards.next()
+    {
+        records += reading.names(&shard).len();
+        first.push(shard);
+    }
+    let alone = reading.clone();
+    let first = first.into_iter().flat_map(move |shard| alone.shard(&shard));
+    // The first shards are read on this thread, so that small stores cost no thread and
+    // the first rows of large ones wait for nobody.
+    let rest: Vec<String> = shards.collect();
+    let rest = std::iter::once_with(move || reading.in_parallel(rest)).flatten();
+    Box::new(first.chain(rest))
+}
+
+/// Reading for one scan.
+#[derive(Clone)]
+struct Reading {
+    inner: Arc<Inner>,
+    query: Arc<Query>,
+}
+
+impl Reading {
+    fn names(&self, shard: &str) -> Vec<String> {
+        let mut names = record_names(&self.inner.folder, shard);
+        names.retain(|name| {
+            admits_name(&self.query, name) && is_behind(self.query.after.as_ref(), name)
+        });
+        names
+    }
+
+    /// What a shard holds, record by record.
+    fn shard(&self, shard: &str) -> impl Iterator<Item = Result<Found>> + use<> {
+        let reading = self.clone();
+        let shard = shard.to_owned();
+        self.names(&shard).into_iter().flat_map(move |name| reading.record(&shard, name))
+    }
+
+    fn record(&self, shard: &str, name: String) -> Vec<Result<Found>> {
+        if self.query.detail == Detail::Key && Key::is_native(&name) {
+            let is_new = self.query.after.as_ref().is_none_or(|after| after.id.key != name);
+            return is_new.then(|| Ok(Found::named(name))).into_iter().collect();
+        }
+        let spot = Spot { shard: shard.to_owned(), name };
+        let wanted = |found: &Result<Found>| {
+            found.as_ref().map_or(true, |found| {
+                let id = &found.head.id;
+                self.query.admits(id) && is_entry_behind(self.query.after.as_ref(), id)
+            })
+        };
+        let mut found: Vec<Result<Found>> = match self.inner.read(&spot) {
+            Ok(Some(record)) => record
+                .in_order()
+                .into_iter()
+                .filter_map(|i| self.inner.found(&spot, &record, i).transpose())
+                .filter(wanted)
+                // Bodies would hold on to the memory of their records.
+                .map(|found| found.map(|found| Found { inline: None, ..found }))
+                .collect(),
+            Ok(None) => Vec::new(),
+            Err(e) => vec![Err(e)],
+        };
+        if self.query.detail == Detail::Key {
+            found.truncate(1);
+        }
+        found
+    }
+
+    /// The shards in their order, read by several threads.
+    fn in_parallel(self, shards: Vec<String>) -> Box<dyn Iterator<Item = Result<Found>> + Send> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        if threads == 1 || shards.is_empty() || self.query.detail == Detail::Key {
+            return Box::new(shards.into_iter().flat_map(move |shard| self.shard(&shard)));
+        }
+        let mut receivers = Vec::with_capacity(threads);
+        for thread in 0..threads {
+            let (sender, receiver) = mpsc::sync_channel(AHEAD);
+            receivers.push(receiver);
+            let reading = self.clone();
+            let mine: Vec<String> = shards.iter().skip(thread).step_by(threads).cloned().collect();
+            thread::spawn(move || {
+                for shard in mine {
+                    let mut found = reading.shard(&shard);
+                    loop {
+                        let batch: Vec<_> = found.by_ref().take(BATCH).collect();
+                        let is_last = batch.len() < BATCH;
+                        // A reader that has gone away ends the scan.
+                        if sender.send((batch, is_last)).is_err() {
+                            return;
+                        }
+                        if is_last {
+                            break;
+                        }
+                    }
+                }
+            });
+        }
+        let mut shard = 0;
+        let batches = std::iter::from_fn(move || {
+            if shard == shards.len() {
+                return None;
+            }
+            let (batch, is_last) = receivers[shard % receivers.len()].recv().ok()?;
+            shard += usize::from(is_last);
+            Some(batch)
+        });
+        Box::new(batches.flatten())
+    }
+}

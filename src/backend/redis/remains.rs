@@ -1,0 +1,284 @@
+//! Cleaning up: many removals at once, damaged entries, what nothing needs.
+
+use std::sync::Arc;
+
+use ::redis::cmd;
+use futures_util::stream::{self, BoxStream, StreamExt};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{BodyFacts, EntryId, Stamp, Variant};
+use crate::storage::{BodyStream, ByteRange, Outcome, Part, Piece, Problem, Removed, Usage};
+
+use super::{Fields, Inner, body, script};
+use super::scan::Node;
+
+/// Entries that one script removes: short enough for other clients to get in between.
+const BATCH: usize = 64;
+
+/// What the store calls the record of one entry.
+pub(super) fn record_name(record: &str, variant: &str) -> String {
+    format!("entry {variant} of {record}")
+}
+
+fn body_name(body: &str) -> String {
+    format!("body {body}")
+}
+
+/// Record and variant behind the name of an entry's record.
+fn entry_of(name: &str) -> Option<(&str, &str)> {
+    let (variant, record) = name.strip_prefix("entry ")?.split_once(" of ")?;
+    Some((record, variant))
+}
+
+fn outcome_of(answer: i64) -> Outcome<u64> {
+    match answer {
+        -1 => Outcome::Absent,
+        -2 => Outcome::Changed,
+        freed => Outcome::Done(freed.max(0).unsigned_abs()),
+    }
+}
+
+impl Inner {
+    /// See [`Backend::remove_many`](crate::Backend::remove_many).
+    pub(super) async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        // In a cluster the keys of one script have to lie in one slot.
+        let batch = if self.link.is_cluster() { 1 } else { BATCH };
+        let entries: Vec<(String, &str, Stamp)> = entries
+            .iter()
+            .map(|(id, stamp)| (self.names.record(&id.key), id.variant.as_str(), *stamp))
+            .collect();
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for some in entries.chunks(BATCH) {
+            let commands: Vec<_> = some.chunks(batch).map(script::remove_many).collect();
+            let answers: Vec<Vec<i64>> = self.ask_each(commands.into_iter()).await?;
+            outcomes.extend(answers.into_iter().flatten().map(|answer| Ok(outcome_of(answer))));
+        }
+        Ok(outcomes)
+    }
+
+    /// See [`Backend::discard`](crate::Backend::discard).
+    pub(super) async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        if let Some((id, stamp)) = &piece.entry {
+            let mut removed = self.remove_many(&[(id.clone(), *stamp)]).await?;
+            return removed.swap_remove(0);
+        }
+        if let Some((record, variant)) = entry_of(&piece.name) {
+            let command = script::remove(record, variant, None);
+            return Ok(match self.link.ask::<i64>(&command).await? {
+                0 => Outcome::Absent,
+                _ => Outcome::Done(piece.bytes),
+            });
+        }
+        let Some(name) = piece.name.strip_prefix("body ") else { return Ok(Outcome::Absent) };
+        if !self.is_orphan(name).await? {
+            return Ok(Outcome::Changed);
+        }
+        let mut command = cmd("UNLINK");
+        command.arg(name);
+        let removed: i64 = self.link.ask(&command).await?;
+        Ok(if removed > 0 { Outcome::Done(piece.bytes) } else { Outcome::Absent })
+    }
+
+    /// See [`Backend::raw`](crate::Backend::raw).
+    pub(super) async fn raw(self: &Arc<Self>, part: Part) -> Result<BodyStream> {
+        let (record, variant, shown) = match &part {
+            Part::Record(id) => {
+                (self.names.record(&id.key), id.variant.as_str().to_owned(), id.to_string())
+            }
+            Part::Piece(name) => match (entry_of(name), name.strip_prefix("body ")) {
+                (Some((record, variant)), _) => {
+                    (record.to_owned(), variant.to_owned(), name.clone())
+                }
+                (None, Some(body)) => return self.raw_body(body).await,
+                (None, None) => return Err(absent(name)),
+            },
+        };
+        let mut command = cmd("HGET");
+        command.arg(record).arg(format!("e{variant}"));
+        let bytes: Option<Vec<u8>> = self.link.ask(&command).await?;
+        bytes.map(|bytes| BodyStream::whole(bytes.into())).ok_or_else(|| absent(&shown))
+    }
+
+    /// The chunks of a body, whatever names it.
+    async fn raw_body(self: &Arc<Self>, name: &str) -> Result<BodyStream> {
+        let mut chunks = cmd("HLEN");
+        chunks.arg(name);
+        let chunks: u64 = self.link.ask(&chunks).await?;
+        let Some(last) = chunks.checked_sub(1) else { return Err(absent(name)) };
+        let mut length = cmd("HSTRLEN");
+        length.arg(name).arg(last);
+        let bytes = last * body::CHUNK as u64 + self.link.ask::<u64>(&length).await?;
+        let facts = BodyFacts { bytes, xxh3: None, sha256: None };
+        let id = EntryId::new(name, Variant::none());
+        body::stream(Arc::clone(self), name.to_owned(), &id, facts, ByteRange::WHOLE).await
+    }
+
+    /// Whether nothing names a body and nothing will end it.
+    async fn is_orphan(&self, body: &str) -> Result<bool> {
+        let Some((record, nonce)) = body.rsplit_once(':') else { return Ok(false) };
+        let mut time = cmd("PTTL");
+        time.arg(body);
+        if self.link.ask::<i64>(&time).await? != -1 {
+            return Ok(false);
+        }
+        let mut fields = cmd("HGETALL");
+        fields.arg(record);
+        let fields: Fields = self.link.ask(&fields).await?;
+        let names_it = |(field, value): &(Vec<u8>, Vec<u8>)| {
+            field.first() == Some(&b'm')
+                && script::marks_of(value).is_some_and(|(_, body)| body == nonce)
+        };
+        Ok(!fields.iter().any(names_it))
+    }
+
+    /// See [`Backend::usage`](crate::Backend::usage).
+    pub(super) async fn usage(&self) -> Result<Usage> {
+        let mut usage = Usage::default();
+        let mut disk = 0;
+        let mut walk = Walk::new(self, self.names.pattern()).await?;
+        while let Some(names) = walk.next(self).await? {
+            usage.entries += names.len() as u64;
+            disk += self.memory(&names).await?;
+        }
+        let mut walk = Walk::new(self, self.names.bodies_pattern()).await?;
+        while let Some(names) = walk.next(self).await? {
+            disk += self.memory(&names).await?;
+        }
+        Ok(Usage { stored_bytes: disk, disk_bytes: Some(disk), ..usage })
+    }
+
+    /// What keys take in the server's memory.
+    async fn memory(&self, names: &[String]) -> Result<u64> {
+        let bytes: Vec<Option<u64>> = self
+            .ask_each(names.iter().map(|name| {
+                let mut command = cmd("MEMORY");
+                command.arg("USAGE").arg(name);
+                command
+            }))
+            .await?;
+        Ok(bytes.into_iter().flatten().sum())
+    }
+
+    /// Entries of these records whose body is gone.
+    async fn bodiless(&self, records: &[String]) -> Result<Vec<Piece>> {
+        let hashes: Vec<Fields> = self
+            .ask_each(records.iter().map(|name| {
+                let mut command = cmd("HGETALL");
+                command.arg(name);
+                command
+            }))
+            .await?;
+        let mut named = Vec::new();
+        for (record, fields) in records.iter().zip(hashes) {
+            for kept in self.all_kept(record, fields).into_iter().flatten() {
+                if let Some((body, chunks)) = kept.beside() {
+                    let bytes = kept.stored_bytes - kept.entry.head.body.bytes;
+                    let id = kept.entry.head.id.clone();
+                    let name = record_name(record, id.variant.as_str());
+                    let piece = Piece::new(Problem::OrphanIndex, name, bytes);
+                    let piece = piece.of_entry(id, kept.entry.stamp).because("its body is gone");
+                    named.push((piece, (format!("{record}:{body}"), chunks)));
+                }
+            }
+        }
+        let (pieces, bodies): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+        let there = self.are_there(&bodies).await?;
+        Ok(pieces.into_iter().zip(there).filter(|(_, there)| !there).map(|(p, _)| p).collect())
+    }
+
+    /// Those of these bodies that nothing names.
+    async fn orphans(&self, bodies: &[String]) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        for body in bodies {
+            if self.is_orphan(body).await? {
+                let mut chunks = cmd("HLEN");
+                chunks.arg(body);
+                let bytes = self.link.ask::<u64>(&chunks).await? * body::CHUNK as u64;
+                let piece = Piece::new(Problem::OrphanBody, body_name(body), bytes);
+                pieces.push(piece.because("no record names it"));
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+fn absent(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("{name} is not there"))
+}
+
+/// The names of all keys that match a pattern, page by page.
+struct Walk {
+    pattern: String,
+    nodes: Vec<Node>,
+    cursor: u64,
+}
+
+impl Walk {
+    async fn new(inner: &Inner, pattern: String) -> Result<Self> {
+        Ok(Walk { pattern, nodes: inner.nodes().await?, cursor: 0 })
+    }
+
+    async fn next(&mut self, inner: &Inner) -> Result<Option<Vec<String>>> {
+        let Some(node) = self.nodes.last() else { return Ok(None) };
+        let mut command = cmd("SCAN");
+        command.arg(self.cursor).arg("MATCH").arg(&self.pattern);
+        command.arg("COUNT").arg(inner.batch).arg("TYPE").arg("hash");
+        let (cursor, names): (u64, Vec<Vec<u8>>) = inner.ask_node(&command, node).await?;
+        self.cursor = cursor;
+        if cursor == 0 {
+            self.nodes.pop();
+        }
+        Ok(Some(names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect()))
+    }
+}
+
+/// Entries whose body is gone, then bodies that no record names. What was not finished,
+/// and what was replaced, the server forgets by itself.
+pub(super) fn leftovers(inner: Arc<Inner>) -> BoxStream<'static, Result<Piece>> {
+    enum Step {
+        Begin,
+        Records(Walk),
+        Bodies(Walk),
+        Done,
+    }
+    let step = |inner: Arc<Inner>, step: Step| async move {
+        let next: Result<(Vec<Piece>, Step)> = async {
+            Ok(match step {
+                Step::Done => return Ok((Vec::new(), Step::Done)),
+                Step::Begin => {
+                    let pattern = inner.names.pattern();
+                    (Vec::new(), Step::Records(Walk::new(&inner, pattern).await?))
+                }
+                Step::Records(mut walk) => match walk.next(&inner).await? {
+                    Some(names) => (inner.bodiless(&names).await?, Step::Records(walk)),
+                    None => {
+                        let pattern = inner.names.bodies_pattern();
+                        (Vec::new(), Step::Bodies(Walk::new(&inner, pattern).await?))
+                    }
+                },
+                Step::Bodies(mut walk) => match walk.next(&inner).await? {
+                    Some(names) => (inner.orphans(&names).await?, Step::Bodies(walk)),
+                    None => (Vec::new(), Step::Done),
+                },
+            })
+        }
+        .await;
+        next
+    };
+    stream::unfold(Step::Begin, move |now| {
+        let inner = Arc::clone(&inner);
+        async move {
+            if matches!(now, Step::Done) {
+                return None;
+            }
+            match step(inner, now).await {
+                Ok((pieces, next)) => {
+                    Some((pieces.into_iter().map(Ok).collect::<Vec<_>>(), next))
+                }
+                Err(e) => Some((vec![Err(e)], Step::Done)),
+            }
+        }
+    })
+    .flat_map(stream::iter)
+    .boxed()
+}

@@ -1,0 +1,242 @@
+//! Entries on their way out, in each format; all of them stream.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+use anyhow::Result;
+use cachectl::{Found, Piece};
+
+use super::columns::{Cell, Row, Shown, View};
+use super::entry::EntryObject;
+use super::table::{Rows, TintedText};
+use super::text::write_plain_field;
+
+/// Where listings go.
+pub type Out = BufWriter<File>;
+
+/// One way of writing entries.
+pub trait Writer {
+    fn entry(&mut self, out: &mut Out, view: &View, found: &Found) -> Result<()>;
+
+    /// One that cannot be read.
+    fn damaged(&mut self, out: &mut Out, view: &View, piece: &Piece) -> Result<()>;
+
+    fn end(&mut self, _: &mut Out) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What a piece shows in a listing: its key, or its name where there is none.
+fn stand_in(piece: &Piece) -> Found {
+    let key = piece.key.as_deref().unwrap_or(&piece.name);
+    Found { stored_bytes: piece.bytes, ..Found::named(key) }
+}
+
+/// Keys only, each once where its variants lie beside each other.
+pub struct Keys {
+    pub end: u8,
+    pub last: Option<String>,
+}
+
+impl Writer for Keys {
+    fn entry(&mut self, out: &mut Out, _: &View, found: &Found) -> Result<()> {
+        let key = &found.head.id.key;
+        if self.last.as_ref() != Some(key) {
+            out.write_all(key.as_bytes())?;
+            out.write_all(&[self.end])?;
+            self.last = Some(key.clone());
+        }
+        Ok(())
+    }
+
+    fn damaged(&mut self, out: &mut Out, view: &View, piece: &Piece) -> Result<()> {
+        match &piece.key {
+            Some(_) => self.entry(out, view, &stand_in(piece)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Fields separated by TAB, in full.
+pub struct Plain {
+    pub columns: Vec<&'static Shown>,
+    pub header: bool,
+    pub line: Vec<u8>,
+}
+
+impl Plain {
+    fn row(&mut self, out: &mut Out, row: &Row<'_>) -> Result<()> {
+        self.line.clear();
+        if std::mem::take(&mut self.header) {
+            let names: Vec<&str> = self.columns.iter().map(|column| column.json).collect();
+            writeln!(self.line, "{}", names.join("\t"))?;
+        }
+        for (i, column) in self.columns.iter().enumerate() {
+            if i > 0 {
+                self.line.push(b'\t');
+            }
+            match column.cell(row) {
+                Cell::Text(text) => write_plain_field(&mut self.line, &text),
+                Cell::Number(number) => write!(self.line, "{number}")?,
+                Cell::Time(at) => write!(self.line, "{at}")?,
+                Cell::Missing => self.line.push(b'-'),
+            }
+        }
+        self.line.push(b'\n');
+        out.write_all(&self.line)?;
+        Ok(())
+    }
+}
+
+impl Writer for Plain {
+    fn entry(&mut self, out: &mut Out, view: &View, found: &Found) -> Result<()> {
+        self.row(out, &Row { found, is_damaged: false, view })
+    }
+
+    fn damaged(&mut self, out: &mut Out, view: &View, piece: &Piece) -> Result<()> {
+        self.row(out, &Row { found: &stand_in(piece), is_damaged: true, view })
+    }
+}
+
+/// Comma-separated values (RFC 4180), with a header.
+pub struct Csv {
+    pub columns: Vec<&'static Shown>,
+    pub header: bool,
+}
+
+impl Csv {
+    fn row(&mut self, out: &mut Out, row: &Row<'_>) -> Result<()> {
+        let mut writer = csv::Writer::from_writer(out);
+        if std::mem::take(&mut self.header) {
+            writer.write_record(self.columns.iter().map(|column| column.json))?;
+        }
+        for column in &self.columns {
+            match column.cell(row) {
+                Cell::Text(text) => writer.write_field(&*text)?,
+                Cell::Number(number) => writer.write_field(number.to_string())?,
+                Cell::Time(at) => writer.write_field(at.to_string())?,
+                Cell::Missing => writer.write_field("")?,
+            }
+        }
+        writer.write_record(None::<&[u8]>)?;
+        Ok(())
+    }
+}
+
+impl Writer for Csv {
+    fn entry(&mut self, out: &mut Out, view: &View, found: &Found) -> Result<()> {
+        self.row(out, &Row { found, is_damaged: false, view })
+    }
+
+    fn damaged(&mut self, out: &mut Out, view: &View, piece: &Piece) -> Result<()> {
+        self.row(out, &Row { found: &stand_in(piece), is_damaged: true, view })
+    }
+
+    fn end(&mut self, out: &mut Out) -> Result<()> {
+        if std::mem::take(&mut self.header) {
+            let mut writer = csv::Writer::from_writer(out);
+            writer.write_record(self.columns.iter().map(|column| column.json))?;
+        }
+        Ok(())
+    }
+}
+
+/// One array of entry objects.
+#[derive(Default)]
+pub struct Json {
+    begun: bool,
+}
+
+impl Json {
+    fn object(&mut self, out: &mut Out, object: &EntryObject) -> Result<()> {
+        out.write_all(if self.begun { b",\n" } else { b"[\n" })?;
+        self.begun = true;
+        serde_json::to_writer(&mut *out, object)?;
+        Ok(())
+    }
+}
+
+impl Writer for Json {
+    fn entry(&mut self, out: &mut Out, view: &View, found: &Found) -> Result<()> {
+        self.object(out, &EntryObject::of(found, view))
+    }
+
+    fn damaged(&mut self, out: &mut Out, _: &View, piece: &Piece) -> Result<()> {
+        self.object(out, &EntryObject::of_damaged(piece))
+    }
+
+    fn end(&mut self, out: &mut Out) -> Result<()> {
+        out.write_all(if self.begun { b"\n]\n" } else { b"[]\n" })?;
+        Ok(())
+    }
+}
+
+/// One entry object a line, as soon as it is found.
+pub struct Ndjson;
+
+impl Ndjson {
+    fn object(out: &mut Out, object: &EntryObject) -> Result<()> {
+        serde_json::to_writer(&mut *out, object)?;
+        out.write_all(b"\n")?;
+        out.flush()?;
+        Ok(())
+    }
+}
+
+impl Writer for Ndjson {
+    fn entry(&mut self, out: &mut Out, view: &View, found: &Found) -> Result<()> {
+        Self::object(out, &EntryObject::of(found, view))
+    }
+
+    fn damaged(&mut self, out: &mut Out, _: &View, piece: &Piece) -> Result<()> {
+        Self::object(out, &EntryObject::of_damaged(piece))
+    }
+}
+
+/// Rows laid out at a time; the first few at once, so that something is to be seen.
+const FIRST: usize = 50;
+const BATCH: usize = 1000;
+
+/// Aligned columns for people.
+pub struct Table {
+    columns: Vec<&'static Shown>,
+    rows: Rows,
+    wide: bool,
+    batch: Vec<Vec<TintedText>>,
+    printed: bool,
+}
+
+impl Table {
+    pub fn new(columns: Vec<&'static Shown>, wide: bool, header: bool, color: bool) -> Self {
+        let headings = columns.iter().map(|column| column.heading()).collect();
+        let rows = Rows::new(headings, !wide, color).with_header(header);
+        Table { columns, rows, wide, batch: Vec::new(), printed: false }
+    }
+
+    fn row(&mut self, out: &mut Out, row: &Row<'_>) -> Result<()> {
+        self.batch.push(self.columns.iter().map(|column| column.text(row, self.wide)).collect());
+        let enough = if self.printed { BATCH } else { FIRST };
+        if self.batch.len() == enough { self.flush(out) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, out: &mut Out) -> Result<()> {
+        out.write_all(self.rows.layout(std::mem::take(&mut self.batch)).as_bytes())?;
+        out.flush()?;
+        self.printed = true;
+        Ok(())
+    }
+}
+
+impl Writer for Table {
+    fn entry(&mut self, out: &mut Out, view: &View, found: &Found) -> Result<()> {
+        self.row(out, &Row { found, is_damaged: false, view })
+    }
+
+    fn damaged(&mut self, out: &mut Out, view: &View, piece: &Piece) -> Result<()> {
+        self.row(out, &Row { found: &stand_in(piece), is_damaged: true, view })
+    }
+
+    fn end(&mut self, out: &mut Out) -> Result<()> {
+        if self.batch.is_empty() { Ok(()) } else { self.flush(out) }
+    }
+}

@@ -1,0 +1,20 @@
+//! Moving and removing entries by the million: plan, run, report.
+//!
+//! A *plan* says what is to be done and why. It is made by pure rules over a stream of
+//! entries and lies in a temporary file once it is long, so that what was shown is what
+//! is done and memory does not grow with the number of entries. Running it acts on each
+//! entry only if that is still the one that was planned for; the *report* counts what
+//! came out. Trouble with one entry does not stop the others.
+
+mod gc;
+mod removal;
+mod report;
+mod sorted;
+mod spool;
+mod spooled;
+
+pub use gc::{GcPolicy, plan_gc};
+pub use removal::{Removals, RunOptions, remove};
+pub use report::{Action, Event, Failure, Report, Tallies, Tally};
+pub use sorted::sorted;
+pub use spool::{Parts, PutParts, Sorter, Spool, Spooled};
