@@ -288,7 +288,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Removes a piece that was met before, if it is still what it was; gives the bytes
     /// that are free now. What others can read of a damaged record stays.
     async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        Err(no_pieces(piece))
+        let (id, stamp) = piece.entry.as_ref().ok_or_else(|| no_pieces(piece))?;
+        Ok(self.remove(id, Some(*stamp)).await?.map(|()| piece.bytes))
     }
 
     /// The stored bytes themselves.
@@ -382,7 +383,8 @@ pub trait BlockingBackend: fmt::Debug + Send + Sync {
 
     /// See [`Backend::discard`].
     fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        Err(no_pieces(piece))
+        let (id, stamp) = piece.entry.as_ref().ok_or_else(|| no_pieces(piece))?;
+        Ok(self.remove(id, Some(*stamp))?.map(|()| piece.bytes))
     }
 
     /// See [`Backend::raw`].

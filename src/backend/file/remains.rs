@@ -131,37 +131,42 @@ impl Inner {
 
     /// See [`Backend::discard`](crate::Backend::discard).
     pub(super) fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        if let Some((id, stamp)) = &piece.entry {
+            return self.discard_entry(id, *stamp);
+        }
         let (path, spot) = self.path_of(&piece.name)?;
         let _lock = self.folder.lock(&spot.shard)?;
-        if !path.exists() {
-            return Ok(Outcome::Absent);
+        let bytes = on_disk(&path);
+        match piece.problem {
+            _ if !path.exists() => return Ok(Outcome::Absent),
+            Problem::Undecodable if self.read(&spot).is_ok() => return Ok(Outcome::Changed),
+            Problem::OrphanBody if self.names_body(&spot, &path) => return Ok(Outcome::Changed),
+            _ => {}
         }
+        fs::remove_file(&path)
+            .map_err(|e| store_error(format!("cannot remove {}", path.display()), e))?;
+        Ok(Outcome::Done(bytes))
+    }
+
+    /// Removes an entry whose body is damaged or gone. Writing a record leaves out bodies
+    /// that are damaged in it, so this one is not looked for among what is to be written.
+    fn discard_entry(&self, id: &EntryId, stamp: Stamp) -> Result<Outcome<u64>> {
+        let spot = StoreFolder::spot(&id.key);
+        let _lock = self.folder.lock(&spot.shard)?;
+        let path = self.folder.record(&spot);
+        let Some(record) = self.read(&spot)? else { return Ok(Outcome::Absent) };
+        let Some(at) = record.find(id) else { return Ok(Outcome::Absent) };
+        if record.entries[at].stamp != stamp {
+            return Ok(Outcome::Changed);
+        }
+        let place = record.entries[at].place.clone();
+        let body = self.body_path(&spot, &place).map_or(0, |body| on_disk(&body));
         let before = on_disk(&path);
-        match (&piece.entry, piece.problem) {
-            (Some((id, stamp)), _) => {
-                // Writing leaves out bodies that are damaged in the record itself.
-                let Ok(Some(record)) = self.read(&spot) else { return Ok(Outcome::Changed) };
-                let Some(at) = record.find(id) else { return Ok(Outcome::Absent) };
-                if record.entries[at].stamp != *stamp {
-                    return Ok(Outcome::Changed);
-                }
-                let place = record.entries[at].place.clone();
-                let mut parts = record.into_parts();
-                parts.retain(|(entry, _)| entry.head.id != *id);
-                let body = self.body_path(&spot, &place).map_or(0, |body| on_disk(&body));
-                self.write(&spot, parts)?;
-                self.drop_body(&spot, &place);
-                Ok(Outcome::Done((before + body).saturating_sub(on_disk(&path))))
-            }
-            (None, Problem::Undecodable) if self.read(&spot).is_ok() => Ok(Outcome::Changed),
-            (None, Problem::OrphanBody) if self.names_body(&spot, &path) => Ok(Outcome::Changed),
-            (None, _) => {
-                fs::remove_file(&path).map_err(|e| {
-                    store_error(format!("cannot remove {}", path.display()), e)
-                })?;
-                Ok(Outcome::Done(before))
-            }
-        }
+        let mut parts = record.into_parts();
+        parts.retain(|(entry, _)| entry.head.id != *id);
+        self.write(&spot, parts)?;
+        self.drop_body(&spot, &place);
+        Ok(Outcome::Done((before + body).saturating_sub(on_disk(&path))))
     }
 
     /// Whether the record of a body names it; one that cannot be read might.

@@ -6,6 +6,7 @@ mod body;
 mod completions;
 mod config_command;
 mod explain;
+mod gc;
 mod get;
 mod get_report;
 mod inspect;
@@ -13,8 +14,12 @@ mod list;
 mod man;
 mod options;
 mod password;
+mod plan;
+mod purge;
 mod selection;
+mod stats;
 mod store;
+mod verify;
 
 use anyhow::Result;
 use clap::builder::FalseyValueParser;
@@ -85,6 +90,18 @@ pub enum Command {
     /// Print the stored body of an entry
     #[command(visible_alias = "cat")]
     Body(body::BodyArgs),
+    /// Remove the entries that you select
+    #[command(visible_alias = "rm")]
+    Purge(Box<purge::PurgeArgs>),
+    /// Remove what policy says: expired, over size, unused, damaged
+    #[command(visible_alias = "prune")]
+    Gc(Box<gc::GcArgs>),
+    /// Count entries and bytes, in all and by groups
+    #[command(visible_alias = "du")]
+    Stats(stats::StatsArgs),
+    /// Read everything and report damage
+    #[command(visible_alias = "fsck")]
+    Verify(Box<verify::VerifyArgs>),
     /// Say why a request would be a hit or a miss
     #[command(visible_alias = "why")]
     Explain(explain::ExplainArgs),
@@ -127,6 +144,10 @@ pub fn run() -> Result<u8> {
     talk::start(&cli.common)?;
     match cli.command {
         Command::Get(args) => get::run(*args, &cli.common),
+        Command::Purge(args) => purge::run(&args, &cli.common),
+        Command::Gc(args) => gc::run(&args, &cli.common),
+        Command::Stats(args) => stats::run(&args, &cli.common),
+        Command::Verify(args) => verify::run(&args, &cli.common),
         Command::List(args) => list::run(&args, &cli.common),
         Command::Inspect(args) => inspect::run(args, &cli.common),
         Command::Body(args) => body::run(&args, &cli.common),

@@ -64,8 +64,17 @@ pub fn wants_color(stream: &impl IsTerminal) -> bool {
     if text("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
         return true;
     }
-    let dumb = text("TERM").is_some_and(|term| term == "dumb");
-    !dumb && stream.is_terminal()
+    !is_dumb_terminal() && stream.is_terminal()
+}
+
+/// Whether this is a machine that nobody watches.
+pub fn is_ci() -> bool {
+    text("CI").is_some_and(|value| !value.eq_ignore_ascii_case("false"))
+}
+
+/// Whether the terminal can only take lines.
+pub fn is_dumb_terminal() -> bool {
+    text("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// What `RUST_LOG` says.

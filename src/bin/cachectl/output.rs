@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod entry;
 pub mod listing;
+pub mod progress;
 pub mod sink;
 pub mod table;
 pub mod talk;

@@ -1,6 +1,7 @@
 //! Options that several commands share, in groups: a command takes the groups it can
 //! honour, so none is accepted and ignored.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -129,6 +130,14 @@ pub struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// Whether people are going to read it.
+    pub fn is_table(&self) -> bool {
+        match self.wanted() {
+            Some(format) => matches!(format, Format::Table | Format::Wide),
+            None => std::io::stdout().is_terminal(),
+        }
+    }
+
     /// The format that was asked for.
     pub fn wanted(&self) -> Option<Format> {
         if self.json { Some(Format::Json) } else { self.format }

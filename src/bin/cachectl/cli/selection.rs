@@ -152,6 +152,11 @@ impl SelectionArgs {
         Ok(filter)
     }
 
+    /// Whether nothing beside keys and URLs on the command line says which entries.
+    pub fn names_only(&self) -> bool {
+        self.keys_from.is_none() && self.filter().is_ok_and(|filter| filter.is_everything())
+    }
+
     /// Reads everything that was said; `named` are keys and URLs.
     pub fn resolve(&self, named: &[String], config: &Config) -> Result<Selection> {
         let mut targets = named.to_vec();

@@ -30,6 +30,19 @@ pub struct Chosen {
     pub password: Password,
 }
 
+impl Chosen {
+    /// What has to be typed before everything in it goes: the name, the bucket, the place.
+    pub fn short_name(&self) -> String {
+        match (self.address.scheme(), self.address.location()) {
+            ("s3", Some(location)) => {
+                let bucket = location.trim_start_matches('/').split('/').next();
+                bucket.unwrap_or_default().to_owned()
+            }
+            _ => self.name.clone(),
+        }
+    }
+}
+
 /// Finds the store that flag, environment, files or the default name.
 pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> Result<Chosen> {
     let (text, origin) = match (&store.backend, &config.backend) {

@@ -222,6 +222,11 @@ pub fn stdout() -> io::Result<File> {
     io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }
 
+/// Standard error without a buffer of its own.
+pub fn stderr() -> io::Result<File> {
+    io::stderr().as_fd().try_clone_to_owned().map(File::from)
+}
+
 /// Whether a terminal cannot show a body that begins so.
 fn is_binary(chunk: &[u8]) -> bool {
     if chunk.contains(&0) {

@@ -30,11 +30,6 @@ impl Column {
     pub const fn right(name: &'static str) -> Self {
         Column { name, right: true, cut: false }
     }
-
-    /// Of texts that may be long.
-    pub const fn cut(name: &'static str) -> Self {
-        Column { name, right: false, cut: true }
-    }
 }
 
 /// How much colour a cell has.

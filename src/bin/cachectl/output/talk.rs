@@ -69,6 +69,11 @@ pub fn is_quiet() -> bool {
     manner().loudness < 0
 }
 
+/// Whether standard error is for machines.
+pub fn is_json() -> bool {
+    manner().json
+}
+
 /// An error as it is told.
 #[derive(Debug, Clone)]
 pub struct Complaint {
@@ -162,7 +167,9 @@ fn line(value: &serde_json::Value) {
 
 /// A standard error that is closed is no reason to fail.
 fn say(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    super::progress::around_bar(|| {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    });
 }
 
 /// One log line, in the manner of this run; credentials in URLs are hidden.
