@@ -220,7 +220,13 @@ impl Filter {
     /// Whether an entry is meant. `stored_bytes` is what it takes in its store. A
     /// comparison with something that the entry does not have is false.
     pub fn matches(&self, head: &EntryHead, stored_bytes: u64, moment: Moment<'_>) -> bool {
-        self.0.matches(&Facts { head: Some(head), key: &head.id.key, stored_bytes, state: None, moment })
+        self.0.matches(&Facts {
+            head: Some(head),
+            key: &head.id.key,
+            stored_bytes,
+            state: None,
+            moment,
+        })
     }
 
     /// The same for an entry of which the store has told the state, because the head is

@@ -18,5 +18,5 @@ pub use gc::{GcPolicy, plan_gc};
 pub use removal::{Removals, RunOptions, remove};
 pub use report::{Action, Event, Failure, Report, Tallies, Tally};
 pub use sorted::sorted;
-pub use verify::check;
 pub use spool::{Parts, PutParts, Sorter, Spool, Spooled};
+pub use verify::check;

@@ -225,7 +225,9 @@ impl Inner {
                     let name = name_below(&self.folder.record(spot));
                     let piece = record.damaged(index, Problem::LengthMismatch, &name);
                     let error = Error::codec(how).coded("body_damaged");
-                    return Err(piece.met(format!("cannot read the body {}", path.display()), &error));
+                    return Err(
+                        piece.met(format!("cannot read the body {}", path.display()), &error)
+                    );
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
@@ -447,8 +449,7 @@ impl BlockingPut for FilePut {
         let head = EntryHead { body: self.digest.clone().finish(), ..self.head.clone() };
         let entry = Recorded { head, stamp: Stamp::fresh(), place };
         let stored_bytes = entry.head.body.bytes + 1024;
-        let found =
-            Found::whole(entry.head.clone(), entry.stamp, inline.clone(), stored_bytes);
+        let found = Found::whole(entry.head.clone(), entry.stamp, inline.clone(), stored_bytes);
         let inner = Arc::clone(&self.inner);
         let replaced = {
             let _lock = inner.folder.lock(&self.spot.shard)?;

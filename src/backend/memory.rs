@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use lru::LruCache;
 
-use crate::filter::Detail;
 use crate::error::{Error, Result};
+use crate::filter::Detail;
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, Variant};
 
 use crate::storage::{

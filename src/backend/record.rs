@@ -26,12 +26,6 @@ pub(super) fn admits_name(query: &Query, name: &str) -> bool {
     is_hashed || query.key_prefix.as_ref().is_none_or(|prefix| name.starts_with(&**prefix))
 }
 
-/// Whether what a record of this name holds may lie behind a cursor, where the order is
-/// that of names and then of variants.
-pub(super) fn is_behind(after: Option<&Cursor>, name: &str) -> bool {
-    after.is_none_or(|after| name >= name_of(&after.id.key).as_str())
-}
-
 /// Whether an entry lies behind a cursor, if its record may.
 pub(super) fn is_entry_behind(after: Option<&Cursor>, id: &EntryId) -> bool {
     after.is_none_or(|after| id.key != after.id.key || id.variant > after.id.variant)

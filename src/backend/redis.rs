@@ -36,8 +36,8 @@ use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Put, Query,
-    Removed, Usage,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Put,
+    Query, Removed, Usage,
 };
 
 use super::INLINE_LIMIT;

@@ -131,7 +131,8 @@ fn bound(column: Column, is_span: bool, test: &Test, now: Timestamp) -> Option<B
     };
     let (mut lows, mut highs) = (Vec::new(), Vec::new());
     for range in &ranges {
-        let (low, high) = if is_span { (&range.high, &range.low) } else { (&range.low, &range.high) };
+        let (low, high) =
+            if is_span { (&range.high, &range.low) } else { (&range.low, &range.high) };
         for (end, ends) in [(low, &mut lows), (high, &mut highs)] {
             // What no column can be compared with bounds nothing.
             ends.push(match end {

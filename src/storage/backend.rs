@@ -40,12 +40,7 @@ pub struct Found {
 
 impl Found {
     /// An entry with its whole head.
-    pub fn whole(
-        head: EntryHead,
-        stamp: Stamp,
-        inline: Option<Bytes>,
-        stored_bytes: u64,
-    ) -> Self {
+    pub fn whole(head: EntryHead, stamp: Stamp, inline: Option<Bytes>, stored_bytes: u64) -> Self {
         let detail = Detail::Head;
         Found { head, stamp, inline, stored_bytes, detail, usable_until: None, position: None }
     }

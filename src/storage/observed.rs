@@ -13,9 +13,7 @@ use tracing::debug;
 use crate::error::Result;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
-use super::backend::{
-    Backend, ByteRange, Capabilities, Found, Outcome, Put, Removed, Usage,
-};
+use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Put, Removed, Usage};
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;

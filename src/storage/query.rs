@@ -88,9 +88,14 @@ impl Query {
         }
     }
 
+    /// Everything, with this much of each entry.
+    pub fn with_detail(detail: Detail) -> Self {
+        Query { detail, ..Query::default() }
+    }
+
     /// The same query with at least this much of each entry.
     #[must_use]
-    pub fn with_detail(mut self, detail: Detail) -> Self {
+    pub fn and_detail(mut self, detail: Detail) -> Self {
         self.detail = self.detail.max(detail);
         self
     }

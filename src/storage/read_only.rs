@@ -7,9 +7,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
-use super::backend::{
-    Backend, ByteRange, Capabilities, Found, Outcome, Put, Removed, Usage,
-};
+use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Put, Removed, Usage};
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;

@@ -201,7 +201,8 @@ impl Planning<'_> {
 
     /// Lets the least recently used go until the rest fits.
     fn make_room(self) -> Result<Removals> {
-        let Planning { policy, mut plan, candidates, mut stays_bytes, mut stays_entries, .. } = self;
+        let Planning { policy, mut plan, candidates, mut stays_bytes, mut stays_entries, .. } =
+            self;
         for candidate in candidates.read()? {
             let action = if policy.max_bytes.is_some_and(|most| stays_bytes > most) {
                 Action::OverSize

@@ -192,11 +192,7 @@ impl std::fmt::Debug for RunOptions<'_> {
 
 /// Removes what a plan names, each entry only if it is still the one that was planned for.
 /// Trouble with the store ends the work; the report says how far it came.
-pub async fn remove(
-    store: &dyn Backend,
-    plan: Removals,
-    mut options: RunOptions<'_>,
-) -> Report {
+pub async fn remove(store: &dyn Backend, plan: Removals, mut options: RunOptions<'_>) -> Report {
     let started = Instant::now();
     let mut report = Report::default();
     let before = measured(store).await;

@@ -22,8 +22,7 @@ pub fn sorted<'a, E: From<Error> + Send + 'a>(
         let mut sorter = Sorter::new(most);
         while let Some(item) = entries.next().await {
             let pushed = item.and_then(|found| {
-                let state =
-                    found.usable_until.map(|_| found.state(moment.now, moment.settings));
+                let state = found.usable_until.map(|_| found.state(moment.now, moment.settings));
                 let key = by.key(&found.head, found.stored_bytes, state, moment);
                 sorter.push(key, &found).map_err(Into::into)
             });

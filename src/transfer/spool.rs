@@ -344,7 +344,8 @@ mod tests {
 
     /// More than stays in memory.
     fn many() -> impl Iterator<Item = String> {
-        (0..40_000u64).map(|i| format!("{:020}{}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15), "x".repeat(500)))
+        (0..40_000u64)
+            .map(|i| format!("{:020}{}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15), "x".repeat(500)))
     }
 
     #[test]

@@ -48,15 +48,13 @@ impl Spooled for Found {
         bytes.put_number(head.uses);
         bytes.put_maybe(micros(head.last_used_at));
         bytes.put_bytes(head.serializer.as_deref().unwrap_or_default().as_bytes());
-        let recorded =
-            Recorded { head: head.clone(), stamp: self.stamp, place: Place::Inline(0) };
+        let recorded = Recorded { head: head.clone(), stamp: self.stamp, place: Place::Inline(0) };
         bytes.extend_from_slice(&serializer().dumps(std::slice::from_ref(&recorded))?);
         Ok(())
     }
 
     fn take(bytes: &[u8]) -> Result<Self> {
-        let micros =
-            |at: Option<u64>| at.map(|at| Timestamp::from_micros(at.cast_signed()));
+        let micros = |at: Option<u64>| at.map(|at| Timestamp::from_micros(at.cast_signed()));
         let mut parts = Parts::of(bytes);
         let stored_bytes = parts.number()?;
         let [detail, has_usable] = parts.fixed()?;

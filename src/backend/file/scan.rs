@@ -10,7 +10,7 @@ use crate::filter::Detail;
 use crate::model::Key;
 use crate::storage::{BlockingScan, Found, Query};
 
-use super::super::record::{admits_name, is_behind, is_entry_behind};
+use super::super::record::{admits_name, is_entry_behind};
 use super::Inner;
 use super::place::{Spot, StoreFolder};
 
@@ -65,9 +65,12 @@ struct Reading {
 impl Reading {
     fn names(&self, shard: &str) -> Vec<String> {
         let mut names = record_names(&self.inner.folder, shard);
-        names.retain(|name| {
-            admits_name(&self.query, name) && is_behind(self.query.after.as_ref(), name)
-        });
+        names.retain(|name| admits_name(&self.query, name));
+        // The order is that of shards, and of names within them.
+        if let Some(after) = &self.query.after {
+            let last = StoreFolder::spot(&after.id.key);
+            names.retain(|name| (shard, &**name) >= (&*last.shard, &*last.name));
+        }
         names
     }
 

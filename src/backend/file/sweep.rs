@@ -13,8 +13,8 @@ use crate::model::{Timestamp, hex};
 use crate::serializer::Place;
 
 use super::super::private::new_file;
-use super::place::{Spot, StoreFolder};
 use super::Inner;
+use super::place::{Spot, StoreFolder};
 use super::scan::record_names;
 
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyFacts, EntryId, Stamp, Variant};
 use crate::storage::{BodyStream, ByteRange, Outcome, Part, Piece, Problem, Removed, Usage};
 
-use super::{Fields, Inner, body, script};
 use super::scan::Node;
+use super::{Fields, Inner, body, script};
 
 /// Entries that one script removes: short enough for other clients to get in between.
 const BATCH: usize = 64;
@@ -63,11 +63,7 @@ impl Inner {
             return removed.swap_remove(0);
         }
         if let Some((record, variant)) = entry_of(&piece.name) {
-            let command = script::remove(record, variant, None);
-            return Ok(match self.link.ask::<i64>(&command).await? {
-                0 => Outcome::Absent,
-                _ => Outcome::Done(piece.bytes),
-            });
+            return self.discard_entry(record, variant, piece.bytes).await;
         }
         let Some(name) = piece.name.strip_prefix("body ") else { return Ok(Outcome::Absent) };
         if !self.is_orphan(name).await? {
@@ -77,6 +73,24 @@ impl Inner {
         command.arg(name);
         let removed: i64 = self.link.ask(&command).await?;
         Ok(if removed > 0 { Outcome::Done(piece.bytes) } else { Outcome::Absent })
+    }
+
+    /// Removes an entry that cannot be read, if that is still so.
+    async fn discard_entry(&self, record: &str, variant: &str, bytes: u64) -> Result<Outcome<u64>> {
+        let mut command = cmd("HMGET");
+        command.arg(record).arg(format!("e{variant}")).arg(format!("m{variant}"));
+        let (entry, marks): (Option<Vec<u8>>, Option<Vec<u8>>) = self.link.ask(&command).await?;
+        let Some(entry) = entry else { return Ok(Outcome::Absent) };
+        if self.kept(entry, None).is_ok() {
+            return Ok(Outcome::Changed);
+        }
+        let seen = marks.as_deref().and_then(script::marks_of).map(|(stamp, _)| stamp);
+        let command = script::remove(record, variant, seen);
+        Ok(match self.link.ask::<i64>(&command).await? {
+            0 => Outcome::Absent,
+            1 => Outcome::Changed,
+            _ => Outcome::Done(bytes),
+        })
     }
 
     /// See [`Backend::raw`](crate::Backend::raw).
@@ -272,9 +286,7 @@ pub(super) fn leftovers(inner: Arc<Inner>) -> BoxStream<'static, Result<Piece>> 
                 return None;
             }
             match step(inner, now).await {
-                Ok((pieces, next)) => {
-                    Some((pieces.into_iter().map(Ok).collect::<Vec<_>>(), next))
-                }
+                Ok((pieces, next)) => Some((pieces.into_iter().map(Ok).collect::<Vec<_>>(), next)),
                 Err(e) => Some((vec![Err(e)], Step::Done)),
             }
         }

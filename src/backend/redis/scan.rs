@@ -204,7 +204,11 @@ impl Inner {
     }
 
     /// Sends a command to one node.
-    pub(super) async fn ask_node<T: FromRedisValue>(&self, command: &Cmd, node: &Node) -> Result<T> {
+    pub(super) async fn ask_node<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+        node: &Node,
+    ) -> Result<T> {
         #[cfg(feature = "redis-cluster")]
         if let Some(node) = node {
             return self.link.ask_node(command, node).await;

@@ -73,9 +73,8 @@ impl Inner {
         let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
         for (i, (id, stamp)) in entries.iter().enumerate() {
             let name = name_of(&id.key);
-            let group = groups
-                .entry(name.clone())
-                .or_insert_with(|| Group { name, entries: Vec::new() });
+            let group =
+                groups.entry(name.clone()).or_insert_with(|| Group { name, entries: Vec::new() });
             group.entries.push((i, id, *stamp));
         }
         let groups: Vec<Group<'_>> = groups.into_values().collect();
@@ -285,10 +284,7 @@ struct Walk {
 }
 
 /// Bodies that no record names, entries whose body is gone, uploads that were never finished.
-pub(super) fn leftovers(
-    inner: Arc<Inner>,
-    before: Timestamp,
-) -> BoxStream<'static, Result<Piece>> {
+pub(super) fn leftovers(inner: Arc<Inner>, before: Timestamp) -> BoxStream<'static, Result<Piece>> {
     let walk = Walk {
         records: Pages::new(inner.record_key(""), Begin::Start),
         bodies: Pages::new(inner.body_key(""), Begin::Start),
@@ -363,7 +359,8 @@ impl Walk {
             };
             for (at, entry) in record.entries.iter().enumerate() {
                 let Place::Beside(body) = &entry.place else { continue };
-                if !there.contains(body) && inner.bucket.length(&inner.body_key(body)).await?.is_none()
+                if !there.contains(body)
+                    && inner.bucket.length(&inner.body_key(body)).await?.is_none()
                 {
                     let name = inner.record_key(&listed.key);
                     let piece = record.damaged(at, Problem::OrphanIndex, &name);

@@ -98,9 +98,7 @@ pub(super) fn scan(inner: Arc<Inner>, query: Query) -> BoxStream<'static, Result
     });
     let found = batches.flat_map(move |batch| match batch {
         Err(e) => stream::iter([Err(e)]).boxed(),
-        Ok(Batch::Keys(keys)) => {
-            stream::iter(keys).map(|key| Ok(Found::named(key))).boxed()
-        }
+        Ok(Batch::Keys(keys)) => stream::iter(keys).map(|key| Ok(Found::named(key))).boxed(),
         Ok(Batch::Records(names, bodies)) => {
             let (inner, bodies) = (Arc::clone(&inner), Arc::new(bodies));
             let read = move |name: String| read(Arc::clone(&inner), name, Arc::clone(&bodies));

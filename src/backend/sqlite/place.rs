@@ -214,7 +214,10 @@ impl Database {
         })
     }
 
-    pub(super) fn on_writer<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+    pub(super) fn on_writer<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
         let mut guard;
         let mut slot;
         let connection = match &self.source {

@@ -62,9 +62,8 @@ impl Inner {
         let mut outcomes = Vec::with_capacity(entries.len());
         for batch in entries.chunks(BATCH) {
             let removed = self.database.write(|connection| {
-                let remove = |(id, stamp): &(EntryId, Stamp)| {
-                    self.take_out(connection, id, Some(*stamp))
-                };
+                let remove =
+                    |(id, stamp): &(EntryId, Stamp)| self.take_out(connection, id, Some(*stamp));
                 batch.iter().map(remove).collect::<rusqlite::Result<Vec<_>>>()
             })?;
             for (outcome, body) in removed {
@@ -80,8 +79,7 @@ impl Inner {
     /// See [`Backend::discard`](crate::Backend::discard).
     pub(super) fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         if let Some((id, stamp)) = &piece.entry {
-            let (outcome, body) =
-                self.database.write(|c| self.take_out(c, id, Some(*stamp)))?;
+            let (outcome, body) = self.database.write(|c| self.take_out(c, id, Some(*stamp)))?;
             if let Some(body) = body {
                 body::remove(&self.database, body);
             }
@@ -142,9 +140,9 @@ impl Inner {
     /// See [`Backend::usage`](crate::Backend::usage).
     pub(super) fn usage(&self) -> Result<Usage> {
         let sql = self.sql(r#"SELECT count(*), coalesce(sum(stored_bytes), 0) FROM "{t}""#);
-        let (entries, stored): (i64, i64) = self
-            .database
-            .read(|connection| connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        let (entries, stored): (i64, i64) = self.database.read(|connection| {
+            connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        })?;
         Ok(Usage {
             entries: entries.max(0).unsigned_abs(),
             stored_bytes: stored.max(0).unsigned_abs(),
@@ -226,7 +224,8 @@ impl Database {
         let pages = |connection: &Connection, what: &str| {
             connection.query_row(&format!("PRAGMA {what}"), [], |row| row.get::<_, i64>(0))
         };
-        let (all, free) = self.read(|c| Ok((pages(c, "page_count")?, pages(c, "freelist_count")?)))?;
+        let (all, free) =
+            self.read(|c| Ok((pages(c, "page_count")?, pages(c, "freelist_count")?)))?;
         let is_due = match when {
             Compact::Never => false,
             Compact::Always => true,

@@ -73,9 +73,8 @@ impl Scan {
             }
             None => {
                 let after = snapshot.read(|connection| inner.row_after(connection, query))?;
-                let page = format!(
-                    "SELECT {what} WHERE c.id > ?1{conditions} ORDER BY c.id LIMIT {rows}"
-                );
+                let page =
+                    format!("SELECT {what} WHERE c.id > ?1{conditions} ORDER BY c.id LIMIT {rows}");
                 (page, Step::After(after))
             }
         };
@@ -288,11 +287,8 @@ impl Inner {
             return Ok(i64::try_from(row).unwrap_or(i64::MAX));
         }
         let sql = self.sql(r#"SELECT id FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
-        let row = connection.query_row(
-            &sql,
-            [&*after.id.key, after.id.variant.as_str()],
-            |row| row.get(0),
-        );
+        let row = connection
+            .query_row(&sql, [&*after.id.key, after.id.variant.as_str()], |row| row.get(0));
         Ok(row.optional()?.unwrap_or(i64::MIN))
     }
 }

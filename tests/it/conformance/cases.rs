@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cachectl::{
-    Backend, BodyFacts, ByteRange, EntryHead, EntryId, ErrorKind, Found, Headers, Manage, Outcome,
-    Query, SERIALIZERS, Stamp, Timestamp, Variant,
+    Backend, BodyFacts, ByteRange, Compact, Detail, EntryHead, EntryId, ErrorKind, Filter, Found,
+    Headers, Manage, Moment, Order, Outcome, Part, Piece, Problem, Query, SERIALIZERS, Settings,
+    Sort, SortBy, Stamp, Timestamp, Variant,
 };
 use futures_util::StreamExt;
 use proptest::strategy::{Strategy, ValueTree};
@@ -753,4 +754,350 @@ pub async fn a_location_names_the_place(place: Place) {
         let place = path.file_name().expect("a name").to_string_lossy();
         assert!(location.contains(place.trim_start_matches('.')), "{location}");
     }
+}
+
+pub async fn removing_many_heeds_each_stamp(place: Place) {
+    let store = place.open();
+    let mut wanted = Vec::new();
+    for i in 0..300 {
+        let head = variant_head(&format!("https://example.org/{}", i / 2), ["de", "en"][i % 2]);
+        let length = if i % 100 == 7 { LARGE } else { 10 };
+        let found = put(&store, head, noise(i as u64, length)).await;
+        wanted.push((found.head.id, found.stamp));
+    }
+    // One was replaced since, one removed, one stays beside its variant.
+    let replaced = wanted[4].0.clone();
+    put(&store, variant_head("https://example.org/2", "de"), "new").await;
+    store.remove(&wanted[9].0, None).await.expect("removed");
+    let stays = wanted.remove(20).0;
+    let removed = store.remove_many(&wanted).await.expect("outcomes");
+    let removed: Vec<_> = removed.into_iter().map(|r| r.expect("no trouble")).collect();
+    assert_eq!(removed.len(), wanted.len());
+    for (i, outcome) in removed.into_iter().enumerate() {
+        match i {
+            4 => assert_eq!(outcome, Outcome::Changed),
+            9 => assert_eq!(outcome, Outcome::Absent),
+            _ => assert!(matches!(outcome, Outcome::Done(_)), "{i}: {outcome:?}"),
+        }
+    }
+    let left: BTreeSet<_> =
+        all(&store, Query::default()).await.into_iter().map(|f| f.head.id).collect();
+    assert_eq!(left, BTreeSet::from([replaced, stays]));
+}
+
+/// Two hundred entries that differ in everything that can be asked about.
+async fn assorted(store: &Arc<dyn Backend>) {
+    for i in 0..200u64 {
+        let host = ["a.example.org", "B.example.com", "c.example.net"][(i % 3) as usize];
+        let mut head = head(&format!("https://{host}/{i}?q={}", i % 5));
+        head.status = [200, 301, 404, 500][(i % 4) as usize];
+        head.created_at = noon() - Duration::from_millis(i * 3_600_123);
+        head.received_at = head.created_at;
+        head.requested_at = head.created_at;
+        head.uses = i % 6;
+        head.last_used_at = (i % 6 > 0).then(|| noon() - Duration::from_secs(i * 60));
+        head.expires_at = (i % 4 == 1).then(|| never() - Duration::from_secs(i));
+        head.headers
+            .set("Cache-Control", ["max-age=60", "no-cache", "max-age=9999999"][(i % 3) as usize]);
+        if i % 7 == 0 {
+            head.headers.set("Content-Type", "image/png");
+        }
+        put(store, head, noise(i, (i * 37 % 4000) as usize)).await;
+    }
+}
+
+pub async fn fewer_details_say_the_same(place: Place) {
+    let store = place.open();
+    assorted(&store).await;
+    let settings = Settings::default();
+    let whole = all(&store, Query::default()).await;
+    let columns = all(&store, Query::with_detail(Detail::Columns)).await;
+    for now in [noon(), noon() - Duration::from_secs(86_400)] {
+        let row = |found: &Found| {
+            let head = &found.head;
+            (
+                head.id.clone(),
+                found.stamp,
+                (head.request.method.clone(), head.request.url.clone(), head.status),
+                (head.body.bytes, found.stored_bytes, head.uses, head.last_used_at),
+                (head.created_at, head.expires_at, head.serializer.clone()),
+                head.headers.get_text("content-type").map(|t| t.into_owned()),
+                found.state(now, &settings),
+            )
+        };
+        let sorted = |found: &[Found]| {
+            let mut rows: Vec<_> = found.iter().map(row).collect();
+            rows.sort_by(|a, b| a.0.cmp(&b.0));
+            rows
+        };
+        assert_eq!(sorted(&columns), sorted(&whole));
+    }
+    put(&store, variant_head("https://example.org/two", "de"), "x").await;
+    put(&store, variant_head("https://example.org/two", "en"), "x").await;
+    put(&store, head_under("any text"), "x").await;
+    let keys: BTreeSet<_> =
+        all(&store, Query::default()).await.into_iter().map(|f| f.head.id.key).collect();
+    let named = all(&store, Query::with_detail(Detail::Key)).await;
+    assert_eq!(named.iter().map(|f| f.head.id.key.clone()).collect::<BTreeSet<_>>(), keys);
+    if !store.capabilities().scan_repeats {
+        assert_eq!(named.len(), keys.len(), "each key once");
+    }
+}
+
+pub async fn a_scan_goes_on_behind_a_cursor(place: Place) {
+    let store = place.open();
+    for i in 0..150 {
+        let language = ["de", "en"][i % 2];
+        put(&store, variant_head(&format!("https://example.org/{}", i / 2), language), "x").await;
+    }
+    put(&store, head_under("any text"), "x").await;
+    let expected: BTreeSet<_> =
+        all(&store, Query::default()).await.into_iter().map(|f| f.head.id).collect();
+    let mut seen = Vec::new();
+    let mut query = Query::default();
+    loop {
+        let page: Vec<_> = store.scan(query.clone()).take(7).collect().await;
+        let page: Vec<Found> = page.into_iter().map(|f| f.expect("an entry")).collect();
+        let Some(last) = page.last() else { break };
+        query.after = Some(last.cursor());
+        seen.extend(page.iter().map(|found| found.head.id.clone()));
+        assert!(seen.len() <= 3 * expected.len(), "the pages come to an end");
+    }
+    assert_eq!(seen.iter().cloned().collect::<BTreeSet<_>>(), expected);
+    if !store.capabilities().scan_repeats {
+        assert_eq!(seen.len(), expected.len(), "each once");
+    }
+}
+
+/// Expressions with all fields, operators and connectives.
+fn expressions() -> impl Strategy<Value = String> {
+    use proptest::prelude::*;
+    let test = prop_oneof![
+        (prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">="]), 190u16..510)
+            .prop_map(|(op, status)| format!("status {op} {status}")),
+        (1u16..6, 1u16..6).prop_map(|(a, b)| format!("status in ({a}xx, {b}04)")),
+        (
+            prop::sample::select(vec!["size", "stored"]),
+            prop::sample::select(vec!["<", ">="]),
+            0u32..6000
+        )
+            .prop_map(|(field, op, bytes)| format!("{field} {op} {bytes}")),
+        (0u32..4000, 0u32..4000).prop_map(|(a, b)| format!("size in {a}..={b}")),
+        (
+            prop::sample::select(vec!["age", "idle"]),
+            prop::sample::select(vec!["<", ">"]),
+            0u32..300
+        )
+            .prop_map(|(field, op, hours)| format!("{field} {op} {hours}h")),
+        (
+            prop::sample::select(vec!["created", "used", "expires"]),
+            prop::sample::select(vec!["<", ">", ">="]),
+            0u32..300
+        )
+            .prop_map(|(field, op, hours)| format!("{field} {op} {hours}h")),
+        (prop::sample::select(vec!["=", "<", ">="]), 0u8..7)
+            .prop_map(|(op, n)| format!("uses {op} {n}")),
+        prop::sample::select(vec!["a.example.org", "b.EXAMPLE.com", "c.*"]).prop_map(
+            |host| format!("host {} '{host}'", if host.contains('*') { "~" } else { "=" })
+        ),
+        prop::sample::select(vec!["fresh", "stale", "expired"])
+            .prop_map(|s| format!("state = {s}")),
+        Just("url = 'https://a.example.org/3?q=3'".to_owned()),
+        Just("expires is null".to_owned()),
+        Just("type ~ 'image/*'".to_owned()),
+        Just("has(set-cookie)".to_owned()),
+        "[0-9a-f]{1,2}".prop_map(|prefix| format!("key ~ '{prefix}*'")),
+    ];
+    test.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) and ({b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) or ({b})")),
+            inner.prop_map(|a| format!("not ({a})")),
+        ]
+    })
+}
+
+pub async fn what_a_store_looks_for_itself_is_what_matches(place: Place) {
+    let store = place.open();
+    assorted(&store).await;
+    let settings = Settings::default();
+    let now = noon() + Duration::from_secs(1800);
+    let moment = Moment { now, settings: &settings };
+    let everything = all(&store, Query::default()).await;
+    let mut runner = TestRunner::deterministic();
+    let rounds = if store.capabilities().kind == "s3" { 12 } else { 60 };
+    for _ in 0..rounds {
+        let text = expressions().new_tree(&mut runner).expect("an expression").current();
+        let filter = Filter::parse(&text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+        let matching = |found: Vec<Found>| -> BTreeSet<EntryId> {
+            let matching = found.into_iter().filter(|found| found.is_meant_by(&filter, moment));
+            matching.map(|found| found.head.id).collect()
+        };
+        let expected = matching(everything.clone());
+        for detail in [Detail::Key, Detail::Head] {
+            let query = Query::of(&filter, moment).and_detail(detail);
+            assert_eq!(matching(all(&store, query).await), expected, "{text}");
+        }
+    }
+}
+
+pub async fn a_store_that_sorts_keeps_to_the_order(place: Place) {
+    let store = place.open();
+    if !store.capabilities().sorts {
+        return;
+    }
+    assorted(&store).await;
+    let everything = all(&store, Query::default()).await;
+    for (by, name) in [
+        (Order::Size, "size"),
+        (Order::Stored, "stored"),
+        (Order::Created, "created"),
+        (Order::Uses, "uses"),
+        (Order::Used, "used"),
+        (Order::Expires, "expires"),
+        (Order::Url, "url"),
+        (Order::Status, "status"),
+    ] {
+        for descending in [false, true] {
+            let mut query = Query::default();
+            query.sort = Some(Sort { by, descending, limit: 20 });
+            let found = all(&store, query).await;
+            let way = if descending { format!("{name}:desc") } else { name.to_owned() };
+            let order = SortBy::parse([&*way]).expect("an order");
+            let settings = Settings::default();
+            let moment = Moment { now: noon(), settings: &settings };
+            let key = |f: &Found| order.key(&f.head, f.stored_bytes, None, moment);
+            let mut expected: Vec<_> = everything.iter().map(key).collect();
+            expected.sort();
+            expected.truncate(20);
+            assert_eq!(found.iter().map(key).collect::<Vec<_>>(), expected, "{way}");
+        }
+    }
+}
+
+pub async fn usage_counts_what_is_there(place: Place) {
+    let store = place.open();
+    assert_eq!(store.usage().await.expect("usage").entries, 0);
+    let mut bytes = 0;
+    for i in 0..10 {
+        let length = if i == 3 { LARGE } else { 100 };
+        put(&store, head(&format!("https://example.org/{i}")), noise(i, length)).await;
+        bytes += length as u64;
+    }
+    let usage = store.usage().await.expect("usage");
+    assert_eq!(usage.entries, 10);
+    assert!(usage.stored_bytes >= bytes && usage.stored_bytes < 2 * bytes, "{usage:?}");
+    assert!(usage.disk_bytes.is_none_or(|disk| disk >= bytes), "{usage:?}");
+}
+
+pub async fn compacting_loses_nothing(place: Place) {
+    let store = place.open();
+    for i in 0..40 {
+        put(&store, head(&format!("https://example.org/{i}")), noise(i, 30_000)).await;
+    }
+    let found = all(&store, Query::default()).await;
+    for gone in &found[..30] {
+        store.remove(&gone.head.id, None).await.expect("removed");
+    }
+    let before = store.usage().await.expect("usage").disk_bytes;
+    store.compact(Compact::Auto).await.expect("compacted");
+    let after = store.usage().await.expect("usage").disk_bytes;
+    assert!(after <= before, "{after:?} after {before:?}");
+    assert_eq!(all(&store, Query::default()).await.len(), 10);
+    for kept in &found[30..] {
+        assert_eq!(body(&store, kept).await.len(), 30_000);
+    }
+    put(&store, head(URL), noise(1, LARGE)).await;
+    assert_eq!(all(&store, Query::default()).await.len(), 11);
+}
+
+pub async fn stored_bytes_can_be_had_as_they_lie(place: Place) {
+    let store = place.open();
+    if !store.capabilities().persistent {
+        return;
+    }
+    let found = put(&store, head(URL), "the body").await;
+    let raw = store.raw(Part::Record(found.head.id.clone())).await.expect("a record");
+    let raw = raw.collect_bytes().await.expect("its bytes");
+    assert!(raw.windows(8).any(|part| part == b"the body"), "the body lies in it as it is");
+    for part in
+        [Part::Record(head("https://e.org/absent").id), Part::Piece("entries/ab/../x".into())]
+    {
+        let error = store.raw(part).await.expect_err("nothing there");
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+    }
+}
+
+async fn leftovers(store: &Arc<dyn Backend>) -> Vec<Piece> {
+    let pieces: Vec<_> = store.leftovers(never()).collect().await;
+    pieces.into_iter().map(|piece| piece.expect("a piece")).collect()
+}
+
+pub async fn what_is_in_use_is_not_left_over(place: Place) {
+    let store = place.open();
+    put(&store, head(URL), noise(1, LARGE)).await;
+    put(&store, variant_head("https://e.org/v", "de"), noise(2, LARGE)).await;
+    put(&store, variant_head("https://e.org/v", "en"), noise(3, LARGE)).await;
+    put(&store, head("https://e.org/small"), "x").await;
+    assert_eq!(leftovers(&store).await, []);
+    assert!(store.leftovers(noon()).next().await.is_none());
+}
+
+pub async fn a_record_without_its_body_is_left_over(place: Place) {
+    let store = place.open();
+    let Some((wounds, path)) = place.wounds() else { return };
+    put(&store, head(URL), noise(1, LARGE)).await;
+    put(&store, head("https://e.org/other"), "x").await;
+    wounds.lose_large_body(path);
+    let pieces = leftovers(&store).await;
+    let found = pieces.iter().find(|piece| piece.problem == Problem::OrphanIndex);
+    let piece = found.expect("the record that is left");
+    assert_eq!(piece.key.as_ref(), Some(&head(URL).id.key));
+    for piece in &pieces {
+        let outcome = store.discard(piece).await.expect("no trouble");
+        assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?} for {piece:?}");
+    }
+    assert_eq!(leftovers(&store).await, []);
+    assert_eq!(all(&store, Query::default()).await.len(), 1, "the other entry stays");
+}
+
+pub async fn a_damaged_record_can_be_saved_and_discarded(place: Place) {
+    let store = place.open();
+    let Some((wounds, path)) = place.wounds() else { return };
+    put(&store, head("https://e.org/other"), "x").await;
+    // In the version mark, in the head, in the inline body.
+    for offset in [1, 400, 1500] {
+        put(&store, head(URL), noise(1, 2000)).await;
+        wounds.flip_in_record(path, &head(URL).id, offset);
+        let found: Vec<_> = store.scan(Query::default()).collect().await;
+        let error = found.into_iter().find_map(Result::err).expect("damage");
+        let piece = Piece::of(&error).expect("the piece that is damaged").clone();
+        assert_eq!(piece.key.as_ref(), Some(&head(URL).id.key), "{piece:?}");
+        assert!(!piece.detail.is_empty());
+        let part = match &piece.entry {
+            Some((id, _)) => Part::Record(id.clone()),
+            None => Part::Piece(piece.name.clone()),
+        };
+        let raw = store.raw(part).await.expect("it can be saved");
+        assert!(raw.collect_bytes().await.expect("its bytes").len() > 2000);
+        let outcome = store.discard(&piece).await.expect("no trouble");
+        assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?} for {piece:?}");
+        assert_eq!(all(&store, Query::default()).await.len(), 1, "the other entry stays");
+        let again = store.discard(&piece).await.expect("no trouble");
+        assert_eq!(again, Outcome::Absent);
+    }
+}
+
+pub async fn a_piece_that_was_made_whole_is_not_discarded(place: Place) {
+    let store = place.open();
+    let Some((wounds, path)) = place.wounds() else { return };
+    put(&store, head(URL), noise(1, 2000)).await;
+    wounds.flip_in_record(path, &head(URL).id, 1500);
+    let found: Vec<_> = store.scan(Query::default()).collect().await;
+    let error = found.into_iter().find_map(Result::err).expect("damage");
+    let piece = Piece::of(&error).expect("the piece that is damaged").clone();
+    put(&store, head(URL), "whole").await;
+    let outcome = store.discard(&piece).await.expect("no trouble");
+    assert!(!matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert_eq!(body(&store, &only(&store, &head(URL).id.key).await).await, "whole");
 }

@@ -63,6 +63,18 @@ suite! {
     a_damaged_record_can_be_replaced,
     capacity_drops_the_least_recently_used,
     a_location_names_the_place,
+    removing_many_heeds_each_stamp,
+    fewer_details_say_the_same,
+    a_scan_goes_on_behind_a_cursor,
+    what_a_store_looks_for_itself_is_what_matches,
+    a_store_that_sorts_keeps_to_the_order,
+    usage_counts_what_is_there,
+    compacting_loses_nothing,
+    stored_bytes_can_be_had_as_they_lie,
+    what_is_in_use_is_not_left_over,
+    a_record_without_its_body_is_left_over,
+    a_damaged_record_can_be_saved_and_discarded,
+    a_piece_that_was_made_whole_is_not_discarded,
 }
 
 conformance!(memory_pooled);

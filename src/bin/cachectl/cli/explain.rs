@@ -263,11 +263,8 @@ impl Explained {
 
     fn object(&self) -> Object {
         let freshness = self.decision.freshness.as_ref();
-        let view = View {
-            now: self.now,
-            settings: self.settings.clone(),
-            secrets: self.secrets.clone(),
-        };
+        let view =
+            View { now: self.now, settings: self.settings.clone(), secrets: self.secrets.clone() };
         let entry = |found: &Found| EntryObject::of(found, &view);
         let vary = self.vary().into_iter().map(|check| VaryObject {
             stored: self.shown(&check.name, check.stored.as_deref()),

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use anyhow::Result;
-use cachectl::{
-    Access, Detail, Error, Found, Headers, Manage, Part, State, freshness,
-};
+use cachectl::{Access, Detail, Error, Found, Headers, Manage, Part, State, freshness};
 use clap::Args;
 use futures_util::TryStreamExt;
 use serde::Serialize;

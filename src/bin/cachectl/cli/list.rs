@@ -57,8 +57,21 @@ pub struct ListArgs {
 const PLAIN: &[&str] = &["key", "state", "status", "size", "created", "method", "url"];
 const TABLE: &[&str] = &["key", "state", "status", "size", "age", "url"];
 const WIDE: &[&str] = &[
-    "key", "state", "status", "size", "age", "stored", "created", "expires", "fresh_until", "type",
-    "serializer", "uses", "used", "tags", "url",
+    "key",
+    "state",
+    "status",
+    "size",
+    "age",
+    "stored",
+    "created",
+    "expires",
+    "fresh_until",
+    "type",
+    "serializer",
+    "uses",
+    "used",
+    "tags",
+    "url",
 ];
 
 /// How many a table on a terminal shows when nothing is said.

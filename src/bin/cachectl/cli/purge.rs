@@ -246,12 +246,8 @@ impl Job<'_> {
         if asks {
             show_first(plan.first(), plan.len(), self.view, self.common, false)?;
         }
-        let deed = format!(
-            "remove {} ({}) from {}",
-            what(&plan),
-            size(total.bytes),
-            self.chosen.name
-        );
+        let deed =
+            format!("remove {} ({}) from {}", what(&plan), size(total.bytes), self.chosen.name);
         confirm(self.plan_args, question, &deed)?;
         let mut progress = Progress::start(self.work.progress, "removed", Some(total));
         let report = self.open.run(async {

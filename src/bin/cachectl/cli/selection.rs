@@ -275,11 +275,12 @@ impl Selection {
 
     /// What the store is asked for.
     fn query(&self, open: &OpenStore, detail: Detail, most: Option<usize>) -> Query {
-        let mut query = Query::of(&self.filter, self.moment()).with_detail(detail);
+        let mut query = Query::of(&self.filter, self.moment()).and_detail(detail);
         query.after.clone_from(&self.after);
         // A store can only keep to a limit where nothing is left out behind its back.
         if open.store.capabilities().sorts && self.filter.is_everything() {
-            let by = self.sort.only().and_then(|(name, descending)| Some((order_of(name)?, descending)));
+            let by =
+                self.sort.only().and_then(|(name, descending)| Some((order_of(name)?, descending)));
             query.sort = by
                 .zip(most.filter(|most| *most <= MOST_SORTED_BY_STORE))
                 .map(|((by, descending), limit)| Sort { by, descending, limit });
@@ -322,10 +323,7 @@ fn order_of(name: &str) -> Option<Order> {
 }
 
 /// The first so many entries; damaged ones among them do not count.
-fn first<'a>(
-    entries: BoxStream<'a, Result<Found>>,
-    most: usize,
-) -> BoxStream<'a, Result<Found>> {
+fn first<'a>(entries: BoxStream<'a, Result<Found>>, most: usize) -> BoxStream<'a, Result<Found>> {
     let count = stream::unfold((entries, most), |(mut entries, left)| async move {
         if left == 0 {
             return None;

@@ -108,7 +108,8 @@ fn fast(args: &StatsArgs, open: &OpenStore, chosen: &Chosen) -> Result<u8> {
         disk_bytes: usage.disk_bytes,
     };
     let text = || {
-        let disk = object.disk_bytes.map_or(String::new(), |disk| format!("     on disk {}", size(disk)));
+        let disk =
+            object.disk_bytes.map_or(String::new(), |disk| format!("     on disk {}", size(disk)));
         format!(
             "store       {}\nrecords     {}\nstored      {}{disk}\n",
             escaped(&object.store),

@@ -109,8 +109,7 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
     }
     let mut plan = Removals::new();
     for piece in &damaged {
-        let action =
-            if piece.problem.is_leftover() { Action::Leftover } else { Action::Corrupt };
+        let action = if piece.problem.is_leftover() { Action::Leftover } else { Action::Corrupt };
         plan.piece(action, piece)?;
     }
     if !args.plan.dry_run {
@@ -206,9 +205,8 @@ impl Checking<'_> {
     }
 
     fn tell(&mut self, piece: Piece, found: Option<&Found>) -> Result<()> {
-        let url = found.map(|found| {
-            self.view.secrets.url(found.head.request.url.as_str()).into_owned()
-        });
+        let url =
+            found.map(|found| self.view.secrets.url(found.head.request.url.as_str()).into_owned());
         self.report.row(&piece, url)?;
         self.damaged.push(piece);
         Ok(())
