@@ -19,10 +19,11 @@ if [ "${1:-}" = few ]; then
     check file,fetch
     check redis,yaml
     check s3
+    check interchange
     exit
 fi
 check
-for feature in file sqlite redis redis-cluster s3 yaml bincode fetch; do
+for feature in file sqlite redis redis-cluster s3 yaml bincode fetch interchange; do
     check "$feature"
 done
 check file,sqlite,fetch

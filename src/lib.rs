@@ -100,6 +100,7 @@
 //!                    client  -> policy, storage
 //!                    filter  -> policy
 //!                    serializer -> model
+//!                    interchange -> model, decode
 //! ```
 //!
 //! - [`policy`] knows no store, no clock and no socket.
@@ -113,8 +114,12 @@
 pub mod backend;
 #[cfg(feature = "fetch")]
 pub mod client;
+#[cfg(feature = "interchange")]
+pub mod decode;
 pub mod error;
 pub mod filter;
+#[cfg(feature = "interchange")]
+pub mod interchange;
 pub mod model;
 pub mod open;
 pub mod policy;

@@ -12,6 +12,7 @@ mod status;
 mod time;
 mod units;
 mod url;
+pub(crate) mod wire;
 mod words;
 
 pub use digest::{BodyDigest, BodyFacts, Sha256Digest};

@@ -65,12 +65,22 @@ impl Timestamp {
                 .iter()
                 .try_fold(0i64, |n, c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')))
         };
+        // What is shown can be read: years beyond 9999, and before the first, too.
+        let sign = usize::from(b.first() == Some(&b'-'));
+        let year_end = sign + b[sign..].iter().take_while(|c| c.is_ascii_digit()).count();
+        let year = match (sign, year_end - sign) {
+            (0, 4..=6) => digits(0, year_end)?,
+            (1, 4..=6) => -digits(sign, year_end)?,
+            _ => return None,
+        };
+        let b = &b[year_end - 4..];
+        let digits = |from: usize, to: usize| digits(from + year_end - 4, to + year_end - 4);
         let is = |at: usize, wanted: &[u8]| b.get(at).is_some_and(|c| wanted.contains(c));
         if !(is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":")) {
             return None;
         }
         let civil = Civil {
-            year: digits(0, 4)?,
+            year,
             month: digits(5, 7)? as u32,
             day: digits(8, 10)? as u32,
             hour: digits(11, 13)? as u32,
@@ -99,7 +109,8 @@ impl Timestamp {
             _ => return None,
         };
         let secs = civil.to_secs()? - offset;
-        Some(Timestamp(secs * MICROS + micros))
+        let micros = i128::from(secs) * i128::from(MICROS) + i128::from(micros);
+        i64::try_from(micros).ok().map(Timestamp)
     }
 
     /// Year, month, day and time of day in UTC, without the fraction.
@@ -114,11 +125,12 @@ impl fmt::Display for Timestamp {
         let c = self.civil();
         let micros = self.0.rem_euclid(MICROS).unsigned_abs();
         let Ok(year @ 0..=9999) = u64::try_from(c.year) else {
-            let (year, month, day) = (c.year, c.month, c.day);
+            let sign = if c.year < 0 { "-" } else { "" };
+            let (year, month, day) = (c.year.unsigned_abs(), c.month, c.day);
             let (hour, minute, second) = (c.hour, c.minute, c.second);
             return write!(
                 f,
-                "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"
+                "{sign}{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"
             );
         };
         // Listings write millions of these: digits by hand are four times as fast.
@@ -212,7 +224,7 @@ impl Civil {
             && self.hour < 24
             && self.minute < 60
             && self.second <= 60
-            && (-200_000..=200_000).contains(&self.year);
+            && (-300_000..=300_000).contains(&self.year);
         in_range.then(|| {
             days_from_civil(self.year, self.month, self.day) * 86_400
                 + i64::from(self.hour) * 3600
@@ -289,6 +301,20 @@ mod tests {
     }
 
     #[test]
+    fn every_time_that_can_be_shown_can_be_read() {
+        for micros in
+            [i64::MIN, i64::MIN / 2, -62_200_000_000_000_000, -1, 0, i64::MAX / 2, i64::MAX]
+        {
+            let shown = Timestamp::from_micros(micros).to_string();
+            assert_eq!(
+                Timestamp::parse_rfc3339(&shown).map(Timestamp::micros),
+                Some(micros),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_not_rfc3339_is_refused() {
         for text in [
             "",
@@ -300,6 +326,10 @@ mod tests {
             "2026-03-02T00:00:00.Z",
             "2026-03-02T00:00:00Zz",
             "2026-03-02T00:00:00+1:00",
+            "026-03-02T00:00:00Z",
+            "-026-03-02T00:00:00Z",
+            "9999999-03-02T00:00:00Z",
+            "299999-03-02T00:00:00Z",
         ] {
             assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
         }

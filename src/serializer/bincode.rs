@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::model::wire::known_version;
 use crate::model::{
     BodyFacts, EntryHead, EntryId, Extensions, Headers, Method, Request, Selecting, Sha256Digest,
     Stamp, Timestamp, UrlText, Variant,
 };
 
-use super::document::known_version;
 use super::{MAX_DOCUMENT, MAX_ENTRIES, Place, Recorded, Serializer, checksum, damaged, too_new};
 
 /// The smallest and fastest; not for reading by people.

@@ -2,17 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
-use serde::ser::SerializeSeq;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use crate::model::wire::{
+    Fields, Hex, SelectionParts, Text, Time, known_version, selection_of, selection_parts,
+};
 use crate::model::{
-    BodyFacts, EntryHead, EntryId, Extensions, Headers, Method, Request, Selecting, Selection,
-    Sha256Digest, Stamp, Timestamp, UrlText, Variant,
+    BodyFacts, EntryHead, EntryId, Extensions, Method, Request, Sha256Digest, Stamp, UrlText,
+    Variant,
 };
 
 use super::{MAX_ENTRIES, Place, Recorded};
@@ -38,7 +36,7 @@ pub(super) struct Entry<'a> {
     #[serde(borrow)]
     response: ResponsePart<'a>,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    vary: Vec<Vec<(Cow<'a, str>, Option<Text<'a>>)>>,
+    vary: Vec<SelectionParts<'a>>,
     created_at: Time,
     requested_at: Time,
     received_at: Time,
@@ -201,156 +199,5 @@ impl<'a> Entry<'a> {
             ..EntryHead::new(id, request, self.response.status, headers, self.created_at.0)
         };
         Ok(Recorded { head, stamp: Stamp::from_bytes(self.stamp.0), place })
-    }
-}
-
-type SelectionParts<'a> = Vec<(Cow<'a, str>, Option<Text<'a>>)>;
-
-fn selection_parts(selection: &Selection) -> SelectionParts<'_> {
-    selection
-        .iter()
-        .map(|field| {
-            let value = field.value.as_deref().map(|v| Text(Cow::Borrowed(v)));
-            (Cow::Borrowed(field.name.as_str()), value)
-        })
-        .collect()
-}
-
-fn selection_of(parts: SelectionParts<'_>) -> Selection {
-    parts
-        .into_iter()
-        .map(|(name, value)| Selecting {
-            name: name.into_owned(),
-            value: value.map(|v| v.0.into_owned()),
-        })
-        .collect()
-}
-
-/// Without an allocation for the versions that occur.
-pub(super) fn known_version(text: Cow<'_, str>) -> Cow<'static, str> {
-    const KNOWN: &[&str] = &["HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/3"];
-    match KNOWN.iter().find(|k| **k == text) {
-        Some(known) => Cow::Borrowed(known),
-        None => Cow::Owned(text.into_owned()),
-    }
-}
-
-/// Header fields as `[[name, value], …]`.
-struct Fields<'a>(Cow<'a, Headers>);
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
-        for (name, value) in self.0.iter() {
-            seq.serialize_element(&(Text(Cow::Borrowed(name)), Text(Cow::Borrowed(value))))?;
-        }
-        seq.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields<'_> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Lines;
-
-        impl<'de> Visitor<'de> for Lines {
-            type Value = Headers;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of [name, value] pairs")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Headers, A::Error> {
-                let mut headers = Headers::with_capacity(16, 1024);
-                while let Some((name, value)) = seq.next_element::<(Text<'de>, Text<'de>)>()? {
-                    headers.push(name.0, value.0);
-                }
-                Ok(headers)
-            }
-        }
-
-        deserializer.deserialize_seq(Lines).map(|headers| Fields(Cow::Owned(headers)))
-    }
-}
-
-/// Bytes that are usually text: a string, or `{"base64": "…"}` when they are not UTF-8.
-pub(super) struct Text<'a>(pub Cow<'a, [u8]>);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => serializer.collect_map([("base64", BASE64.encode(&self.0))]),
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-
-        impl<'de> Visitor<'de> for Bytes {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or {\"base64\": string}")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text.as_bytes())))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.as_bytes().to_vec())))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
-                let (name, encoded) = map
-                    .next_entry::<Cow<'de, str>, Cow<'de, str>>()?
-                    .ok_or_else(|| de::Error::custom("expected base64"))?;
-                if name != "base64" {
-                    return Err(de::Error::unknown_field(&name, &["base64"]));
-                }
-                let bytes = BASE64.decode(&*encoded).map_err(de::Error::custom)?;
-                Ok(Text(Cow::Owned(bytes)))
-            }
-        }
-
-        deserializer.deserialize_any(Bytes)
-    }
-}
-
-/// Bytes as lower-case hex.
-pub(super) struct Hex<const N: usize>(pub [u8; N]);
-
-impl<const N: usize> Serialize for Hex<N> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&crate::model::hex(&self.0))
-    }
-}
-
-impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <Cow<'de, str>>::deserialize(deserializer)?;
-        crate::model::unhex(&text)
-            .map(Hex)
-            .ok_or_else(|| de::Error::custom(format!("expected {} hex characters", 2 * N)))
-    }
-}
-
-/// RFC 3339.
-struct Time(Timestamp);
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <Cow<'de, str>>::deserialize(deserializer)?;
-        Timestamp::parse_rfc3339(&text)
-            .map(Time)
-            .ok_or_else(|| de::Error::custom("expected an RFC 3339 time"))
     }
 }

@@ -12,6 +12,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("policy", &["model"]),
     ("filter", &["error", "model", "policy"]),
     ("serializer", &["error", "model"]),
+    ("decode", &["model"]),
+    ("interchange", &["error", "model", "decode"]),
     ("storage", &["error", "filter", "model", "policy"]),
     ("backend", &["error", "filter", "model", "policy", "serializer", "storage"]),
     ("transfer", &["error", "filter", "model", "serializer", "storage"]),

@@ -3,6 +3,7 @@
 mod cli;
 mod conformance;
 mod filter;
+mod interchange;
 mod layers;
 mod policy;
 mod redis;

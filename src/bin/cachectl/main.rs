@@ -2,7 +2,6 @@
 
 mod cli;
 mod config;
-mod decode;
 mod environment;
 mod output;
 mod signals;

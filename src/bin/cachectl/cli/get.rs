@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use cachectl::{
     Access, Answer, Client, Error, ErrorKind, FetchOptions, FollowOptions, HttpOptions,
     HttpTransport, InMemoryStorage, InPlace, Incoming, MaxStale, Method, Outgoing, Request,
-    RequestOptions, Settings, Transport, Warning,
+    RequestOptions, Settings, Transport, Warning, decode,
 };
 use clap::Args;
 
@@ -20,7 +20,7 @@ use super::{CommonArgs, StoreArgs, WriteArgs, exit};
 use crate::config::Config;
 use crate::output::sink::{Delivery, Sink, Target};
 use crate::output::talk;
-use crate::{decode, environment, signals};
+use crate::{environment, signals};
 
 /// Fetch a URL through the cache; its body goes to standard output.
 ///

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bytes::Bytes;
-use cachectl::{Answer, BodyStream, EntryHead, Error, ErrorKind, FilePart, Headers};
+use cachectl::{Answer, BodyStream, EntryHead, Error, ErrorKind, FilePart, Headers, decode};
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{decode, signals};
+use crate::signals;
 
 /// What is to become of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,147 @@
+//! The way in: bytes that nobody vouches for, compressed or not, and lines of them.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::truncated;
+
+const BUFFER: usize = 64 * 1024;
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// The longest line that is held: a head of 4 MiB and 1 MiB of body in base64.
+pub(super) const MAX_LINE: usize = (4 << 20) + (1 << 20) * 4 / 3 + 1024;
+
+/// How many bytes that mean nothing an input may hold.
+///
+/// A compressed input may well be a thousand times as long as its file: a body of zeros
+/// is. Since deflate cannot do better than 1032 to 1, the ratio does not tell a bomb; that
+/// it expands to nothing useful does.
+const MAX_WASTE: usize = 64 << 20;
+
+/// A stream without its compression.
+pub(super) type Input = Box<dyn BufReadSend>;
+
+/// [`BufRead`] that can move between threads.
+pub(super) trait BufReadSend: BufRead + Send {}
+
+impl<R: BufRead + Send> BufReadSend for R {}
+
+/// Opens a stream; gzip is undone, one layer of it.
+pub(super) fn open(from: Box<dyn Read + Send>) -> Result<Input> {
+    let mut from = BufReader::with_capacity(BUFFER, from);
+    // A pipe may give one byte first, and the buffer does not fill up behind it.
+    let mut start = Vec::with_capacity(GZIP.len());
+    from.by_ref().take(GZIP.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
+    let is_gzip = start == GZIP;
+    if start.len() == 1 && GZIP.starts_with(&start) {
+        return Err(truncated("import"));
+    }
+    let whole = io::Cursor::new(start).chain(from);
+    Ok(match is_gzip {
+        true => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole))),
+        false => Box::new(whole),
+    })
+}
+
+/// The error of an input that cannot be read.
+pub(super) fn unreadable(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => truncated("import").because(error),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            Error::codec("the compressed import is damaged").because(error)
+        }
+        _ => Error::new(ErrorKind::LocalFile, "cannot read the import").because(error),
+    }
+}
+
+/// Reads line by line, and counts what was of no use.
+pub(super) struct Lines {
+    from: Input,
+    line: Vec<u8>,
+    number: u64,
+    waste: usize,
+}
+
+/// What came.
+pub(super) enum Came {
+    /// A line.
+    Line,
+    /// The input is over.
+    End,
+    /// The last line has no end.
+    CutOff,
+    /// The line is longer than any that is written.
+    TooLong,
+}
+
+impl Lines {
+    pub(super) fn new(from: Input) -> Self {
+        Lines { from, line: Vec::new(), number: 0, waste: 0 }
+    }
+
+    /// The number of the last line.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The next line, without its end.
+    pub(super) fn advance(&mut self) -> Result<Came> {
+        self.line.clear();
+        self.number += 1;
+        let limit = MAX_LINE as u64 + 1;
+        let read = self.from.by_ref().take(limit).read_until(b'\n', &mut self.line);
+        let read = read.map_err(unreadable)?;
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+            return Ok(Came::Line);
+        }
+        if read > MAX_LINE {
+            self.line = Vec::new();
+            self.skip_line(read)?;
+            return Ok(Came::TooLong);
+        }
+        Ok(if read == 0 { Came::End } else { Came::CutOff })
+    }
+
+    /// The line, or what there is of one that was cut off.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// Notes that the line was of no use.
+    pub(super) fn waste_line(&mut self) -> Result<()> {
+        self.wasted(self.line.len() + 1)
+    }
+
+    fn skip_line(&mut self, already: usize) -> Result<()> {
+        self.wasted(already)?;
+        loop {
+            let buffer = self.from.fill_buf().map_err(unreadable)?;
+            if buffer.is_empty() {
+                return Ok(());
+            }
+            let end = buffer.iter().position(|&c| c == b'\n');
+            let used = end.map_or(buffer.len(), |at| at + 1);
+            self.from.consume(used);
+            self.wasted(used)?;
+            if end.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wasted(&mut self, bytes: usize) -> Result<()> {
+        self.waste += bytes;
+        if self.waste > MAX_WASTE {
+            return Err(Error::codec(format!(
+                "more than {} MiB of the import mean nothing; it is not read any further",
+                MAX_WASTE >> 20
+            ))
+            .coded("bomb"));
+        }
+        Ok(())
+    }
+}
