@@ -132,7 +132,8 @@ pub type Describe =
 pub struct Table {
     /// Names of the columns, in order.
     pub columns: Vec<String>,
-    /// Gives the members of a row.
+    /// Gives the members of a row. A member `redacted` is set by the writer, for only it
+    /// knows what was hidden.
     pub describe: Describe,
 }
 
@@ -238,13 +239,16 @@ pub enum Origin {
 /// A head is as complete as the format: where it says nothing of them, `selections` and
 /// the variant are empty although the response has `Vary`, the key is the native one
 /// without a partition, and the request has all of its header fields. Whoever stores the
-/// entry completes it as the client would.
+/// entry completes it as the client would. Digests are those that the file tells beforehand;
+/// the body is checked in any case.
 pub trait Reader: Send {
     /// The next entry; what was not read of the body before it is skipped.
     ///
     /// # Errors
-    /// `Codec` when one entry is damaged, or cannot be used; reading may go on. When the
-    /// input ends too early, the code is `truncated`, and the next call gives the end.
+    /// `Codec` when one entry is damaged, or cannot be used; reading may go on, and the code
+    /// says why where it is usual: `no_content`, `bad_url`, `bad_method`, `bad_status` or
+    /// `bad_time` in HAR, `bad_path` in folders. When the input ends too early, the code is
+    /// `truncated`, when it is not worth reading on, `bomb`; the next call gives the end.
     /// `LocalFile` when the input cannot be read.
     fn next(&mut self) -> Result<Option<EntryHead>>;
 

@@ -50,7 +50,11 @@ impl Writer for CsvWriter {
             return Err(out_of_order());
         }
         let (shown, carries) = self.redactor.apply(head);
-        let members = (self.table.describe)(&shown, stored_bytes);
+        let mut members = (self.table.describe)(&shown, stored_bytes);
+        if let Some(redacted) = members.get_mut("redacted") {
+            let differs = shown.request.url != head.request.url || shown.id != head.id;
+            *redacted = Value::Bool(differs);
+        }
         let row =
             self.table.columns.iter().map(|name| members.get(name).map_or(String::new(), cell));
         self.row = Some((row.collect(), carries));

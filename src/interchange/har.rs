@@ -146,7 +146,8 @@ impl Begun {
     /// Finds out what the body is, once it is all there.
     fn look(&mut self) -> io::Result<Content> {
         let textual = parts::is_textual(&self.head.headers);
-        if is_coded(&self.head.headers) {
+        // Nothing has no coding, whatever the header of a reply to HEAD says.
+        if is_coded(&self.head.headers) && self.head.body.bytes > 0 {
             let mut look = Look::new();
             if self.copy(true, &mut look).is_ok() {
                 let (facts, utf8) = look.finish();
@@ -238,8 +239,8 @@ fn response_headers(head: &EntryHead, content: Option<&Content>) -> Headers {
     strip_connection(&mut headers);
     match content {
         Some(content) if content.decoded => as_decoded(&mut headers, content.facts.bytes),
-        // The length in a reply to HEAD is that of another body.
-        Some(content) if head.request.method.as_str() != "HEAD" => {
+        // Replies without a body may name the length of another.
+        Some(content) if content.facts.bytes > 0 => {
             with_length(&mut headers, content.facts.bytes);
         }
         _ => {}

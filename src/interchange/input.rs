@@ -21,6 +21,9 @@ pub(super) const MAX_LINE: usize = (4 << 20) + (1 << 20) * 4 / 3 + 1024;
 /// it expands to nothing useful does.
 const MAX_WASTE: usize = 64 << 20;
 
+/// What a senseless piece counts at least: each costs an error, however short it is.
+const LEAST_WASTE: usize = 4096;
+
 /// A stream without its compression.
 pub(super) type Input = Box<dyn BufReadSend>;
 
@@ -62,7 +65,23 @@ pub(super) struct Lines {
     from: Input,
     line: Vec<u8>,
     number: u64,
-    waste: usize,
+    waste: Waste,
+}
+
+/// Counts what was of no use.
+#[derive(Default)]
+pub(super) struct Waste(usize);
+
+impl Waste {
+    /// Notes a piece; an error of code `bomb` when there have been too many.
+    pub(super) fn note(&mut self, bytes: usize) -> Result<()> {
+        self.0 += bytes.max(LEAST_WASTE);
+        if self.0 <= MAX_WASTE {
+            return Ok(());
+        }
+        Err(Error::codec("too much of the import means nothing; it is not read any further")
+            .coded("bomb"))
+    }
 }
 
 /// What came.
@@ -79,7 +98,7 @@ pub(super) enum Came {
 
 impl Lines {
     pub(super) fn new(from: Input) -> Self {
-        Lines { from, line: Vec::new(), number: 0, waste: 0 }
+        Lines { from, line: Vec::new(), number: 0, waste: Waste::default() }
     }
 
     /// The number of the last line.
@@ -113,11 +132,11 @@ impl Lines {
 
     /// Notes that the line was of no use.
     pub(super) fn waste_line(&mut self) -> Result<()> {
-        self.wasted(self.line.len() + 1)
+        self.waste.note(self.line.len())
     }
 
     fn skip_line(&mut self, already: usize) -> Result<()> {
-        self.wasted(already)?;
+        self.waste.note(already)?;
         loop {
             let buffer = self.from.fill_buf().map_err(unreadable)?;
             if buffer.is_empty() {
@@ -126,22 +145,10 @@ impl Lines {
             let end = buffer.iter().position(|&c| c == b'\n');
             let used = end.map_or(buffer.len(), |at| at + 1);
             self.from.consume(used);
-            self.wasted(used)?;
+            self.waste.note(used)?;
             if end.is_some() {
                 return Ok(());
             }
         }
-    }
-
-    fn wasted(&mut self, bytes: usize) -> Result<()> {
-        self.waste += bytes;
-        if self.waste > MAX_WASTE {
-            return Err(Error::codec(format!(
-                "more than {} MiB of the import mean nothing; it is not read any further",
-                MAX_WASTE >> 20
-            ))
-            .coded("bomb"));
-        }
-        Ok(())
     }
 }

@@ -92,8 +92,11 @@ impl ArchiveReader {
         truncated(FORMAT.name)
     }
 
+    /// A line that means nothing. Pieces of a body that follow belong to it and are not
+    /// worth an error each.
     fn unusable(&mut self, why: &str) -> Error {
         self.spoiled = true;
+        self.orphans = true;
         match self.lines.waste_line() {
             Ok(()) => Error::codec(format!("line {} of the archive: {why}", self.lines.number())),
             Err(bomb) => {
@@ -261,7 +264,13 @@ impl Reader for ArchiveReader {
     fn chunk(&mut self) -> Result<Option<Bytes>> {
         match std::mem::replace(&mut self.body, Body::None) {
             Body::None => Ok(None),
-            Body::Inline(bytes) => Ok((!bytes.is_empty()).then_some(bytes)),
+            Body::Inline(mut rest) => {
+                let piece = rest.split_to(rest.len().min(MAX_CHUNK));
+                if !rest.is_empty() {
+                    self.body = Body::Inline(rest);
+                }
+                Ok((!piece.is_empty()).then_some(piece))
+            }
             Body::Damaged(error) => Err(error),
             Body::Missing(id) => Err(Error::codec(format!(
                 "the archive was written without bodies, so {id} has none"
@@ -291,6 +300,9 @@ pub(in super::super) fn opening(
         (Err(e), _) => return Err(foreign().because(e)),
     };
     match version(&line) {
+        None if line.cachectl_index.is_some() => {
+            Err(foreign().try_this("import the folder that this is the index of"))
+        }
         None => Err(foreign()),
         Some(version) if version > VERSION => Err(Error::codec(format!(
             "the archive has version {version}; this program reads up to {VERSION}"

@@ -23,6 +23,7 @@ use crate::model::{
 };
 
 use super::super::archive::verdict;
+use super::super::input::Waste;
 use super::super::message::{as_decoded, is_coded, strip_connection, with_length};
 use super::super::{MAX_CHUNK, Origin, Reader, damaged};
 use super::skim::{Found, Skimmer};
@@ -38,6 +39,7 @@ pub(super) struct HarReader {
     entries: Skimmer,
     index: u64,
     finished: bool,
+    waste: Waste,
     body: Option<Body>,
 }
 
@@ -127,13 +129,18 @@ struct Own<'a> {
 impl HarReader {
     pub(super) fn new(from: Origin) -> Result<Self> {
         let entries = Skimmer::new(from.stream(FORMAT.name)?)?;
-        Ok(HarReader { entries, index: 0, finished: false, body: None })
+        Ok(HarReader { entries, index: 0, finished: false, waste: Waste::default(), body: None })
     }
 
     fn entry(&mut self, text: Vec<u8>) -> Result<EntryHead> {
         let refuse = |why: &str| Error::codec(format!("log.entries[{}]: {why}", self.index));
-        let entry: Entry<'_> = serde_json::from_slice(&text)
-            .map_err(|e| refuse("it cannot be read as an entry").because(e))?;
+        let entry: Entry<'_> = match serde_json::from_slice(&text) {
+            Ok(entry) => entry,
+            Err(e) => {
+                self.waste.note(text.len()).inspect_err(|_| self.finished = true)?;
+                return Err(refuse("it cannot be read as an entry").because(e));
+            }
+        };
         let (head, body) = entry.into_parts().map_err(|refusal| {
             let error = refuse(refusal.why).coded(refusal.code);
             match refusal.cause {

@@ -108,6 +108,17 @@ fn check_schema(har: &Value) {
     }
 }
 
+/// Whatever the entries are, what comes out is a HAR, and gives back the bodies.
+pub fn check_export(entries: &[Entry]) {
+    let (har, written) = har(entries);
+    check_schema(&har);
+    let read = whole(import("har", &serde_json::to_vec(&har).expect("JSON")));
+    assert_eq!(read.len() as u64, written.entries);
+    for ((_, body), (_, wanted)) in read.iter().zip(entries) {
+        assert_eq!(body, wanted);
+    }
+}
+
 #[test]
 fn interchange_har_has_what_the_schema_requires() {
     let (har, written) = har(&samples());

@@ -45,7 +45,8 @@ fn options() -> WriteOptions {
 }
 
 fn table() -> Table {
-    let columns = ["key", "url", "tags", "expires_at", "etag", "location", "stored_bytes"];
+    let columns =
+        ["key", "url", "tags", "expires_at", "etag", "location", "stored_bytes", "redacted"];
     Table {
         columns: columns.map(ToOwned::to_owned).to_vec(),
         describe: Box::new(|head, stored_bytes| {
@@ -58,6 +59,7 @@ fn table() -> Table {
                 "etag": field("etag"),
                 "location": field("location"),
                 "stored_bytes": stored_bytes,
+                "redacted": null,
             });
             match row {
                 serde_json::Value::Object(members) => members,

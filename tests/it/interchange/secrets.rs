@@ -92,6 +92,15 @@ fn interchange_exports_that_are_not_redacted_keep_them_and_count() {
 }
 
 #[test]
+fn interchange_csv_says_of_each_row_whether_something_was_hidden() {
+    let ends = |redact| -> Vec<bool> {
+        let (text, _) = exported(redact, "csv");
+        text.lines().skip(1).map(|row| row.ends_with(",true")).collect()
+    };
+    assert_eq!((ends(true), ends(false)), (vec![true, false], vec![false, false]));
+}
+
+#[test]
 fn interchange_archives_say_whether_they_are_redacted() {
     assert!(exported(true, "archive").0.lines().next().unwrap().contains("\"redacted\":true"));
     assert!(exported(false, "archive").0.lines().next().unwrap().contains("\"redacted\":false"));

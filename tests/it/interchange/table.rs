@@ -13,8 +13,8 @@ fn interchange_csv_quotes_what_needs_it() {
     odd.headers = Headers::new().with("ETag", "W/\"x\"");
     let options = WriteOptions { table: Some(table()), ..options() };
     let (bytes, written) = export("csv", &[with_body(odd, "body")], options);
-    let wanted = "key,url,tags,expires_at,etag,location,stored_bytes\n\
-        \"line\nfeed \"\"quoted\"\"\",\"https://e.org/a,b\",one two words,,\"W/\"\"x\"\"\",,1000\n";
+    let wanted = "key,url,tags,expires_at,etag,location,stored_bytes,redacted\n\
+        \"line\nfeed \"\"quoted\"\"\",\"https://e.org/a,b\",one two words,,\"W/\"\"x\"\"\",,1000,false\n";
     assert_eq!(String::from_utf8(bytes).expect("UTF-8"), wanted);
     assert_eq!((written.entries, written.body_bytes), (1, 0));
 }
