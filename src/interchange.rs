@@ -52,6 +52,9 @@ pub struct Format {
     pub imports: bool,
     /// Whether it is a folder rather than a file.
     pub is_folder: bool,
+    /// Whether what it holds was recorded rather than stored: whoever imports it has to
+    /// ask whether it may be stored at all, and for which requests it stands.
+    pub is_recording: bool,
     write: fn(Target, WriteOptions) -> Result<Box<dyn Writer>>,
     read: Option<OpenReader>,
 }

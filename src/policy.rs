@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use crate::model::StatusSet;
 
-pub use absorb::{Absorbed, Delivery, Exchange, Received, absorb};
+pub use absorb::{Absorbed, Delivery, Exchange, Received, absorb, recorded};
 pub use cache_status::{CacheStatus, Verdict};
 pub use date::{format as format_date, parse as parse_date};
 pub use decide::{Answer, Decision, Forward, Fwd, Plan, StaleBecause, plan, unreachable};

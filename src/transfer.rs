@@ -6,7 +6,12 @@
 //! entry only if that is still the one that was planned for; the *report* counts what
 //! came out. Trouble with one entry does not stop the others.
 
+#[cfg(feature = "interchange")]
+mod export;
 mod gc;
+#[cfg(feature = "interchange")]
+mod import;
+mod receive;
 mod removal;
 mod report;
 mod sorted;
@@ -14,7 +19,12 @@ mod spool;
 mod spooled;
 mod verify;
 
+#[cfg(feature = "interchange")]
+pub use export::export;
 pub use gc::{GcPolicy, plan_gc};
+#[cfg(feature = "interchange")]
+pub use import::{ImportOptions, LeftOut, import};
+pub use receive::{Conflict, Incoming, ReceiveOptions, decide, is_same, receive};
 pub use removal::{Removals, RunOptions, remove};
 pub use report::{Action, Event, Failure, Report, Tallies, Tally};
 pub use sorted::sorted;

@@ -42,6 +42,7 @@ pub(super) const FORMAT: Format = Format {
     about: "everything, one JSON object a line; loses nothing",
     imports: true,
     is_folder: false,
+    is_recording: false,
     write: |to, options| Ok(Box::new(ArchiveWriter::new(to, &options)?)),
     read: Some(|from| Ok(Box::new(reader::ArchiveReader::new(from)?))),
 };

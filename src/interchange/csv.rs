@@ -18,6 +18,7 @@ pub(super) const FORMAT: Format = Format {
     about: "one row an entry, without bodies, for spreadsheets",
     imports: false,
     is_folder: false,
+    is_recording: false,
     write: |to, options| Ok(Box::new(CsvWriter::new(to, options)?)),
     read: None,
 };
@@ -97,15 +98,7 @@ fn cell(value: &Value) -> String {
 }
 
 fn write_row<'a>(out: &mut impl Write, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            out.write_all(b",")?;
-        }
-        if cell.contains(['"', ',', '\n', '\r']) {
-            write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
-        } else {
-            out.write_all(cell.as_bytes())?;
-        }
-    }
-    out.write_all(b"\n")
+    let mut row = ::csv::Writer::from_writer(out);
+    row.write_record(cells.map(str::as_bytes))?;
+    row.flush()
 }

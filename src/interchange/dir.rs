@@ -36,6 +36,7 @@ pub(super) const FORMAT: Format = Format {
     about: "a folder of bodies by host and path, with index.ndjson and SHA256SUMS",
     imports: true,
     is_folder: true,
+    is_recording: false,
     write: |to, options| Ok(Box::new(DirWriter::new(to, options)?)),
     read: Some(|from| Ok(Box::new(reader::DirReader::new(from)?))),
 };

@@ -32,6 +32,7 @@ pub(super) const FORMAT: Format = Format {
     about: "HTTP Archive 1.2, for browsers and HTTP debuggers; bodies are decoded",
     imports: true,
     is_folder: false,
+    is_recording: true,
     write: |to, options| Ok(Box::new(HarWriter::new(to, &options)?)),
     read: Some(|from| Ok(Box::new(reader::HarReader::new(from)?))),
 };

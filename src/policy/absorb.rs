@@ -292,6 +292,30 @@ fn stored_head(exchange: &Exchange<'_>, received: &Received, forced: bool) -> En
     head
 }
 
+/// The entry that an exchange becomes which somebody else has recorded, as if it had come
+/// in when they say. Its body, times and key stay.
+///
+/// # Errors
+/// The reason why it may not be stored.
+pub fn recorded(head: EntryHead, settings: &Settings) -> Result<EntryHead, Reason> {
+    let received = Received {
+        status: head.status,
+        headers: head.headers.clone(),
+        extensions: head.extensions.clone(),
+        requested_at: head.requested_at,
+        received_at: head.received_at,
+    };
+    storable(&head.request, &received, settings, false)?;
+    let mut head = head;
+    strip_hop_by_hop(&mut head.headers);
+    add_date(&mut head.headers, head.received_at);
+    let selecting = selection(&head.headers, &head.request.headers);
+    head.request.headers = fields_that_matter(&head.request.headers, &head.headers);
+    head.id.variant = Variant::of(&selecting);
+    head.selections = if selecting.is_empty() { Vec::new() } else { vec![selecting] };
+    Ok(head)
+}
+
 /// S5: of the request's fields `Accept*` and those that `Vary` names are kept, but no
 /// credentials.
 fn fields_that_matter(request: &Headers, response: &Headers) -> Headers {

@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("interchange", &["error", "model", "decode"]),
     ("storage", &["error", "filter", "model", "policy"]),
     ("backend", &["error", "filter", "model", "policy", "serializer", "storage"]),
-    ("transfer", &["error", "filter", "model", "serializer", "storage"]),
+    ("transfer", &["error", "filter", "interchange", "model", "policy", "serializer", "storage"]),
     ("client", &["error", "model", "policy", "storage"]),
     ("open", &["error", "model", "backend", "serializer", "storage"]),
 ];

@@ -6,9 +6,11 @@ mod body;
 mod completions;
 mod config_command;
 mod explain;
+mod export;
 mod gc;
 mod get;
 mod get_report;
+mod import;
 mod inspect;
 mod list;
 mod man;
@@ -90,6 +92,10 @@ pub enum Command {
     /// Print the stored body of an entry
     #[command(visible_alias = "cat")]
     Body(body::BodyArgs),
+    /// Write entries into an archive, a HAR, a table or a folder of files
+    Export(Box<export::ExportArgs>),
+    /// Take entries from an archive, a HAR or an exported folder into a store
+    Import(Box<import::ImportArgs>),
     /// Remove the entries that you select
     #[command(visible_alias = "rm")]
     Purge(Box<purge::PurgeArgs>),
@@ -148,6 +154,8 @@ pub fn run() -> Result<u8> {
         Command::Gc(args) => gc::run(&args, &cli.common),
         Command::Stats(args) => stats::run(&args, &cli.common),
         Command::Verify(args) => verify::run(&args, &cli.common),
+        Command::Export(args) => export::run(&args, &cli.common),
+        Command::Import(args) => import::run(&args, &cli.common),
         Command::List(args) => list::run(&args, &cli.common),
         Command::Inspect(args) => inspect::run(args, &cli.common),
         Command::Body(args) => body::run(&args, &cli.common),

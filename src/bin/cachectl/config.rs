@@ -154,6 +154,11 @@ impl Config {
         if common.show_secrets {
             return Secrets::shown();
         }
+        self.all_secrets()
+    }
+
+    /// What counts as a credential, whether or not it is shown.
+    pub fn all_secrets(&self) -> Secrets {
         let names = |given: &[Given<String>]| given.iter().map(|g| g.value.clone()).collect();
         Secrets::with_names(names(&self.redact_headers), names(&self.redact_query))
     }

@@ -273,6 +273,19 @@ impl Selection {
         }
     }
 
+    /// The same for the library's own work.
+    pub fn plain_entries<'a>(
+        &'a self,
+        open: &'a OpenStore,
+        detail: Detail,
+    ) -> BoxStream<'a, cachectl::Result<Found>> {
+        let plain = |failure: anyhow::Error| {
+            let internal = |e: anyhow::Error| Error::new(ErrorKind::Internal, e.to_string());
+            failure.downcast::<Error>().unwrap_or_else(internal)
+        };
+        self.entries(open, detail).map(move |item| item.map_err(plain)).boxed()
+    }
+
     /// What the store is asked for.
     fn query(&self, open: &OpenStore, detail: Detail, most: Option<usize>) -> Query {
         let mut query = Query::of(&self.filter, self.moment()).and_detail(detail);

@@ -258,13 +258,24 @@ fn undone(error: io::Error, decoded: bool) -> anyhow::Error {
 }
 
 /// A file that gets its name when it is complete.
-struct PartFile {
+pub struct PartFile {
     part: PathBuf,
     path: PathBuf,
     done: bool,
 }
 
 impl PartFile {
+    /// A file that only its owner may read.
+    pub fn private(path: &Path) -> Result<(File, Option<Self>)> {
+        use std::os::unix::fs::PermissionsExt;
+        let (file, part) = Self::create(path).map_err(|e| cannot_write(path, e))?;
+        if part.is_some() {
+            let mode = fs::Permissions::from_mode(0o600);
+            file.set_permissions(mode).map_err(|e| cannot_write(path, e))?;
+        }
+        Ok((file, part))
+    }
+
     /// The file to write to. A device or pipe is written to directly.
     fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
         let existing = fs::metadata(path).ok();
@@ -284,7 +295,7 @@ impl PartFile {
     }
 
     /// Gives the file its name.
-    fn persist(mut self) -> Result<(), Error> {
+    pub fn persist(mut self) -> Result<(), Error> {
         fs::rename(&self.part, &self.path).map_err(|e| cannot_write(&self.path, e))?;
         self.done = true;
         Ok(())

@@ -1,0 +1,149 @@
+//! From a file of another kind into a store.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::interchange::Reader;
+use crate::model::EntryHead;
+use crate::policy::{Settings, recorded};
+use crate::storage::{Backend, is_damage};
+
+use super::receive::{Incoming, ReceiveOptions, decide, receive};
+use super::report::{Action, Event, Failure, Report, Tally};
+
+/// How a file is imported.
+pub struct ImportOptions<'a> {
+    /// How entries are taken in.
+    pub receive: ReceiveOptions,
+    /// By which rules it is decided what may be stored of what was merely recorded;
+    /// `None` for files that come from a store.
+    pub recorded: Option<&'a Settings>,
+    /// Only count what would be done.
+    pub dry_run: bool,
+    /// Stop after so many failures.
+    pub max_errors: Option<u64>,
+    /// Which entries are meant.
+    pub wanted: &'a (dyn Fn(&EntryHead) -> bool + Sync),
+    /// Asked between entries: whether to start nothing more.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// Told what happens.
+    pub on: &'a mut (dyn FnMut(Event<'_>) + Send),
+}
+
+impl std::fmt::Debug for ImportOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImportOptions").field("receive", &self.receive).finish_non_exhaustive()
+    }
+}
+
+/// What an import has left out, by reason.
+pub type LeftOut = BTreeMap<&'static str, u64>;
+
+/// Takes in what a file holds. Damaged entries are failures; an input that ends too early
+/// keeps what was whole, and `ended_by` says so.
+pub async fn import(
+    store: &dyn Backend,
+    reader: &mut dyn Reader,
+    mut options: ImportOptions<'_>,
+) -> (Report, LeftOut) {
+    let started = Instant::now();
+    let mut report = Report::default();
+    let mut left_out = LeftOut::new();
+    let ended = run(store, reader, &mut options, &mut report, &mut left_out).await;
+    report.complete = matches!(ended, Ok(true));
+    report.ended_by = ended.err();
+    report.duration = started.elapsed();
+    (report, left_out)
+}
+
+/// Gives whether everything was tried.
+async fn run(
+    store: &dyn Backend,
+    reader: &mut dyn Reader,
+    options: &mut ImportOptions<'_>,
+    report: &mut Report,
+    left_out: &mut LeftOut,
+) -> Result<bool> {
+    loop {
+        if (options.stop)() || options.max_errors.is_some_and(|most| report.failed >= most) {
+            return Ok(false);
+        }
+        let head = match reader.next() {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(true),
+            Err(e) if is_final(&e) || !is_damage(&e) => return Err(e),
+            Err(e) => {
+                fail(report, options, String::new(), None, e);
+                continue;
+            }
+        };
+        if !(options.wanted)(&head) {
+            continue;
+        }
+        let head = match options.recorded.map(|settings| recorded(head.clone(), settings)) {
+            None => head,
+            Some(Ok(head)) => head,
+            Some(Err(reason)) => {
+                *left_out.entry(reason.code()).or_default() += 1;
+                report.tallies.count(Action::Skip, head.body.bytes);
+                continue;
+            }
+        };
+        let (key, url) = (head.id.to_string(), head.request.url.as_str().to_owned());
+        let bytes = head.body.bytes;
+        match take_in(store, reader, head, options).await {
+            Ok(action) => {
+                report.tallies.count(action, bytes);
+                (options.on)(Event::Done(Tally { entries: 1, bytes }));
+            }
+            // What its writer has given up was never an entry.
+            Err(e) if e.code() == "abandoned" => {
+                *left_out.entry("abandoned").or_default() += 1;
+            }
+            Err(e) if e.kind() == ErrorKind::Store || is_final(&e) => return Err(e),
+            Err(e) => fail(report, options, key, Some(url), e),
+        }
+    }
+}
+
+/// Whether nothing can come behind this error.
+fn is_final(error: &Error) -> bool {
+    matches!(error.code(), "truncated" | "bomb")
+}
+
+fn fail(
+    report: &mut Report,
+    options: &mut ImportOptions<'_>,
+    key: String,
+    url: Option<String>,
+    error: Error,
+) {
+    let failure = Failure { key, url, error };
+    (options.on)(Event::Failed(&failure));
+    report.fail(failure);
+}
+
+async fn take_in(
+    store: &dyn Backend,
+    reader: &mut dyn Reader,
+    head: EntryHead,
+    options: &ImportOptions<'_>,
+) -> Result<Action> {
+    let action = decide(store, &head, &options.receive).await?;
+    if !matches!(action, Action::Copy | Action::Overwrite) || options.dry_run {
+        return Ok(action);
+    }
+    receive(store, head, &mut FromReader(reader), &options.receive).await?;
+    Ok(action)
+}
+
+struct FromReader<'a>(&'a mut dyn Reader);
+
+impl Incoming for FromReader<'_> {
+    async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        self.0.chunk()
+    }
+}

@@ -1,0 +1,176 @@
+//! Taking entries into a store: what to do with each, doing it, and looking whether it
+//! is what it was.
+
+use bytes::Bytes;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{BodyFacts, EntryHead, Timestamp};
+use crate::storage::{Backend, Found, Manage};
+
+use super::report::Action;
+
+/// What to do with an entry that the destination has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Conflict {
+    /// The one that was stored later wins.
+    #[default]
+    Newer,
+    /// What the destination has stays.
+    Skip,
+    /// The new one wins.
+    Overwrite,
+    /// That is a failure.
+    Fail,
+}
+
+/// How entries are taken in.
+#[derive(Debug, Clone)]
+pub struct ReceiveOptions {
+    /// What to do with entries that are there already.
+    pub on_conflict: Conflict,
+    /// Whether to read back what was written, and to compare. Default: true.
+    pub verify: bool,
+    /// Whether to take entries whose store TTL is over. Default: false.
+    pub include_expired: bool,
+    /// What time it is.
+    pub now: Timestamp,
+    /// The serializer of what is written; `None`: each entry keeps its own.
+    pub serializer: Option<String>,
+}
+
+impl ReceiveOptions {
+    /// The newer one wins, everything is verified, the expired stay out.
+    pub fn new(now: Timestamp) -> Self {
+        ReceiveOptions {
+            on_conflict: Conflict::Newer,
+            verify: true,
+            include_expired: false,
+            now,
+            serializer: None,
+        }
+    }
+}
+
+/// Where the body of an entry on its way comes from.
+pub trait Incoming: Send {
+    /// The next bytes; `None` at the end, once they are known to be right.
+    fn chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>>> + Send;
+}
+
+/// What is to be done with an entry that would come into a store. A digest is only
+/// compared where both sides know one.
+///
+/// # Errors
+/// `Refused` for one that is there already, where that is a failure; `Store` when the
+/// destination cannot be asked.
+pub async fn decide(
+    store: &dyn Backend,
+    head: &EntryHead,
+    options: &ReceiveOptions,
+) -> Result<Action> {
+    if head.is_expired(options.now) && !options.include_expired {
+        return Ok(Action::Skip);
+    }
+    let there = match store.find(&head.id).await {
+        Ok(there) => there,
+        // What is damaged gives way.
+        Err(e) if e.kind() == ErrorKind::Codec => None,
+        Err(e) => return Err(e),
+    };
+    let Some(there) = there else { return Ok(Action::Copy) };
+    if is_same(head, &there.head) {
+        return Ok(Action::Unchanged);
+    }
+    Ok(match options.on_conflict {
+        Conflict::Newer if head.created_at > there.head.created_at => Action::Overwrite,
+        Conflict::Overwrite => Action::Overwrite,
+        Conflict::Newer | Conflict::Skip => Action::Keep,
+        Conflict::Fail => {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("{} is there already, and differs", head.id),
+            )
+            .coded("conflict"));
+        }
+    })
+}
+
+/// Whether two heads say the same, but for how often they were used and who wrote them.
+pub fn is_same(a: &EntryHead, b: &EntryHead) -> bool {
+    let same_body = |a: &BodyFacts, b: &BodyFacts| {
+        let xxh3 = a.xxh3.zip(b.xxh3).is_none_or(|(a, b)| a == b);
+        let sha256 = a.sha256.zip(b.sha256).is_none_or(|(a, b)| a == b);
+        a.bytes == b.bytes && xxh3 && sha256
+    };
+    let plain = |head: &EntryHead| EntryHead {
+        uses: 0,
+        last_used_at: None,
+        serializer: None,
+        body: BodyFacts::default(),
+        ..head.clone()
+    };
+    same_body(&a.body, &b.body) && plain(a) == plain(b)
+}
+
+/// Writes an entry, and reads it back if that is wanted.
+///
+/// # Errors
+/// Those of the body, of the store, and `Store` with the code `not_verified` when what
+/// comes back is something else.
+pub async fn receive(
+    store: &dyn Backend,
+    head: EntryHead,
+    body: &mut impl Incoming,
+    options: &ReceiveOptions,
+) -> Result<Found> {
+    let mut head = head;
+    if options.serializer.is_some() {
+        head.serializer = options.serializer.clone().map(Into::into);
+    }
+    let told = head.body;
+    let mut put = store.put(head.clone()).await?;
+    while let Some(chunk) = body.chunk().await? {
+        put.write(chunk).await?;
+    }
+    let found = put.commit().await?;
+    let as_told = EntryHead { body: told, ..found.head.clone() };
+    if !is_same(&found.head, &as_told) {
+        // The body is not the one that its head told of: it must not stay.
+        store.remove(&found.head.id, Some(found.stamp)).await?;
+        return Err(Error::codec(format!("the body of {} is damaged", head.id))
+            .because("its digest is another one than that in its head")
+            .coded("body_damaged"));
+    }
+    if options.verify {
+        verify(store, &head, &found).await?;
+    }
+    Ok(found)
+}
+
+/// Looks whether what was written is what comes back.
+async fn verify(store: &dyn Backend, head: &EntryHead, written: &Found) -> Result<()> {
+    let differs = |what: &str| {
+        Error::store(format!("{} does not come back as it was written", head.id))
+            .because(what.to_owned())
+            .coded("not_verified")
+            .try_this("cachectl verify on the destination")
+    };
+    let back = store.find(&head.id).await?.ok_or_else(|| differs("it is not there"))?;
+    if back.stamp != written.stamp {
+        // Somebody else has stored a newer one meanwhile.
+        return Ok(());
+    }
+    let wanted = EntryHead { body: written.head.body, ..head.clone() };
+    if !is_same(&back.head, &wanted) {
+        return Err(differs("its head is another one"));
+    }
+    let mut digest = crate::model::BodyDigest::new();
+    let mut body = store.open_body(&back, crate::storage::ByteRange::WHOLE).await?;
+    while let Some(chunk) = body.chunk().await? {
+        digest.update(&chunk);
+    }
+    if digest.finish() != written.head.body {
+        return Err(differs("its body is another one"));
+    }
+    Ok(())
+}
