@@ -44,6 +44,16 @@ complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "inspect" -d 'Show
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "show" -d 'Show everything known about entries'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "body" -d 'Print the stored body of an entry'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "cat" -d 'Print the stored body of an entry'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "export" -d 'Write entries into an archive, a HAR, a table or a folder of files'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "import" -d 'Take entries from an archive, a HAR or an exported folder into a store'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "purge" -d 'Remove the entries that you select'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "rm" -d 'Remove the entries that you select'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "gc" -d 'Remove what policy says: expired, over size, unused, damaged'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "prune" -d 'Remove what policy says: expired, over size, unused, damaged'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "stats" -d 'Count entries and bytes, in all and by groups'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "du" -d 'Count entries and bytes, in all and by groups'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "verify" -d 'Read everything and report damage'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "fsck" -d 'Read everything and report damage'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "explain" -d 'Say why a request would be a hit or a miss'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "why" -d 'Say why a request would be a hit or a miss'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "config" -d 'Show and check the configuration'
@@ -137,7 +147,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s v -l verbose
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s h -l help -d 'Print help'
-complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l limit -d 'Show at most this many; 0 is no limit [default: 100 for a table on a terminal]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l after -d 'Go on behind the entry where another listing has ended' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l key -d 'Keys that match this glob' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l host -d 'Hosts that match this glob' -r
@@ -154,12 +164,16 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l larger-than -
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l smaller-than -d 'Bodies smaller than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l limit -d 'At most this many; 0 is no limit' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
 wide\t'For people, everything'
 plain\t'One record a line, fields separated by TAB'
 json\t'One JSON document'
-ndjson\t'One JSON object a line'"
+ndjson\t'One JSON object a line'
+csv\t'Comma-separated values with a header'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l columns -d 'Which columns of table, plain and csv, in which order: key, state, status, size, age, url, stored, created, expires, fresh_until, method, host, type, encoding, serializer, uses, used, etag, last_modified, vary, tags, variant' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -169,12 +183,14 @@ json\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l keys -d 'Print keys only'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -s 0 -l null -d 'End keys with NUL instead of a line end'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l no-header -d 'Leave the names of the columns out'
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l header -d 'Put the names of the columns first, also in plain'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l no-config -d 'Read no configuration file'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l limit -d 'Show at most this many; 0 is no limit [default: 100 for a table on a terminal]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l after -d 'Go on behind the entry where another listing has ended' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l key -d 'Keys that match this glob' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l host -d 'Hosts that match this glob' -r
@@ -191,12 +207,16 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l larger-than -d 
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l smaller-than -d 'Bodies smaller than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l limit -d 'At most this many; 0 is no limit' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
 wide\t'For people, everything'
 plain\t'One record a line, fields separated by TAB'
 json\t'One JSON document'
-ndjson\t'One JSON object a line'"
+ndjson\t'One JSON object a line'
+csv\t'Comma-separated values with a header'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l columns -d 'Which columns of table, plain and csv, in which order: key, state, status, size, age, url, stored, created, expires, fresh_until, method, host, type, encoding, serializer, uses, used, etag, last_modified, vary, tags, variant' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -206,6 +226,8 @@ json\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l keys -d 'Print keys only'
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -s 0 -l null -d 'End keys with NUL instead of a line end'
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l no-header -d 'Leave the names of the columns out'
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l header -d 'Put the names of the columns first, also in plain'
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l no-config -d 'Read no configuration file'
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -s q -l quiet -d 'Say less; repeat to silence warnings too'
@@ -227,24 +249,27 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l larger-tha
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l smaller-than -d 'Bodies smaller than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l limit -d 'At most this many; 0 is no limit' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
-wide\t'For people, everything'
-plain\t'One record a line, fields separated by TAB'
-json\t'One JSON document'
-ndjson\t'One JSON object a line'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
 json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l raw -d 'The stored record of one entry as it lies, byte for byte'
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l json -d 'The same as --format json'
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l no-config -d 'Read no configuration file'
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l show-secrets -d 'Show credentials instead of [redacted]'
-complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l key -d 'Keys that match this glob' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l host -d 'Hosts that match this glob' -r
@@ -261,24 +286,27 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l larger-than -
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l smaller-than -d 'Bodies smaller than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l limit -d 'At most this many; 0 is no limit' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
-wide\t'For people, everything'
-plain\t'One record a line, fields separated by TAB'
-json\t'One JSON document'
-ndjson\t'One JSON object a line'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
 json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l raw -d 'The stored record of one entry as it lies, byte for byte'
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l json -d 'The same as --format json'
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l no-config -d 'Read no configuration file'
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l show-secrets -d 'Show credentials instead of [redacted]'
-complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand body" -s o -l output -d 'Write to FILE, in one piece or not at all; - is standard output, also a terminal' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand body" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand body" -l config -d 'Read this configuration file and no other' -r -F
@@ -307,14 +335,476 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s v -l verbose -
 complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand cat" -s h -l help -d 'Print help'
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -s o -l output -d 'Write to FILE (for dir: a new folder), in one piece or not at all; - is standard output' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l as -d 'archive, har, csv or dir [default: by the name of the file, else archive]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l redact -d 'Hide credentials, as har and csv do anyway'
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l no-bodies -d 'Leave bodies out'
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l as -d 'archive, har or dir [default: by the name of the file, else archive]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l on-conflict -d 'What to do with entries that are there already and differ' -r -f -a "newer\t'The one that was stored later wins'
+skip\t'What is there stays'
+overwrite\t'What comes wins'
+fail\t'That is a failure'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l max-errors -d 'Stop after so many failures' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l serializer -d 'How the heads of entries are written: json, yaml or bincode' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l ttl -d 'How long what is stored now may stay, such as 90s, 2h, 7d; none lifts the store\'s' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l no-verify -d 'Do not read back what was written'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l include-expired -d 'Take expired entries too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l readonly -d 'Change nothing in the store, not even the count of uses'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l max-delete -d 'Remove nothing if it would be more entries than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l compact -d 'Whether to give unused space back at the end; auto: when it is a quarter or more' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l all -d 'Remove everything'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l ignore-missing -d 'What was named and is not there is fine'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l error-on-empty -d 'Exit with 1 when nothing matches'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l max-delete -d 'Remove nothing if it would be more entries than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l compact -d 'Whether to give unused space back at the end; auto: when it is a quarter or more' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l all -d 'Remove everything'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l ignore-missing -d 'What was named and is not there is fine'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l error-on-empty -d 'Exit with 1 when nothing matches'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l older-than -d 'Entries stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l unused-for -d 'Entries not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l max-size -d 'The least recently used entries, until the rest takes no more than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l max-entries -d 'The least recently used entries, until no more than this many stay' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l only -d 'Look only at these entries (an expression as for --where)' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l keep -d 'These entries stay, whatever else is said' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l max-delete -d 'Remove nothing if it would be more entries than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l compact -d 'Whether to give unused space back at the end; auto: when it is a quarter or more' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l expired -d 'Entries whose store TTL is over, and leftovers'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l corrupt -d 'Entries that cannot be read'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand gc" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l older-than -d 'Entries stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l unused-for -d 'Entries not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l max-size -d 'The least recently used entries, until the rest takes no more than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l max-entries -d 'The least recently used entries, until no more than this many stay' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l only -d 'Look only at these entries (an expression as for --where)' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l keep -d 'These entries stay, whatever else is said' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l max-delete -d 'Remove nothing if it would be more entries than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l compact -d 'Whether to give unused space back at the end; auto: when it is a quarter or more' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l expired -d 'Entries whose store TTL is over, and leftovers'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l corrupt -d 'Entries that cannot be read'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l by -d 'Group by this' -r -f -a "host\t''
+status\t''
+type\t''
+state\t''
+serializer\t''
+method\t''
+age\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l top -d 'The largest groups to show' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l fast -d 'Only what the store knows without reading entries: how many records, how many bytes'
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l by -d 'Group by this' -r -f -a "host\t''
+status\t''
+type\t''
+state\t''
+serializer\t''
+method\t''
+age\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l top -d 'The largest groups to show' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l fast -d 'Only what the store knows without reading entries: how many records, how many bytes'
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l sample -d 'Read only this share of the bodies, in percent' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l quarantine -d 'Where --repair saves what it removes' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l repair -d 'Remove what is damaged, after saving it'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l sample -d 'Read only this share of the bodies, in percent' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l quarantine -d 'Where --repair saves what it removes' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l repair -d 'Remove what is damaged, after saving it'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s X -l request -d 'As if the request had this method' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s H -l header -d 'As if the request had this header field' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
-wide\t'For people, everything'
-plain\t'One record a line, fields separated by TAB'
-json\t'One JSON document'
-ndjson\t'One JSON object a line'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -326,15 +816,15 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l no-config 
 complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
 complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -l show-secrets -d 'Show credentials instead of [redacted]'
-complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s X -l request -d 'As if the request had this method' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s H -l header -d 'As if the request had this header field' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
-wide\t'For people, everything'
-plain\t'One record a line, fields separated by TAB'
-json\t'One JSON document'
-ndjson\t'One JSON object a line'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -346,7 +836,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l no-config -d '
 complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
 complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand why" -l show-secrets -d 'Show credentials instead of [redacted]'
-complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand why" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -386,11 +876,11 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_see
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from path" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
-complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t'For people, cut to the terminal'
-wide\t'For people, everything'
-plain\t'One record a line, fields separated by TAB'
-json\t'One JSON document'
-ndjson\t'One JSON object a line'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -403,7 +893,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_see
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l show-secrets -d 'Show credentials instead of [redacted]'
-complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand completions" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''

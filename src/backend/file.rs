@@ -216,13 +216,16 @@ impl Inner {
     /// What the store shows of an entry; `None` when its large body is gone.
     fn found(&self, spot: &Spot, record: &Record, index: usize) -> Result<Option<Found>> {
         let entry = &record.entries[index];
-        if let Place::Beside(name) = &entry.place {
-            let path = self.folder.bodies(&spot.shard).join(name);
+        let name = name_below(&self.folder.record(spot));
+        if let Some(error) = record.misplaced(index, &spot.name, &name) {
+            return Err(error);
+        }
+        if let Place::Beside(body) = &entry.place {
+            let path = self.folder.bodies(&spot.shard).join(body);
             match fs::metadata(&path) {
                 Ok(meta) if meta.len() == entry.head.body.bytes => {}
                 Ok(meta) => {
                     let how = format!("{} bytes instead of {}", meta.len(), entry.head.body.bytes);
-                    let name = name_below(&self.folder.record(spot));
                     let piece = record.damaged(index, Problem::LengthMismatch, &name);
                     let error = Error::codec(how).coded("body_damaged");
                     return Err(
@@ -233,7 +236,7 @@ impl Inner {
                 Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
             }
         }
-        record.found(index, &name_below(&self.folder.record(spot))).map(Some)
+        record.found(index, &name).map(Some)
     }
 }
 

@@ -107,6 +107,18 @@ impl Record {
         Ok(Found::whole(entry.head.clone(), entry.stamp, inline, self.stored_bytes(place)))
     }
 
+    /// The error of an entry that lies in the record of another key, where no lookup finds
+    /// it; `None` when it lies where it should. `named` is the name of the record.
+    pub(super) fn misplaced(&self, place: usize, named: &str, name: &str) -> Option<Error> {
+        let id = &self.entries[place].head.id;
+        (name_of(&id.key) != named).then(|| {
+            let error = Error::codec(format!("the record is one of {}", id.key));
+            let mut piece = Piece::new(Problem::KeyMismatch, name, self.stored_bytes(place));
+            piece.key = key_in(name);
+            piece.met(format!("{name} holds an entry of another key"), &error)
+        })
+    }
+
     /// An entry with which something is wrong.
     pub(super) fn damaged(&self, place: usize, problem: Problem, name: &str) -> Piece {
         let entry = &self.entries[place];

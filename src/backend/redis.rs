@@ -36,8 +36,8 @@ use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Put,
-    Query, Removed, Usage,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Problem,
+    Put, Query, Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
@@ -311,10 +311,13 @@ impl Inner {
         let read = |(variant, record): (Vec<u8>, Vec<u8>)| {
             let tally = tallies.iter().find(|(v, _)| *v == variant).map(|(_, t)| &**t);
             let bytes = record.len() as u64;
-            self.kept(record, tally).map_err(|e| {
-                let variant = String::from_utf8_lossy(&variant);
-                self.damaged(name, &variant, bytes, &e)
-            })
+            let variant = String::from_utf8_lossy(&variant).into_owned();
+            let kept =
+                self.kept(record, tally).map_err(|e| self.damaged(name, &variant, bytes, &e))?;
+            if self.names.record(&kept.entry.head.id.key) != name {
+                return Err(self.misplaced(name, &variant, &kept));
+            }
+            Ok(kept)
         };
         records.into_iter().map(read).collect()
     }
@@ -323,6 +326,14 @@ impl Inner {
     fn damaged(&self, name: &str, variant: &str, bytes: u64, error: &Error) -> Error {
         let shown = format!("{name} in {}", self.link.name());
         named(&shown, &remains::record_name(name, variant), bytes, error)
+    }
+
+    /// The error of an entry that lies under another key than its own.
+    fn misplaced(&self, name: &str, variant: &str, kept: &Kept) -> Error {
+        let piece = remains::record_name(name, variant);
+        let piece = Piece::new(Problem::KeyMismatch, piece, kept.stored_bytes);
+        let error = Error::codec(format!("the record is one of {}", kept.entry.head.id.key));
+        piece.met(format!("{name} in {} holds an entry of another key", self.link.name()), &error)
     }
 
     /// The one entry with this identity.

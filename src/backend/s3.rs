@@ -244,7 +244,12 @@ impl Inner {
     }
 
     /// What the store shows of a record's entries: those whose large body is there.
-    async fn found(&self, record: &Record, there: &scan::Bodies) -> Result<Vec<Result<Found>>> {
+    async fn found(
+        &self,
+        name: &str,
+        record: &Record,
+        there: &scan::Bodies,
+    ) -> Result<Vec<Result<Found>>> {
         let whole =
             (0..record.entries.len()).map(async |i| {
                 let entry = &record.entries[i];
@@ -258,7 +263,11 @@ impl Inner {
         let whole: Vec<bool> = try_join_all(whole).await?;
         let found = record.in_order().into_iter().filter(|&i| whole[i]).map(|i| {
             self.recent.note(&record.entries[i]);
-            record.found(i, &self.record_key(&name_of(&record.entries[i].head.id.key)))
+            let name = self.record_key(name);
+            match record.misplaced(i, name.rsplit('/').next().unwrap_or_default(), &name) {
+                Some(error) => Err(error),
+                None => record.found(i, &name),
+            }
         });
         Ok(found.collect())
     }
@@ -437,8 +446,9 @@ impl Backend for AsyncS3Storage {
     }
 
     async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
-        let Some(read) = self.inner.read(&name_of(key)).await? else { return Ok(Vec::new()) };
-        let found = self.inner.found(&read.record, &scan::Bodies::unknown()).await?;
+        let name = name_of(key);
+        let Some(read) = self.inner.read(&name).await? else { return Ok(Vec::new()) };
+        let found = self.inner.found(&name, &read.record, &scan::Bodies::unknown()).await?;
         let is_it = |found: &Result<Found>| found.as_ref().map_or(true, |f| f.head.id.key == key);
         found.into_iter().filter(is_it).collect()
     }

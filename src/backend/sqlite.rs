@@ -224,6 +224,7 @@ impl Stored {
         self.decode_record(codec).map_err(|e| {
             let problem = match e.code() {
                 "body_damaged" => Problem::DigestMismatch,
+                "key_mismatch" => Problem::KeyMismatch,
                 _ => Problem::Undecodable,
             };
             let piece = Piece::new(problem, remains::record_name(row), stored_bytes);
@@ -236,6 +237,10 @@ impl Stored {
         let damaged = |how: &str| Error::codec(format!("row {} is damaged: {how}", self.row));
         let record = Record::parse(&self.record.into(), codec, 0)?;
         let (mut entry, inline) = record.into_only()?;
+        if entry.head.id != self.id.0 {
+            let key = &entry.head.id.key;
+            return Err(damaged(&format!("its record is one of {key}")).coded("key_mismatch"));
+        }
         entry.head.uses = self.uses;
         entry.head.last_used_at = self.last_used_at;
         match (&entry.place, self.body) {

@@ -145,7 +145,9 @@ impl FileReading {
             Error::store(format!("cannot read the body of {}", part.name)).because(e)
         })?;
         if got == 0 {
-            return Err(damaged(&part.name, "it is shorter than its head says"));
+            return Err(
+                damaged(&part.name, "it is shorter than its head says").coded("body_length")
+            );
         }
         let chunk = self.buffer.split_to(got).freeze();
         self.read += got as u64;
@@ -243,7 +245,7 @@ impl<I> Checked<I> {
     fn verdict(&self) -> Option<Error> {
         if self.seen != self.facts.bytes {
             let how = format!("{} bytes instead of {}", self.seen, self.facts.bytes);
-            return Some(damaged(&self.name, &how));
+            return Some(damaged(&self.name, &how).coded("body_length"));
         }
         let wrong = self.facts.xxh3.is_some_and(|wanted| wanted != self.hash.digest());
         wrong.then(|| damaged(&self.name, "its checksum is wrong"))

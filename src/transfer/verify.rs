@@ -39,10 +39,13 @@ pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> 
             }
             Ok(None) => break,
             Err(e) if e.kind() == ErrorKind::Changed => return Ok(None),
-            Err(e) if is_damage(&e) && bytes == head.body.bytes => {
-                return Ok(piece(Problem::DigestMismatch, detail(&e)));
+            Err(e) if is_damage(&e) => {
+                let problem = match e.code() {
+                    "body_length" => Problem::LengthMismatch,
+                    _ => Problem::DigestMismatch,
+                };
+                return Ok(piece(problem, detail(&e)));
             }
-            Err(e) if is_damage(&e) => return Ok(piece(Problem::LengthMismatch, detail(&e))),
             Err(e) => return Err(e),
         }
     }

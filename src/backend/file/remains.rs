@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryId, Stamp, Timestamp};
-use crate::serializer::Place;
+use crate::serializer::{Place, Recorded};
 use crate::storage::{
     BlockingPieces, BodyReader, Compact, FilePart, Outcome, Part, Piece, Problem, Removed, Usage,
 };
 
 use super::super::private::store_error;
+use super::super::record::name_of;
 use super::Inner;
 use super::place::{Spot, StoreFolder};
 use super::record::{Record, name_below};
@@ -141,6 +142,7 @@ impl Inner {
             _ if !path.exists() => return Ok(Outcome::Absent),
             Problem::Undecodable if self.read(&spot).is_ok() => return Ok(Outcome::Changed),
             Problem::OrphanBody if self.names_body(&spot, &path) => return Ok(Outcome::Changed),
+            Problem::KeyMismatch if self.is_in_place(&spot) => return Ok(Outcome::Changed),
             _ => {}
         }
         fs::remove_file(&path)
@@ -167,6 +169,12 @@ impl Inner {
         self.write(&spot, parts)?;
         self.drop_body(&spot, &place);
         Ok(Outcome::Done((before + body).saturating_sub(on_disk(&path))))
+    }
+
+    /// Whether something in a record belongs there.
+    fn is_in_place(&self, spot: &Spot) -> bool {
+        let belongs = |entry: &Recorded| name_of(&entry.head.id.key) == spot.name;
+        matches!(self.read(spot), Ok(Some(record)) if record.entries.iter().any(belongs))
     }
 
     /// Whether the record of a body names it; one that cannot be read might.

@@ -10,7 +10,7 @@ use crate::model::{BodyFacts, EntryId, Stamp, Variant};
 use crate::storage::{BodyStream, ByteRange, Outcome, Part, Piece, Problem, Removed, Usage};
 
 use super::scan::Node;
-use super::{Fields, Inner, body, script};
+use super::{Fields, Inner, Kept, body, script};
 
 /// Entries that one script removes: short enough for other clients to get in between.
 const BATCH: usize = 64;
@@ -81,7 +81,8 @@ impl Inner {
         command.arg(record).arg(format!("e{variant}")).arg(format!("m{variant}"));
         let (entry, marks): (Option<Vec<u8>>, Option<Vec<u8>>) = self.link.ask(&command).await?;
         let Some(entry) = entry else { return Ok(Outcome::Absent) };
-        if self.kept(entry, None).is_ok() {
+        let belongs = |kept: Kept| self.names.record(&kept.entry.head.id.key) == record;
+        if self.kept(entry, None).is_ok_and(belongs) {
             return Ok(Outcome::Changed);
         }
         let seen = marks.as_deref().and_then(script::marks_of).map(|(stamp, _)| stamp);

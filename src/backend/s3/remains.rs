@@ -16,7 +16,7 @@ use crate::storage::{
 
 use super::bucket::{Begin, Listed};
 use super::scan::Pages;
-use super::{Change, Inner, Record, body, name_of};
+use super::{Change, Inner, Record, body, name_of, trouble};
 
 /// Records that are read at the same time.
 const AT_ONCE: usize = 32;
@@ -161,6 +161,12 @@ impl Inner {
         }
         let is_needed = match piece.problem {
             Problem::OrphanBody => self.names_body(name).await?,
+            Problem::KeyMismatch => match self.read(name).await? {
+                Some(read) => {
+                    read.record.entries.iter().any(|entry| name_of(&entry.head.id.key) == name)
+                }
+                None => false,
+            },
             _ => !matches!(self.read(name).await, Err(e) if is_damage(&e)),
         };
         if is_needed {
@@ -237,7 +243,15 @@ impl Inner {
 
     /// Uploads that were never finished.
     async fn unfinished(&self, before: Timestamp) -> Result<Vec<Piece>> {
-        let uploads = self.bucket.uploads(&self.body_key("")).await?;
+        let uploads = match self.bucket.uploads(&self.body_key("")).await {
+            Ok(uploads) => uploads,
+            // Not every server lists them, and not every user may ask: the rest is cleaned.
+            Err(e) if trouble::is_unknown(&e) || trouble::is_denied(&e) => {
+                tracing::warn!("interrupted uploads cannot be listed: {e:?}");
+                Vec::new()
+            }
+            Err(e) => return Err(e),
+        };
         let old = uploads.into_iter().filter(|(_, _, at)| at.is_some_and(|at| at < before));
         let piece = |(key, upload, _): (String, String, _)| {
             Piece::new(Problem::Unfinished, upload_name(&key, &upload), 0)

@@ -144,7 +144,7 @@ async fn read(inner: Arc<Inner>, name: String, bodies: Arc<Bodies>) -> Vec<Resul
         Err(e) => return vec![Err(e)],
     };
     match record {
-        Ok(record) => inner.found(&record, &bodies).await.unwrap_or_else(|e| vec![Err(e)]),
+        Ok(record) => inner.found(&name, &record, &bodies).await.unwrap_or_else(|e| vec![Err(e)]),
         Err(e) => vec![Err(e)],
     }
 }

@@ -50,6 +50,11 @@ pub(super) fn is_unknown(error: &Error) -> bool {
     error.code() == "not_implemented"
 }
 
+/// Whether the user may not do this.
+pub(super) fn is_denied(error: &Error) -> bool {
+    error.code() == "store_denied"
+}
+
 /// The error of a request.
 pub(super) fn explain<E>(error: SdkError<E, HttpResponse>, asked: &Asked<'_>) -> Error
 where

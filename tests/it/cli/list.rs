@@ -97,7 +97,17 @@ fn damaged_entries_are_told_and_the_others_listed() {
     std::fs::write(record, "garbage").expect("damaged");
     let ran = desk.run(&["list"]);
     ran.failed(5, &["cannot read the record"]);
-    assert_eq!(ran.text().lines().count(), 2);
+    let states: Vec<String> = ran
+        .text()
+        .lines()
+        .map(|line| line.split('\t').nth(1).unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(states.len(), 3);
+    assert_eq!(states.iter().filter(|state| *state == "corrupt").count(), 1);
+    // Whoever asks for them gets them, and that is no failure.
+    let corrupt = desk.ok(&["list", "--state", "corrupt"]);
+    assert_eq!(corrupt.lines().count(), 1);
+    assert!(corrupt.contains("\tcorrupt\t-\t-\t-\t-\t-"), "{corrupt}");
 }
 
 #[test]

@@ -7,3 +7,5 @@ mod get;
 mod get_trouble;
 mod list;
 mod selection;
+mod snapshots;
+mod upkeep;

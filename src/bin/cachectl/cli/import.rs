@@ -108,7 +108,8 @@ pub fn run(args: &ImportArgs, common: &CommonArgs) -> Result<u8> {
         Some(name) => Format::named(name)?,
         None => Format::of_path(&args.file).unwrap_or(&FORMATS[0]),
     };
-    let mut reader = interchange::reader(format, origin(format, &args.file)?)?;
+    let mut reader = interchange::reader(format, origin(format, &args.file)?)
+        .map_err(|e| unreadable(e, format, &args.file))?;
     let selection = args.selection.resolve(&[], &config)?;
     if !selection.scans || !selection.sort.is_any() {
         return Err(Error::usage("import takes a file in its order")
@@ -116,8 +117,10 @@ pub fn run(args: &ImportArgs, common: &CommonArgs) -> Result<u8> {
             .into());
     }
     let chosen = store::choose(&args.store, Some(&args.write), &config)?;
-    let access = if args.dry_run { Access::Existing } else { Access::Create };
-    let open = store::open(&chosen, access, common)?;
+    let open = match args.dry_run {
+        false => store::open(&chosen, Access::Create, common)?,
+        true => store::open_as_if_made(&chosen, common)?,
+    };
     refuse_read_only(&open, args.dry_run)?;
     signals::listen();
     let mut receive = ReceiveOptions::new(selection.now);
@@ -170,6 +173,16 @@ pub fn run(args: &ImportArgs, common: &CommonArgs) -> Result<u8> {
     finish(report, &name)
 }
 
+/// An input that is something else.
+fn unreadable(error: Error, format: &Format, path: &Path) -> Error {
+    if error.kind() != ErrorKind::Codec {
+        return error;
+    }
+    let told = format!("cannot read {} as {}", path.display(), format.name);
+    let hint = "another format with --as: archive, har, dir";
+    Error::new(ErrorKind::LocalFile, told).coded(error.code()).because(error).try_this(hint)
+}
+
 fn origin(format: &Format, path: &Path) -> Result<Origin> {
     if path.as_os_str() == "-" {
         return Ok(Origin::Stream(Box::new(io::stdin())));
@@ -192,7 +205,7 @@ fn sentence(report: &Report) -> String {
         (Action::Overwrite, "of them newer than before"),
         (Action::Unchanged, "unchanged"),
         (Action::Keep, "kept as they are"),
-        (Action::Skip, "skipped"),
+        (Action::Skip, "left out"),
     ];
     for (action, what) in others {
         let tally = of(action);

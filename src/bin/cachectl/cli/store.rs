@@ -276,6 +276,22 @@ pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<Open
     Ok(OpenStore { store, runtime, origin: Some(chosen.origin.clone()) })
 }
 
+/// The same for somebody who only wants to know what would be done: a store that would be
+/// made is an empty one.
+pub fn open_as_if_made(chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore> {
+    match open(chosen, Access::Existing, common) {
+        Err(failure)
+            if failure
+                .downcast_ref::<Error>()
+                .is_some_and(|error| error.code() == "store_missing") =>
+        {
+            let empty: Address = "memory:".parse()?;
+            Ok(OpenStore::of(open_with(&empty, Access::Create)?.in_place()))
+        }
+        opened => opened,
+    }
+}
+
 fn is_about_the_store(failure: &anyhow::Error) -> bool {
     failure.downcast_ref::<Error>().is_some_and(|e| e.kind() == ErrorKind::Store)
 }
