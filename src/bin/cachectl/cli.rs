@@ -56,6 +56,10 @@ Examples:
   cachectl list                                  what is in the cache
   cachectl inspect https://example.org/          everything known about an entry
   cachectl explain https://example.org/          why it would be a hit or a miss
+  cachectl stats --by host                       who fills the cache
+  cachectl purge --host '*.example.org'          remove what you select, after a look
+  cachectl gc --max-size 5Gi                     remove what was not used for longest
+  cachectl export -o cache.ndjson.gz             take it elsewhere: cachectl import
   cachectl config show --origin                  which setting comes from where
 ";
 
