@@ -23,8 +23,7 @@ const SHOWN: usize = 10;
 pub struct Removals {
     steps: Spool<Step>,
     tallies: Tallies,
-    first: Vec<Found>,
-    first_pieces: Vec<Piece>,
+    first: Vec<EntryId>,
 }
 
 #[derive(Debug)]
@@ -110,14 +109,10 @@ impl Removals {
     /// # Errors
     /// `LocalFile` when the temporary file cannot be written.
     pub fn entry(&mut self, action: Action, found: &Found) -> Result<()> {
-        self.stamped(action, &found.head.id, found.stamp, found.head.body.bytes)?;
-        if self.first.len() < SHOWN {
-            self.first.push(found.clone());
-        }
-        Ok(())
+        self.stamped(action, &found.head.id, found.stamp, found.head.body.bytes)
     }
 
-    /// The same, of an entry that need not be shown.
+    /// The same, of an entry of which no more is known.
     ///
     /// # Errors
     /// As [`entry`](Self::entry).
@@ -129,6 +124,9 @@ impl Removals {
         bytes: u64,
     ) -> Result<()> {
         self.tallies.count(action, bytes);
+        if self.first.len() < SHOWN {
+            self.first.push(id.clone());
+        }
         self.steps.push(&Step { action, bytes, what: What::Entry(id.clone(), stamp) })
     }
 
@@ -138,9 +136,6 @@ impl Removals {
     /// As [`entry`](Self::entry).
     pub fn piece(&mut self, action: Action, piece: &Piece) -> Result<()> {
         self.tallies.count(action, piece.bytes);
-        if self.first_pieces.len() < SHOWN {
-            self.first_pieces.push(piece.clone());
-        }
         self.steps.push(&Step { action, bytes: piece.bytes, what: What::Piece(piece.clone()) })
     }
 
@@ -160,13 +155,8 @@ impl Removals {
     }
 
     /// The first entries, to be shown.
-    pub fn first(&self) -> &[Found] {
+    pub fn first(&self) -> &[EntryId] {
         &self.first
-    }
-
-    /// The first pieces, to be shown.
-    pub fn first_pieces(&self) -> &[Piece] {
-        &self.first_pieces
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cachectl::transfer::{Report, Tallies};
-use cachectl::{Error, ErrorKind, Found};
+use cachectl::{EntryId, Error, ErrorKind, Manage};
 use clap::Args;
 use serde::Serialize;
 
 use super::options::{Format, OutputArgs};
+use super::store::OpenStore;
 use super::{CommonArgs, exit, failure};
 use crate::environment;
 use crate::output::columns::{self, View};
@@ -229,7 +230,8 @@ pub fn actions_table(tallies: &Tallies, common: &CommonArgs) -> String {
 /// The first entries of a plan as a table, on standard error or, for `--dry-run`, on
 /// standard output.
 pub fn show_first(
-    first: &[Found],
+    open: &OpenStore,
+    first: &[EntryId],
     total: u64,
     view: &View,
     common: &CommonArgs,
@@ -246,8 +248,11 @@ pub fn show_first(
     };
     let mut out = BufWriter::new(out);
     let mut table = Table::new(columns, false, true, color);
-    for found in first {
-        table.entry(&mut out, view, found)?;
+    for id in first {
+        // One that is gone or damaged is not worth an error here.
+        if let Some(found) = open.run(async { Ok(open.store.find(id).await.ok().flatten()) })? {
+            table.entry(&mut out, view, &found)?;
+        }
     }
     table.end(&mut out)?;
     let more = total.saturating_sub(first.len() as u64);

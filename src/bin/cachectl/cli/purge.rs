@@ -244,7 +244,7 @@ impl Job<'_> {
         }
         let asks = !matches!(question, Question::None) && !self.plan_args.yes;
         if asks {
-            show_first(plan.first(), plan.len(), self.view, self.common, false)?;
+            show_first(self.open, plan.first(), plan.len(), self.view, self.common, false)?;
         }
         let deed =
             format!("remove {} ({}) from {}", what(&plan), size(total.bytes), self.chosen.name);
@@ -281,11 +281,7 @@ impl Job<'_> {
         let is_table = self.output.is_table();
         if is_table && !talk::is_quiet() {
             sink::print(&format!("would remove from {}\n", self.chosen.name))?;
-            show_first(plan.first(), plan.first().len() as u64, self.view, self.common, true)?;
-            let more = plan.len() - plan.first().len() as u64;
-            if more > 0 && !plan.first().is_empty() {
-                sink::print(&format!("and {more} more\n"))?;
-            }
+            show_first(self.open, plan.first(), plan.len(), self.view, self.common, true)?;
             sink::print("\n")?;
         }
         let mut text = actions_table(plan.tallies(), self.common);
