@@ -11,9 +11,6 @@ ENTRIES=${SCALE_ENTRIES:-1000000}
 FEW=$((ENTRIES / 100))
 ROUNDS=${ROUNDS:-5}
 . scripts/workplace.sh
-cargo() { (cd "$OLDPWD" && command cargo "$@"); }
-cargo build --release --quiet --example fill
-FILL=$(dirname "$BIN")/examples/fill
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # peak NAME STORE COMMAND…: runs it and tells its time and peak memory; sets PEAK.

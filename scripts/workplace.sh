@@ -1,10 +1,11 @@
 # Sourced by scripts that run the release binary against the example origin: builds both,
-# and sets BIN, ORIGIN, S3, WORK (an empty folder, which is the home folder too) and URL.
+# and sets BIN, ORIGIN, S3, FILL, WORK (an empty folder, which is the home folder too) and URL.
 # Everything is gone when the script ends; what it started besides goes into CHILDREN.
-cargo build --release --quiet --bin cachectl --example origin --example s3
+cargo build --release --quiet --bin cachectl --example origin --example s3 --example fill
 BIN=$PWD/target/release/cachectl
 ORIGIN=$PWD/target/release/examples/origin
 S3=$PWD/target/release/examples/s3
+FILL=$PWD/target/release/examples/fill
 WORK=$(mktemp -d)
 CHILDREN=()
 leave() {
