@@ -25,7 +25,6 @@ pub use backend::{
     Found, Outcome, Put, Removed, Usage,
 };
 pub use body::{BodyReader, BodyStream, FilePart};
-#[cfg(any(feature = "redis", feature = "s3"))]
 pub(crate) use bridge::current_runtime;
 #[cfg(feature = "fetch")]
 pub(crate) use bridge::on_pool;

@@ -11,6 +11,7 @@ mod export;
 mod gc;
 #[cfg(feature = "interchange")]
 mod import;
+mod migrate;
 mod receive;
 mod removal;
 mod report;
@@ -24,6 +25,9 @@ pub use export::export;
 pub use gc::{GcPolicy, plan_gc};
 #[cfg(feature = "interchange")]
 pub use import::{ImportOptions, LeftOut, import};
+pub use migrate::{
+    Conversions, Converted, MigrateOptions, NewTtl, Passed, Shard, convert_one, differences, migrate,
+};
 pub use receive::{Conflict, Incoming, ReceiveOptions, decide, is_same, receive};
 pub use removal::{Removals, RunOptions, remove};
 pub use report::{Action, Event, Failure, Report, Tallies, Tally};

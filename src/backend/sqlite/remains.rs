@@ -231,13 +231,14 @@ impl Database {
             Compact::Always => true,
             Compact::Auto => free > 0 && free * 4 >= all,
         };
-        if !is_due {
+        if when == Compact::Never || self.disk_bytes().is_none() {
             return Ok(());
         }
         // Readers of this process would keep the log from being cut.
         self.close();
+        let vacuum = if is_due { "VACUUM; " } else { "" };
         self.on_writer(|connection| {
-            connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute_batch(&format!("{vacuum}PRAGMA wal_checkpoint(TRUNCATE)"))
         })
     }
 }

@@ -3,8 +3,11 @@
 pub mod failure;
 
 mod body;
+mod checkpoint;
 mod completions;
 mod config_command;
+mod convert;
+mod diff;
 mod explain;
 mod export;
 mod gc;
@@ -14,6 +17,7 @@ mod import;
 mod inspect;
 mod list;
 mod man;
+mod migrate;
 mod options;
 mod password;
 mod plan;
@@ -21,6 +25,7 @@ mod purge;
 mod selection;
 mod stats;
 mod store;
+mod touch;
 mod verify;
 
 use anyhow::Result;
@@ -100,6 +105,15 @@ pub enum Command {
     Export(Box<export::ExportArgs>),
     /// Take entries from an archive, a HAR or an exported folder into a store
     Import(Box<import::ImportArgs>),
+    /// Copy entries from one store into another
+    #[command(visible_aliases = ["copy", "cp"])]
+    Migrate(Box<migrate::MigrateArgs>),
+    /// Compare two stores
+    Diff(Box<diff::DiffArgs>),
+    /// Rewrite entries with another serializer, in place
+    Convert(Box<convert::ConvertArgs>),
+    /// Change TTL, tags or freshness of entries without rewriting bodies
+    Touch(Box<touch::TouchArgs>),
     /// Remove the entries that you select
     #[command(visible_alias = "rm")]
     Purge(Box<purge::PurgeArgs>),
@@ -160,6 +174,10 @@ pub fn run() -> Result<u8> {
         Command::Verify(args) => verify::run(&args, &cli.common),
         Command::Export(args) => export::run(&args, &cli.common),
         Command::Import(args) => import::run(&args, &cli.common),
+        Command::Migrate(args) => migrate::run(&args, &cli.common),
+        Command::Diff(args) => diff::run(&args, &cli.common),
+        Command::Convert(args) => convert::run(&args, &cli.common),
+        Command::Touch(args) => touch::run(&args, &cli.common),
         Command::List(args) => list::run(&args, &cli.common),
         Command::Inspect(args) => inspect::run(args, &cli.common),
         Command::Body(args) => body::run(&args, &cli.common),

@@ -170,7 +170,7 @@ fn format_without_csv() -> impl TypedValueParser<Value = Format> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ttl(pub Option<Duration>);
 
-fn ttl(text: &str) -> Result<Ttl, String> {
+pub fn ttl(text: &str) -> Result<Ttl, String> {
     parse_duration(text).map(Ttl).map_err(|e| with_hint(&e))
 }
 

@@ -5,10 +5,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use cachectl::transfer::sorted;
+use cachectl::transfer::{Spool, sorted};
 use cachectl::{
-    Cursor, Detail, Error, ErrorKind, Filter, Found, Key, Method, Moment, Order, Piece, Query,
-    Request, Secrets, Settings, Sort, SortBy, Timestamp, UrlText,
+    Cursor, Detail, EntryId, Error, ErrorKind, Filter, Found, Key, Method, Moment, Order, Piece, Query,
+    Request, Secrets, Settings, Sort, SortBy, Stamp, Timestamp, UrlText, is_damage,
 };
 use clap::Args;
 use futures_util::stream::BoxStream;
@@ -56,6 +56,10 @@ pub struct SelectionArgs {
     /// Written by this serializer
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     stored_as: Vec<String>,
+
+    /// With this tag
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    tag: Vec<String>,
 
     /// Stored before this: a duration ago, or a time
     #[arg(long, value_name = "WHEN")]
@@ -141,6 +145,7 @@ impl SelectionArgs {
             .and(any("type", "~", &self.content_type)?)
             .and(any("state", "=", &self.state)?)
             .and(any("serializer", "=", &self.stored_as)?)
+            .and(any("tag", "=", &self.tag)?)
             .and(one("--older-than", "created", "<", &self.older_than)?)
             .and(one("--newer-than", "created", ">", &self.newer_than)?)
             .and(one("--unused-for", "idle", ">", &self.unused_for)?)
@@ -271,6 +276,32 @@ impl Selection {
             Some(most) => first(ordered, most),
             None => ordered,
         }
+    }
+
+    /// Which entries are meant, without holding on to the store: a scan that stays open
+    /// while entries are changed makes a database grow. What cannot be listed is told to
+    /// `trouble`.
+    pub async fn names(
+        &self,
+        open: &OpenStore,
+        trouble: &mut dyn FnMut(Error) -> Result<()>,
+    ) -> Result<Spool<(EntryId, Stamp)>> {
+        let mut names = Spool::default();
+        let mut entries = self.entries(open, Detail::Columns);
+        while let Some(item) = entries.next().await {
+            crate::signals::check()?;
+            match item {
+                Ok(found) => names.push(&(found.head.id, found.stamp))?,
+                Err(failure) => match failure.downcast::<Error>() {
+                    Ok(error) if is_damage(&error) || error.kind() == ErrorKind::NotFound => {
+                        trouble(error)?;
+                    }
+                    Ok(error) => return Err(error.into()),
+                    Err(failure) => return Err(failure),
+                },
+            }
+        }
+        Ok(names)
     }
 
     /// The same for the library's own work.

@@ -292,6 +292,81 @@ pub fn open_as_if_made(chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore
     }
 }
 
+/// Two open stores, and a runtime for both: work on them may use several threads.
+pub struct Pair {
+    pub source: OpenStore,
+    pub destination: OpenStore,
+    runtime: Runtime,
+}
+
+impl Pair {
+    /// Runs work to its end.
+    pub fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.runtime.block_on(work)
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        let closing = async {
+            let _ = self.source.store.close().await;
+            let _ = self.destination.store.close().await;
+        };
+        self.runtime.block_on(closing);
+    }
+}
+
+/// Opens two stores. The second one is made if it is missing, unless things are only tried.
+pub fn open_pair(
+    from: &Chosen,
+    to: &Chosen,
+    is_dry: bool,
+    common: &CommonArgs,
+) -> Result<Pair> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let source = open_alone(from, Access::Existing, common)?;
+    let destination = match is_dry {
+        false => open_alone(to, Access::Create, common)?,
+        true => open_as_if_made(to, common)?,
+    };
+    Ok(Pair { source, destination, runtime })
+}
+
+/// Opens two stores that have to be there.
+pub fn open_existing_pair(a: &Chosen, b: &Chosen, common: &CommonArgs) -> Result<Pair> {
+    let mut pair = open_pair(a, b, true, common)?;
+    pair.destination = open_alone(b, Access::Existing, common)?;
+    Ok(pair)
+}
+
+/// An open store that runs on somebody else's runtime.
+fn open_alone(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
+    let mut open = open(chosen, access, common)?;
+    open.runtime = None;
+    Ok(open)
+}
+
+/// Whether two addresses mean the same place.
+pub fn is_same(a: &Chosen, b: &Chosen) -> bool {
+    let place = |chosen: &Chosen| {
+        let mut address = chosen.address.clone();
+        for name in ["serializer", "ttl", "readonly", "busy_timeout", "batch", "check_ttl_every"] {
+            address = address.without_param(name);
+        }
+        match address.path() {
+            Ok(Some(path)) => {
+                let path = std::fs::canonicalize(&path).unwrap_or(path);
+                address.with_path(&path).to_string()
+            }
+            _ => address.to_string(),
+        }
+    };
+    place(a) == place(b)
+}
+
 fn is_about_the_store(failure: &anyhow::Error) -> bool {
     failure.downcast_ref::<Error>().is_some_and(|e| e.kind() == ErrorKind::Store)
 }

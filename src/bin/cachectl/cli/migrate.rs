@@ -1,0 +1,414 @@
+//! `migrate`: copy entries from one store into another.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use cachectl::transfer::{
+    Action, Event, MigrateOptions, NewTtl, Passed, ReceiveOptions, Removals, Report, RunOptions,
+    Shard, Tally, migrate, remove,
+};
+use cachectl::{
+    Compact, Detail, Error, ErrorKind, Found, Manage, Query, Secrets,
+};
+use clap::Args;
+use futures_util::stream::BoxStream;
+use futures_util::StreamExt;
+use serde::Serialize;
+
+use super::checkpoint::Checkpoint;
+use super::import::TransferArgs;
+use super::options::{Ttl, ttl};
+use super::plan::{PlanArgs, Question, Summary, WorkArgs, actions_table, confirm, end};
+use super::purge::refuse_read_only;
+use super::selection::{Selection, SelectionArgs};
+use super::store::{self, Chosen, OpenStore};
+use super::{CommonArgs, OutputArgs, exit};
+use crate::config::Config;
+use crate::output::progress::Progress;
+use crate::output::text::{count, size};
+use crate::output::talk;
+use crate::signals::{self, Stopped};
+
+/// Copy entries from one store into another.
+///
+/// The source is only read. Everything that is written is read back and compared. A run
+/// that was interrupted goes on where it stopped when the same command is given again.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// The store to copy from
+    #[arg(value_name = "SRC")]
+    source: String,
+
+    /// The store to copy into; it is made if it is missing
+    #[arg(value_name = "DST")]
+    destination: String,
+
+    /// Write heads by this serializer [default: each entry keeps its own]
+    #[arg(long, value_name = "NAME")]
+    serializer: Option<String>,
+
+    /// New TTL for all, counted from now; none lifts it [default: each keeps its end]
+    #[arg(long, value_name = "DUR", value_parser = ttl)]
+    ttl: Option<Ttl>,
+
+    /// Remove from the source what has arrived
+    #[arg(long, conflicts_with = "mirror")]
+    r#move: bool,
+
+    /// Remove from the destination what the source does not have
+    #[arg(long)]
+    mirror: bool,
+
+    /// Remove nothing if --move or --mirror would remove more entries than this
+    #[arg(long, value_name = "N")]
+    max_delete: Option<u64>,
+
+    /// Only one of N parts of all keys, so that several machines can share the work
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
+
+    /// Where to note how far it has come [default: in the folder for state]
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+
+    /// Begin anew, whatever a checkpoint says
+    #[arg(long)]
+    restart: bool,
+
+    /// Write failures with their reasons to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    failed: Option<PathBuf>,
+
+    #[command(flatten)]
+    transfer: TransferArgs,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
+
+    #[command(flatten)]
+    plan: PlanArgs,
+
+    #[command(flatten)]
+    work: WorkArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Migrates; gives the exit code.
+pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
+    let config = Config::load(common)?;
+    let from = store::resolve(&args.source, failure_where("SRC", &args.source), &config)?;
+    let to = store::resolve(&args.destination, failure_where("DST", &args.destination), &config)?;
+    if store::is_same(&from, &to) {
+        return Err(Error::usage(format!("{} is both source and destination", from.name))
+            .try_this("another destination")
+            .into());
+    }
+    let shard = args.shard.as_deref().map(Shard::parse).transpose()?;
+    if let Some(name) = &args.serializer {
+        cachectl::serializer(name)?;
+    }
+    let mut selection = args.selection.resolve(&[], &config)?;
+    let pair = store::open_pair(&from, &to, args.plan.dry_run, common)?;
+    refuse_read_only(&pair.destination, args.plan.dry_run)?;
+    if args.r#move {
+        refuse_read_only(&pair.source, args.plan.dry_run)?;
+    }
+    signals::listen();
+    let words = args.job(&from, &to, &selection);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // What is only looked at leaves no trace, and an order of its own has no place to go on.
+    let keeps = !args.plan.dry_run && selection.sort.is_any() && selection.scans;
+    let mut checkpoint = match keeps {
+        true => Checkpoint::open(&words, args.checkpoint.as_deref(), args.restart)?,
+        false => None,
+    };
+    selection.after = checkpoint.as_ref().and_then(Checkpoint::after);
+    if let Some(before) = checkpoint.as_ref().map(Checkpoint::done_before).filter(|n| *n > 0) {
+        talk::note(&format!("going on behind {} of an earlier run", count(before, "entry")));
+    }
+    if args.r#move {
+        let deed = format!("move what is selected from {} to {}", from.name, to.name);
+        if !args.plan.dry_run {
+            confirm(&args.plan, &Question::YesNo, &deed)?;
+        }
+    }
+    let job = Job { args, pair: &pair, selection: &selection, shard, secrets: config.secrets(common) };
+    let mut moved = args.r#move.then(Removals::new);
+    let report = pair.run(job.copy(&mut checkpoint, &mut moved))?;
+    let stopped = signals::check().err();
+    let is_done = report.complete && report.ended_by.is_none();
+    let left = match checkpoint {
+        Some(checkpoint) if is_done => {
+            checkpoint.remove();
+            None
+        }
+        Some(mut checkpoint) => {
+            checkpoint.save()?;
+            Some(checkpoint.path().display().to_string())
+        }
+        None => None,
+    };
+    let summary = Summary {
+        source: Some(from.address.to_string()),
+        destination: Some(to.address.to_string()),
+        dry_run: args.plan.dry_run,
+        checkpoint: left,
+        ..Summary::done("migrate", &report)
+    };
+    summary.print(&args.output, &job.sentence(&report, &from, &to, common))?;
+    if let Some(stopped) = stopped {
+        return Ok(Stopped::exit_code(stopped));
+    }
+    if !is_done || args.plan.dry_run {
+        return end(report, "migrated");
+    }
+    let removed = match (moved, args.mirror) {
+        (Some(plan), _) => job.remove(plan, &pair.source, &from, false)?,
+        (None, true) => {
+            let plan = pair.run(job.surplus())?;
+            job.remove(plan, &pair.destination, &to, true)?
+        }
+        (None, false) => exit::DONE,
+    };
+    let code = end(report, "migrated")?;
+    Ok(if code == exit::DONE { removed } else { code })
+}
+
+fn failure_where(name: &str, text: &str) -> super::failure::Where {
+    super::failure::Where(format!("{name} {text}"))
+}
+
+impl MigrateArgs {
+    /// What makes a job the same job.
+    fn job(&self, from: &Chosen, to: &Chosen, selection: &Selection) -> Vec<String> {
+        vec![
+            "migrate".to_owned(),
+            from.address.to_string(),
+            to.address.to_string(),
+            selection.filter.to_string(),
+            format!("{:?}", selection.limit),
+            format!("{:?} {:?} {:?}", self.shard, self.serializer, self.ttl),
+        ]
+    }
+}
+
+struct Job<'a> {
+    args: &'a MigrateArgs,
+    pair: &'a store::Pair,
+    selection: &'a Selection,
+    shard: Option<Shard>,
+    secrets: Secrets,
+}
+
+/// A failure as it stands in the file of failures.
+#[derive(Serialize)]
+struct FailureObject<'a> {
+    key: &'a str,
+    url: Option<String>,
+    error: &'a str,
+    code: &'a str,
+    cause: String,
+}
+
+impl Job<'_> {
+    fn entries(&self) -> BoxStream<'_, cachectl::Result<Found>> {
+        let entries = self.selection.plain_entries(&self.pair.source, Detail::Head);
+        match self.shard {
+            None => entries,
+            Some(shard) => entries
+                .filter(move |item| {
+                    let is_ours =
+                        item.as_ref().map_or(true, |found| shard.has(&found.head.id.key));
+                    async move { is_ours }
+                })
+                .boxed(),
+        }
+    }
+
+    async fn copy(
+        &self,
+        checkpoint: &mut Option<Checkpoint>,
+        moved: &mut Option<Removals>,
+    ) -> Result<Report> {
+        let args = self.args;
+        let mut failures = match &args.failed {
+            Some(path) => Some(BufWriter::new(File::create(path).map_err(|e| {
+                Error::new(ErrorKind::LocalFile, format!("cannot write {}", path.display()))
+                    .because(e)
+            })?)),
+            None => None,
+        };
+        let mut receive = ReceiveOptions::new(self.selection.now);
+        receive.on_conflict = args.transfer.on_conflict.into();
+        receive.verify = !args.transfer.no_verify;
+        receive.include_expired = args.transfer.include_expired;
+        receive.serializer = args.serializer.clone();
+        let mut progress = Progress::start(args.work.progress, "migrated", None);
+        let mut trouble = Ok(());
+        let report = {
+            let mut on = |passed: Passed<'_>| {
+                let noted = note(&passed, checkpoint, moved, &mut failures, &self.secrets);
+                if trouble.is_ok() {
+                    trouble = noted;
+                }
+                if let Event::Done(tally) = passed.event {
+                    progress.advance(tally);
+                }
+            };
+            let options = MigrateOptions {
+                receive,
+                ttl: match args.ttl {
+                    None => NewTtl::Keep,
+                    Some(Ttl(None)) => NewTtl::Lift,
+                    Some(Ttl(Some(span))) => NewTtl::FromNow(span),
+                },
+                jobs: args.work.jobs as usize,
+                dry_run: args.plan.dry_run,
+                max_errors: args.transfer.max_errors,
+                stop: &|| signals::check().is_err(),
+                on: &mut on,
+            };
+            let (source, destination) = (&self.pair.source.store, &self.pair.destination.store);
+            migrate(source, destination, self.entries(), options).await
+        };
+        trouble?;
+        if let Some(failures) = &mut failures {
+            failures.flush()?;
+        }
+        Ok(report)
+    }
+
+    /// What the destination has and the source has not, as far as it was selected.
+    async fn surplus(&self) -> Result<Removals> {
+        let mut plan = Removals::new();
+        let (source, destination) = (&self.pair.source.store, &self.pair.destination.store);
+        let query = Query::of(&self.selection.filter, self.selection.moment());
+        let mut scan = destination.scan(query.and_detail(Detail::Columns));
+        while let Some(found) = scan.next().await {
+            signals::check()?;
+            let Ok(found) = found else { continue };
+            let is_meant = found.is_meant_by(&self.selection.filter, self.selection.moment())
+                && self.shard.is_none_or(|shard| shard.has(&found.head.id.key));
+            if is_meant && source.find(&found.head.id).await?.is_none() {
+                plan.entry(Action::Remove, &found)?;
+            }
+        }
+        Ok(plan)
+    }
+
+    fn remove(
+        &self,
+        plan: Removals,
+        open: &OpenStore,
+        chosen: &Chosen,
+        asks: bool,
+    ) -> Result<u8> {
+        let total: Tally = plan.tallies().total();
+        if total.entries == 0 {
+            return Ok(exit::DONE);
+        }
+        if let Some(most) = self.args.max_delete.filter(|most| total.entries > *most) {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("this would remove {} from {}", count(total.entries, "entry"), chosen.name),
+            )
+            .because(format!("--max-delete {most} allows no more"))
+            .coded("max_delete")
+            .try_this("a larger --max-delete; what was copied is there")
+            .into());
+        }
+        if asks {
+            let deed = format!(
+                "remove {} ({}) from {}",
+                count(total.entries, "entry"),
+                size(total.bytes),
+                chosen.name
+            );
+            confirm(&self.args.plan, &Question::YesNo, &deed)?;
+        }
+        let report = self.pair.run(async {
+            let options = RunOptions {
+                jobs: self.args.work.jobs as usize,
+                compact: Compact::Auto,
+                max_errors: None,
+                stop: &|| signals::check().is_err(),
+                on: &mut |_| {},
+            };
+            Ok(remove(&*open.store, plan, options).await)
+        })?;
+        let done = report.tallies.done();
+        talk::note(&format!("removed {} from {}", count(done.entries, "entry"), chosen.name));
+        end(report, "removed")
+    }
+
+    fn sentence(
+        &self,
+        report: &Report,
+        from: &Chosen,
+        to: &Chosen,
+        common: &CommonArgs,
+    ) -> String {
+        if self.args.plan.dry_run {
+            let table = actions_table(&report.tallies, common);
+            let head = format!("would migrate {} -> {}\n", from.name, to.name);
+            return format!("{head}{table}nothing was written (--dry-run)");
+        }
+        let of = |action| report.tallies.of(action);
+        let copied = of(Action::Copy).plus(of(Action::Overwrite));
+        let how = if self.args.transfer.no_verify { "copied" } else { "copied and verified" };
+        let mut text = format!("{how} {}, {}", count(copied.entries, "entry"), size(copied.bytes));
+        for action in [Action::Unchanged, Action::Keep, Action::Skip, Action::Changed] {
+            let tally = of(action);
+            if tally.entries > 0 {
+                text.push_str(&format!(", {} {action}", tally.entries));
+            }
+        }
+        if !report.complete {
+            text.push_str("; run the same command to go on");
+        }
+        text
+    }
+}
+
+/// Writes down what has happened to one entry.
+fn note(
+    passed: &Passed<'_>,
+    checkpoint: &mut Option<Checkpoint>,
+    moved: &mut Option<Removals>,
+    failures: &mut Option<BufWriter<File>>,
+    secrets: &Secrets,
+) -> Result<()> {
+    match &passed.event {
+        Event::Done(tally) => {
+            if let Some(checkpoint) = checkpoint {
+                checkpoint.pass(passed.cursor.clone(), tally.bytes)?;
+            }
+            if let (Some(moved), Some(found)) = (moved, passed.arrived) {
+                moved.entry(Action::Remove, found)?;
+            }
+        }
+        Event::Failed(failure) => {
+            if let Some(checkpoint) = checkpoint {
+                checkpoint.hold();
+            }
+            if let Some(file) = failures {
+                // The key alone, as --keys-from takes it.
+                let key = failure.key.split('#').next().unwrap_or_default();
+                let object = FailureObject {
+                    key,
+                    url: failure.url.as_deref().map(|url| secrets.url(url).into_owned()),
+                    error: failure.error.message(),
+                    code: failure.error.code(),
+                    cause: failure.error.causes(),
+                };
+                serde_json::to_writer(&mut *file, &object)?;
+                file.write_all(b"\n")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! `touch`: change what a store notes of entries, without rewriting bodies.
+
+use anyhow::Result;
+use cachectl::transfer::{Action, Failure, NewTtl, Report, Tally};
+use cachectl::{Access, EntryHead, Error, ErrorKind, Found, Manage, Outcome, is_damage};
+use clap::Args;
+
+use super::options::{Ttl, ttl};
+use super::plan::{PlanArgs, Question, Summary, WorkArgs, confirm, end};
+use super::purge::refuse_read_only;
+use super::selection::{Selection, SelectionArgs};
+use super::store::{self, OpenStore};
+use super::{CommonArgs, OutputArgs, StoreArgs, exit};
+use crate::config::Config;
+use crate::output::progress::Progress;
+use crate::output::talk;
+use crate::output::text::count;
+use crate::signals::{self, Stopped};
+
+/// Change TTL, tags or freshness of entries; bodies are not rewritten.
+#[derive(Debug, Args)]
+pub struct TouchArgs {
+    /// A key, the first 6 or more characters of one, or a URL (every stored variant)
+    #[arg(value_name = "KEY|URL")]
+    targets: Vec<String>,
+
+    /// A new store TTL, counted from now; none lifts it
+    #[arg(long, value_name = "DUR", value_parser = ttl)]
+    ttl: Option<Ttl>,
+
+    /// Have them validated before their next use, however fresh they are
+    #[arg(long)]
+    stale: bool,
+
+    /// Add this tag
+    #[arg(long, value_name = "TAG")]
+    add_tag: Vec<String>,
+
+    /// Remove this tag
+    #[arg(long, value_name = "TAG")]
+    remove_tag: Vec<String>,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
+
+    #[command(flatten)]
+    plan: PlanArgs,
+
+    #[command(flatten)]
+    work: WorkArgs,
+
+    #[command(flatten)]
+    store: StoreArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Touches; gives the exit code.
+pub fn run(args: &TouchArgs, common: &CommonArgs) -> Result<u8> {
+    let config = Config::load(common)?;
+    let selection = args.selection.resolve(&args.targets, &config)?;
+    if selection.is_everything() && selection.most().is_none() {
+        return Err(Error::usage("which entries? nothing was selected")
+            .coded("nothing_selected")
+            .try_this("a key, a URL, or a selection such as --host 'api.*'")
+            .into());
+    }
+    if args.ttl.is_none() && !args.stale && args.add_tag.is_empty() && args.remove_tag.is_empty() {
+        return Err(Error::usage("what is to be changed?")
+            .try_this("--ttl, --stale, --add-tag or --remove-tag")
+            .into());
+    }
+    let chosen = store::choose(&args.store, None, &config)?;
+    let open = store::open(&chosen, Access::Existing, common)?;
+    refuse_read_only(&open, args.plan.dry_run)?;
+    signals::listen();
+    if !args.plan.dry_run {
+        confirm(&args.plan, &Question::None, "change entries")?;
+    }
+    let mut missing = 0;
+    let report = open.run(touch_all(args, &open, &selection, &mut missing))?;
+    let summary = Summary {
+        store: Some(chosen.address.to_string()),
+        dry_run: args.plan.dry_run,
+        ..Summary::done("touch", &report)
+    };
+    let done = report.tallies.of(Action::Overwrite);
+    let verb = if args.plan.dry_run { "would change" } else { "changed" };
+    summary.print(&args.output, &format!("{verb} {}", count(done.entries, "entry")))?;
+    if let Err(stopped) = signals::check() {
+        return Ok(Stopped::exit_code(stopped));
+    }
+    let code = end(report, "changed")?;
+    Ok(if code == exit::DONE && missing > 0 { exit::NOT_CACHED } else { code })
+}
+
+async fn touch_all(
+    args: &TouchArgs,
+    open: &OpenStore,
+    selection: &Selection,
+    missing: &mut u64,
+) -> Result<Report> {
+    let mut report = Report { complete: true, ..Report::default() };
+    let mut progress = Progress::start(args.work.progress, "changed", None);
+    let names = selection
+        .names(open, &mut |error| {
+            if error.kind() == ErrorKind::NotFound {
+                *missing += 1;
+                talk::warning(error.message(), "");
+            } else {
+                report.fail(Failure { key: String::new(), url: None, error });
+            }
+            Ok(())
+        })
+        .await?;
+    for name in names.read()? {
+        if signals::check().is_err() {
+            report.complete = false;
+            break;
+        }
+        let (id, _) = name?;
+        let found = match open.store.find(&id).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                report.tallies.count(Action::Missing, 0);
+                continue;
+            }
+            Err(error) if is_damage(&error) => {
+                report.fail(Failure { key: id.to_string(), url: None, error });
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let bytes = found.head.body.bytes;
+        let action = match args.plan.dry_run {
+            true => Action::Overwrite,
+            false => touch_one(args, open, found, selection).await?,
+        };
+        report.tallies.count(action, bytes);
+        progress.advance(Tally { entries: 1, bytes });
+    }
+    Ok(report)
+}
+
+/// Changes one entry; one that is written to meanwhile is looked at again.
+async fn touch_one(
+    args: &TouchArgs,
+    open: &OpenStore,
+    mut found: Found,
+    selection: &Selection,
+) -> Result<Action> {
+    for _ in 0..5 {
+        let head = args.changed(&found.head, selection);
+        match open.store.update(&found.head.id, head, found.stamp).await? {
+            Outcome::Done(_) => return Ok(Action::Overwrite),
+            Outcome::Absent => return Ok(Action::Missing),
+            Outcome::Changed => match open.store.find(&found.head.id).await? {
+                Some(now) => found = now,
+                None => return Ok(Action::Missing),
+            },
+        }
+    }
+    Ok(Action::Changed)
+}
+
+impl TouchArgs {
+    fn changed(&self, head: &EntryHead, selection: &Selection) -> EntryHead {
+        let mut head = head.clone();
+        let ttl = match self.ttl {
+            None => NewTtl::Keep,
+            Some(Ttl(None)) => NewTtl::Lift,
+            Some(Ttl(Some(span))) => NewTtl::FromNow(span),
+        };
+        head.expires_at = ttl.apply(head.expires_at, selection.now);
+        head.invalidated |= self.stale;
+        head.tags.retain(|tag| !self.remove_tag.contains(tag));
+        for tag in &self.add_tag {
+            if !head.tags.contains(tag) {
+                head.tags.push(tag.clone());
+            }
+        }
+        head
+    }
+}

@@ -1,0 +1,414 @@
+//! From one store into another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt};
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{EntryHead, EntryId, Timestamp};
+use crate::storage::{
+    Backend, BodyStream, ByteRange, Cursor, Found, Manage, Piece, current_runtime, is_damage,
+};
+
+use super::receive::{Incoming, ReceiveOptions, decide, receive};
+use super::report::{Action, Event, Failure, Report, Tally};
+
+/// Bytes of bodies that may be under way at the same time, and what one body counts at most:
+/// a part that fills, one that goes out, and what the source has read ahead.
+const IN_FLIGHT: usize = 64 << 20;
+const MOST_FOR_ONE: u64 = 24 << 20;
+/// Permits are counted in units of this many bytes.
+const UNIT: u64 = 64 << 10;
+
+/// How often an entry is tried when the trouble may pass, and how long the first pause is.
+const TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// So many failures, and nothing but failures, end the work.
+const HOPELESS: u64 = 100;
+
+/// What becomes of TTLs on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NewTtl {
+    /// Each entry keeps the time at which it ends.
+    #[default]
+    Keep,
+    /// None has one.
+    Lift,
+    /// All end so long after now.
+    FromNow(Duration),
+}
+
+impl NewTtl {
+    /// When an entry ends.
+    pub fn apply(self, expires_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            NewTtl::Keep => expires_at,
+            NewTtl::Lift => None,
+            NewTtl::FromNow(span) => Some(now + span),
+        }
+    }
+}
+
+/// One of several parts of the space of keys. Every key is in exactly one of them, so that
+/// machines can share a job without talking to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: u64,
+    count: u64,
+}
+
+impl Shard {
+    /// Reads `I/N`, with I from 1 to N.
+    ///
+    /// # Errors
+    /// `Usage` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let read = || -> Option<Shard> {
+            let (index, count) = text.split_once('/')?;
+            let (index, count) = (index.parse().ok()?, count.parse().ok()?);
+            (1..=count).contains(&index).then_some(Shard { index, count })
+        };
+        read().ok_or_else(|| {
+            Error::usage(format!("{text:?} is not one of several parts"))
+                .try_this("1/4, 2/4, 3/4 and 4/4")
+        })
+    }
+
+    /// Whether a key is in this part.
+    pub fn has(self, key: &str) -> bool {
+        xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % self.count == self.index - 1
+    }
+}
+
+/// How entries are copied.
+pub struct MigrateOptions<'a> {
+    /// How they are taken in.
+    pub receive: ReceiveOptions,
+    /// What becomes of their TTLs.
+    pub ttl: NewTtl,
+    /// How many are under way at the same time.
+    pub jobs: usize,
+    /// Only count what would be done.
+    pub dry_run: bool,
+    /// Stop after so many failures.
+    pub max_errors: Option<u64>,
+    /// Asked between entries: whether to start nothing more.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// Told what happens.
+    pub on: &'a mut (dyn FnMut(Passed<'_>) + Send),
+}
+
+impl std::fmt::Debug for MigrateOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MigrateOptions").field("jobs", &self.jobs).finish_non_exhaustive()
+    }
+}
+
+/// An entry that was dealt with, in the order of the source.
+#[derive(Debug)]
+pub struct Passed<'a> {
+    /// What happened.
+    pub event: Event<'a>,
+    /// The entry, in its state in the source, if it is in the destination now.
+    pub arrived: Option<&'a Found>,
+    /// Where to go on behind it.
+    pub cursor: Option<Cursor>,
+    /// What was done up to here.
+    pub report: &'a Report,
+}
+
+/// Copies entries as they come out of the source, several at a time. Each is looked for in
+/// the destination first, written, and read back. Trouble with one entry is tried again
+/// where it may pass, and then counts as its failure; only trouble with a whole store ends
+/// the work.
+pub async fn migrate(
+    source: &Arc<dyn Backend>,
+    destination: &Arc<dyn Backend>,
+    mut entries: BoxStream<'_, Result<Found>>,
+    options: MigrateOptions<'_>,
+) -> Report {
+    let started = Instant::now();
+    let mut report = Report::default();
+    let copier = Arc::new(Copier {
+        source: Arc::clone(source),
+        destination: Arc::clone(destination),
+        receive: options.receive.clone(),
+        ttl: options.ttl,
+        dry_run: options.dry_run,
+        in_flight: Arc::new(Semaphore::new(IN_FLIGHT / UNIT as usize)),
+    });
+    let stop = options.stop;
+    let taken = async_stream_until(&mut entries, stop);
+    let mut copied = taken
+        .map(|item| {
+            let copier = Arc::clone(&copier);
+            async move {
+                match item {
+                    Ok(found) => copier.in_background(found).await,
+                    Err(error) => Err(error),
+                }
+            }
+        })
+        .buffered(options.jobs.max(1));
+    let ended = loop {
+        let Some(item) = copied.next().await else { break Ok(()) };
+        match settle(item, &mut report, options.on) {
+            Ok(()) => {}
+            Err(error) => break Err(error),
+        }
+        if options.max_errors.is_some_and(|most| report.failed >= most) {
+            break Ok(());
+        }
+        // Where nothing at all succeeds, it is not the entries.
+        if report.failed >= HOPELESS && report.tallies.total().entries == 0 {
+            break Err(report.failures.swap_remove(0).error);
+        }
+    };
+    drop(copied);
+    let limited = options.max_errors.is_some_and(|most| report.failed >= most);
+    report.complete = ended.is_ok() && !stop() && !limited;
+    report.ended_by = ended.err();
+    report.duration = started.elapsed();
+    report
+}
+
+/// The same items, up to when somebody wants to stop.
+fn async_stream_until<'a, T: Send + 'a>(
+    items: &'a mut BoxStream<'_, T>,
+    stop: &'a (dyn Fn() -> bool + Sync),
+) -> impl futures_util::Stream<Item = T> + 'a {
+    futures_util::stream::poll_fn(move |context| {
+        if stop() {
+            return std::task::Poll::Ready(None);
+        }
+        items.poll_next_unpin(context)
+    })
+}
+
+/// An entry that was tried.
+struct Tried {
+    found: Found,
+    outcome: Result<Action>,
+}
+
+fn settle(
+    item: Result<Tried>,
+    report: &mut Report,
+    on: &mut (dyn FnMut(Passed<'_>) + Send),
+) -> Result<()> {
+    let (failure, found) = match item {
+        Ok(Tried { found, outcome: Ok(action) }) => {
+            let bytes = found.head.body.bytes;
+            report.tallies.count(action, bytes);
+            let is_there =
+                matches!(action, Action::Copy | Action::Overwrite | Action::Unchanged);
+            let event = Event::Done(Tally { entries: 1, bytes });
+            let arrived = Some(&found).filter(|_| is_there);
+            on(Passed { event, arrived, cursor: Some(found.cursor()), report });
+            return Ok(());
+        }
+        Ok(Tried { found, outcome: Err(error) }) => {
+            if ends_all(&error) {
+                return Err(error);
+            }
+            let url = Some(found.head.request.url.as_str().to_owned());
+            (Failure { key: found.head.id.to_string(), url, error }, Some(found))
+        }
+        Err(error) if is_damage(&error) => {
+            let key = Piece::of(&error)
+                .map(|piece| piece.key.clone().unwrap_or_else(|| piece.name.clone()));
+            (Failure { key: key.unwrap_or_default(), url: None, error }, None)
+        }
+        Err(error) => return Err(error),
+    };
+    on(Passed {
+        event: Event::Failed(&failure),
+        arrived: None,
+        cursor: found.map(|found| found.cursor()),
+        report,
+    });
+    report.fail(failure);
+    Ok(())
+}
+
+/// Whether trouble with one entry is trouble with all of them.
+fn ends_all(error: &Error) -> bool {
+    const WHOLE: &[&str] = &[
+        "no_space",
+        "store_unreachable",
+        "store_untrusted",
+        "store_missing",
+        "store_read_only",
+        "read_only",
+        "wrong_region",
+        "clock_skew",
+    ];
+    error.kind() == ErrorKind::Internal || WHOLE.contains(&error.code())
+}
+
+/// What every copy needs.
+struct Copier {
+    source: Arc<dyn Backend>,
+    destination: Arc<dyn Backend>,
+    receive: ReceiveOptions,
+    ttl: NewTtl,
+    dry_run: bool,
+    in_flight: Arc<Semaphore>,
+}
+
+impl Copier {
+    /// Copies on another thread where the runtime has several.
+    async fn in_background(self: Arc<Self>, found: Found) -> Result<Tried> {
+        let runtime = current_runtime()?;
+        let work = async move {
+            let outcome = self.try_often(&found).await;
+            Tried { found, outcome }
+        };
+        runtime.spawn(work).await.map_err(|e| {
+            Error::new(ErrorKind::Internal, "the copy of an entry was not finished").because(e)
+        })
+    }
+
+    async fn try_often(&self, found: &Found) -> Result<Action> {
+        let weight = found.head.body.bytes.min(MOST_FOR_ONE) / UNIT + 1;
+        let permit = self.in_flight.acquire_many(weight as u32).await;
+        let _permit = permit.map_err(|e| Error::new(ErrorKind::Internal, "closed").because(e))?;
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            match self.copy(found).await {
+                Err(e) if e.is_transient() && attempt < TRIES => {
+                    tracing::debug!("{} again in {pause:?}: {e:?}", found.head.id);
+                    // Those that failed together shall not come again together.
+                    let jitter = found.head.id.fingerprint() % 100;
+                    tokio::time::sleep(pause + pause * jitter as u32 / 100).await;
+                    pause *= 2;
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(Error::new(ErrorKind::Internal, "an entry was not tried"))
+    }
+
+    async fn copy(&self, found: &Found) -> Result<Action> {
+        let mut head = found.head.clone();
+        head.expires_at = self.ttl.apply(head.expires_at, self.receive.now);
+        let action = decide(&*self.destination, &head, &self.receive).await?;
+        if self.dry_run || !matches!(action, Action::Copy | Action::Overwrite) {
+            return Ok(action);
+        }
+        let mut body = match self.source.open_body(found, ByteRange::WHOLE).await {
+            Ok(body) => FromStore(body),
+            // Replaced or removed since it was found.
+            Err(e) if e.kind() == ErrorKind::Changed => return Ok(Action::Changed),
+            Err(e) => return Err(e),
+        };
+        match receive(&*self.destination, head, &mut body, &self.receive).await {
+            Ok(_) => Ok(action),
+            Err(e) if e.kind() == ErrorKind::Changed => Ok(Action::Changed),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+struct FromStore(BodyStream);
+
+impl Incoming for FromStore {
+    async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        self.0.chunk().await
+    }
+}
+
+/// In what two heads differ, in the words of the entry object; counters never do.
+pub fn differences(a: &EntryHead, b: &EntryHead) -> Vec<&'static str> {
+    let mut fields = Vec::new();
+    let mut note = |name, differs: bool| {
+        if differs {
+            fields.push(name);
+        }
+    };
+    note("created_at", a.created_at != b.created_at);
+    note("expires_at", a.expires_at != b.expires_at);
+    note("status", a.status != b.status);
+    note("method", a.request.method != b.request.method);
+    note("url", a.request.url != b.request.url);
+    note("headers", a.headers != b.headers);
+    note("request_headers", a.request.headers != b.request.headers);
+    note("extensions", a.extensions != b.extensions);
+    note("tags", a.tags != b.tags);
+    note("vary", a.selections != b.selections);
+    note("body_bytes", a.body.bytes != b.body.bytes);
+    let digests = a.body.sha256.zip(b.body.sha256);
+    note("body", a.body.bytes == b.body.bytes && digests.is_some_and(|(a, b)| a != b));
+    note("forced", a.forced != b.forced || a.invalidated != b.invalidated);
+    fields
+}
+
+/// What a conversion has done to entries of one serializer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Converted {
+    /// How many.
+    pub entries: u64,
+    /// What they took before, as stored.
+    pub before: u64,
+    /// What they take now.
+    pub after: u64,
+}
+
+/// Conversions by the serializer from which they were made.
+pub type Conversions = BTreeMap<String, Converted>;
+
+/// Rewrites the record of an entry by another serializer, and looks whether it still says
+/// the same. Its body stays where it is.
+///
+/// # Errors
+/// Those of the store, and `Store` with the code `not_verified` when it does not.
+pub async fn convert_one(
+    store: &dyn Backend,
+    found: &Found,
+    serializer: &str,
+) -> Result<(Action, u64)> {
+    let head = EntryHead { serializer: Some(serializer.to_owned().into()), ..found.head.clone() };
+    let id: &EntryId = &found.head.id;
+    match store.update(id, head, found.stamp).await? {
+        crate::storage::Outcome::Absent => return Ok((Action::Missing, 0)),
+        crate::storage::Outcome::Changed => return Ok((Action::Changed, 0)),
+        crate::storage::Outcome::Done(stamp) => {
+            let back = store.find(id).await?;
+            match back {
+                Some(back) if back.stamp != stamp => Ok((Action::Convert, back.stored_bytes)),
+                Some(back) if differences(&back.head, &found.head).is_empty() => {
+                    Ok((Action::Convert, back.stored_bytes))
+                }
+                _ => Err(Error::store(format!("{id} does not come back as it was"))
+                    .coded("not_verified")),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_in_exactly_one_shard() {
+        let shards: Vec<Shard> =
+            (1..=4).map(|i| Shard::parse(&format!("{i}/4")).unwrap()).collect();
+        let mut counts = [0; 4];
+        for i in 0..4000 {
+            let key = format!("{i:032x}");
+            let has: Vec<usize> = (0..4).filter(|&s| shards[s].has(&key)).collect();
+            assert_eq!(has.len(), 1, "{key}");
+            counts[has[0]] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+        for text in ["0/4", "5/4", "1", "1/0", "a/b", "-1/4", ""] {
+            assert!(Shard::parse(text).is_err(), "{text}");
+        }
+    }
+}
