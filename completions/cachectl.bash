@@ -28,6 +28,18 @@ _cachectl() {
             cachectl,config)
                 cmd="cachectl__subcmd__config"
                 ;;
+            cachectl,convert)
+                cmd="cachectl__subcmd__convert"
+                ;;
+            cachectl,copy)
+                cmd="cachectl__subcmd__migrate"
+                ;;
+            cachectl,cp)
+                cmd="cachectl__subcmd__migrate"
+                ;;
+            cachectl,diff)
+                cmd="cachectl__subcmd__diff"
+                ;;
             cachectl,du)
                 cmd="cachectl__subcmd__stats"
                 ;;
@@ -64,6 +76,9 @@ _cachectl() {
             cachectl,man)
                 cmd="cachectl__subcmd__man"
                 ;;
+            cachectl,migrate)
+                cmd="cachectl__subcmd__migrate"
+                ;;
             cachectl,prune)
                 cmd="cachectl__subcmd__gc"
                 ;;
@@ -78,6 +93,9 @@ _cachectl() {
                 ;;
             cachectl,stats)
                 cmd="cachectl__subcmd__stats"
+                ;;
+            cachectl,touch)
+                cmd="cachectl__subcmd__touch"
                 ;;
             cachectl,verify)
                 cmd="cachectl__subcmd__verify"
@@ -101,7 +119,7 @@ _cachectl() {
 
     case "${cmd}" in
         cachectl)
-            opts="-v -q -h -V --config --no-config --verbose --quiet --color --log-format --show-secrets --help --version get fetch list ls inspect show body cat export import purge rm gc prune stats du verify fsck explain why config completions man"
+            opts="-v -q -h -V --config --no-config --verbose --quiet --color --log-format --show-secrets --help --version get fetch list ls inspect show body cat export import migrate copy cp diff convert touch purge rm gc prune stats du verify fsck explain why config completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -318,6 +336,258 @@ _cachectl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cachectl__subcmd__convert)
+            opts="-n -y -j -b -v -q -h --to --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --newer-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unused-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --larger-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --smaller-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keys-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar lines none" -- "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table wide plain json ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cachectl__subcmd__diff)
+            opts="-j -v -q -h --content --show-same --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --jobs --progress --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --newer-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unused-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --larger-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --smaller-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keys-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar lines none" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table wide plain json ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cachectl__subcmd__explain)
             opts="-X -H -b -v -q -h --request --header --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -377,7 +647,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__export)
-            opts="-o -j -b -v -q -h --output --as --redact --no-bodies --key --url --host --url-regex --method --status --type --state --stored-as --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --jobs --progress --store --backend --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-o -j -b -v -q -h --output --as --redact --no-bodies --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --jobs --progress --store --backend --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -428,6 +698,10 @@ _cachectl() {
                     return 0
                     ;;
                 --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -707,7 +981,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__import)
-            opts="-n -j -b -v -q -h --as --dry-run --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --jobs --progress --serializer --ttl --readonly --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -j -b -v -q -h --as --dry-run --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --jobs --progress --serializer --ttl --readonly --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -758,6 +1032,10 @@ _cachectl() {
                     return 0
                     ;;
                 --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -853,7 +1131,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__inspect)
-            opts="-b -v -q -h --raw --key --url --host --url-regex --method --status --type --state --stored-as --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-b -v -q -h --raw --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -892,6 +1170,10 @@ _cachectl() {
                     return 0
                     ;;
                 --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -967,7 +1249,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__list)
-            opts="-0 -b -v -q -h --keys --null --after --key --url --host --url-regex --method --status --type --state --stored-as --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --columns --no-header --header --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-0 -b -v -q -h --keys --null --after --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --columns --no-header --header --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1010,6 +1292,10 @@ _cachectl() {
                     return 0
                     ;;
                 --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1118,8 +1404,158 @@ _cachectl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cachectl__subcmd__migrate)
+            opts="-n -y -j -v -q -h --serializer --ttl --move --mirror --max-delete --shard --checkpoint --restart --failed --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --serializer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-delete)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --checkpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --failed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-conflict)
+                    COMPREPLY=($(compgen -W "newer skip overwrite fail" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-errors)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --newer-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unused-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --larger-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --smaller-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keys-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar lines none" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table wide plain json ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cachectl__subcmd__purge)
-            opts="-n -y -j -b -v -q -h --all --ignore-missing --error-on-empty --max-delete --compact --key --url --host --url-regex --method --status --type --state --stored-as --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -j -b -v -q -h --all --ignore-missing --error-on-empty --max-delete --compact --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1166,6 +1602,10 @@ _cachectl() {
                     return 0
                     ;;
                 --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1253,7 +1693,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__stats)
-            opts="-b -v -q -h --by --top --fast --progress --key --url --host --url-regex --method --status --type --state --stored-as --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-b -v -q -h --by --top --fast --progress --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1304,6 +1744,10 @@ _cachectl() {
                     return 0
                     ;;
                 --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1378,8 +1822,150 @@ _cachectl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cachectl__subcmd__touch)
+            opts="-n -y -j -b -v -q -h --ttl --stale --add-tag --remove-tag --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remove-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --newer-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unused-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --larger-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --smaller-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keys-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar lines none" -- "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table wide plain json ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cachectl__subcmd__verify)
-            opts="-n -y -j -b -v -q -h --sample --repair --quarantine --key --url --host --url-regex --method --status --type --state --stored-as --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -j -b -v -q -h --sample --repair --quarantine --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1426,6 +2012,10 @@ _cachectl() {
                     return 0
                     ;;
                 --stored-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -46,6 +46,12 @@ complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "body" -d 'Print t
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "cat" -d 'Print the stored body of an entry'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "export" -d 'Write entries into an archive, a HAR, a table or a folder of files'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "import" -d 'Take entries from an archive, a HAR or an exported folder into a store'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "migrate" -d 'Copy entries from one store into another'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "copy" -d 'Copy entries from one store into another'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "cp" -d 'Copy entries from one store into another'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "diff" -d 'Compare two stores'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "convert" -d 'Rewrite entries with another serializer, in place'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "touch" -d 'Change TTL, tags or freshness of entries without rewriting bodies'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "purge" -d 'Remove the entries that you select'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "rm" -d 'Remove the entries that you select'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "gc" -d 'Remove what policy says: expired, over size, unused, damaged'
@@ -157,6 +163,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l status -d 'St
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l unused-for -d 'Not used for so long' -r
@@ -200,6 +207,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l status -d 'Stat
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand ls" -l unused-for -d 'Not used for so long' -r
@@ -242,6 +250,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l status -d 
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand inspect" -l unused-for -d 'Not used for so long' -r
@@ -279,6 +288,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l status -d 'St
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand show" -l unused-for -d 'Not used for so long' -r
@@ -346,6 +356,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l status -d '
 complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand export" -l unused-for -d 'Not used for so long' -r
@@ -389,6 +400,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l status -d '
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l unused-for -d 'Not used for so long' -r
@@ -427,6 +439,324 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s v -l verbos
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l serializer -d 'Write heads by this serializer [default: each entry keeps its own]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l checkpoint -d 'Where to note how far it has come [default: in the folder for state]' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l failed -d 'Write failures with their reasons to this file, one JSON object a line' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l on-conflict -d 'What to do with entries that are there already and differ' -r -f -a "newer\t'The one that was stored later wins'
+skip\t'What is there stays'
+overwrite\t'What comes wins'
+fail\t'That is a failure'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l max-errors -d 'Stop after so many failures' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l tag -d 'With this tag' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l move -d 'Remove from the source what has arrived'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l mirror -d 'Remove from the destination what the source does not have'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l restart -d 'Begin anew, whatever a checkpoint says'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l no-verify -d 'Do not read back what was written'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l include-expired -d 'Take expired entries too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l serializer -d 'Write heads by this serializer [default: each entry keeps its own]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l checkpoint -d 'Where to note how far it has come [default: in the folder for state]' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l failed -d 'Write failures with their reasons to this file, one JSON object a line' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l on-conflict -d 'What to do with entries that are there already and differ' -r -f -a "newer\t'The one that was stored later wins'
+skip\t'What is there stays'
+overwrite\t'What comes wins'
+fail\t'That is a failure'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l max-errors -d 'Stop after so many failures' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l tag -d 'With this tag' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l move -d 'Remove from the source what has arrived'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l mirror -d 'Remove from the destination what the source does not have'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l restart -d 'Begin anew, whatever a checkpoint says'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l no-verify -d 'Do not read back what was written'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l include-expired -d 'Take expired entries too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l serializer -d 'Write heads by this serializer [default: each entry keeps its own]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l checkpoint -d 'Where to note how far it has come [default: in the folder for state]' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l failed -d 'Write failures with their reasons to this file, one JSON object a line' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l on-conflict -d 'What to do with entries that are there already and differ' -r -f -a "newer\t'The one that was stored later wins'
+skip\t'What is there stays'
+overwrite\t'What comes wins'
+fail\t'That is a failure'"
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l max-errors -d 'Stop after so many failures' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l tag -d 'With this tag' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l move -d 'Remove from the source what has arrived'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l mirror -d 'Remove from the destination what the source does not have'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l restart -d 'Begin anew, whatever a checkpoint says'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l no-verify -d 'Do not read back what was written'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l include-expired -d 'Take expired entries too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l tag -d 'With this tag' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l content -d 'Compare the bodies too, byte for byte'
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l show-same -d 'Show entries that are the same too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l to -d 'json, yaml or bincode' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l tag -d 'With this tag' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand convert" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l ttl -d 'A new store TTL, counted from now; none lifts it' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l add-tag -d 'Add this tag' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l remove-tag -d 'Remove this tag' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l key -d 'Keys that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l host -d 'Hosts that match this glob' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l url-regex -d 'URLs in which this regular expression is found' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l method -d 'Requests with this method' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l status -d 'Status codes: 200, 4xx, 400.., ..300, 500..=599, several with commas' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l type -d 'Content types that match this glob, such as image/*' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l state -d 'fresh, stale, expired or corrupt' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l tag -d 'With this tag' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l older-than -d 'Stored before this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l unused-for -d 'Not used for so long' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l larger-than -d 'Bodies larger than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l smaller-than -d 'Bodies smaller than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l where -d 'An expression, such as "host ~ \'*.example.com\' and status in 5xx and age > 7d"' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l limit -d 'At most this many; 0 is no limit' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l stale -d 'Have them validated before their next use, however fresh they are'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -s n -l dry-run -d 'Show what would be done and change nothing'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -s y -l yes -d 'Do not ask'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l no-input -d 'Never ask: what would need an answer is refused [default: where nobody can answer]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l max-delete -d 'Remove nothing if it would be more entries than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l compact -d 'Whether to give unused space back at the end; auto: when it is a quarter or more' -r -f -a "auto\t''
 always\t''
@@ -440,6 +770,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l status -d 'S
 complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand purge" -l unused-for -d 'Not used for so long' -r
@@ -491,6 +822,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l status -d 'Stat
 complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand rm" -l unused-for -d 'Not used for so long' -r
@@ -626,6 +958,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l status -d 'S
 complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand stats" -l unused-for -d 'Not used for so long' -r
@@ -675,6 +1008,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l status -d 'Stat
 complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand du" -l unused-for -d 'Not used for so long' -r
@@ -714,6 +1048,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l status -d '
 complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand verify" -l unused-for -d 'Not used for so long' -r
@@ -761,6 +1096,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l status -d 'St
 complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l type -d 'Content types that match this glob, such as image/*' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l state -d 'fresh, stale, expired or corrupt' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l stored-as -d 'Written by this serializer' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l tag -d 'With this tag' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l older-than -d 'Stored before this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l newer-than -d 'Stored after this: a duration ago, or a time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fsck" -l unused-for -d 'Not used for so long' -r

@@ -26,7 +26,8 @@ pub use gc::{GcPolicy, plan_gc};
 #[cfg(feature = "interchange")]
 pub use import::{ImportOptions, LeftOut, import};
 pub use migrate::{
-    Conversions, Converted, MigrateOptions, NewTtl, Passed, Shard, convert_one, differences, migrate,
+    Conversions, Converted, MigrateOptions, NewTtl, Passed, Shard, convert_one, differences,
+    migrate,
 };
 pub use receive::{Conflict, Incoming, ReceiveOptions, decide, is_same, receive};
 pub use removal::{Removals, RunOptions, remove};

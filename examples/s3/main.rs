@@ -4,7 +4,7 @@
 //! ```text
 //! cargo run --release --example s3 -- FOLDER BUCKET [--port N] [--fail-every N]
 //!     [--break-after BYTES] [--delay MS] [--hang] [--no-if-match] [--no-conditions]
-//!     [--refuse STATUS:CODE:MESSAGE] [--refuse-writes STATUS:CODE:MESSAGE]
+//!     [--deny KEY] [--refuse STATUS:CODE:MESSAGE] [--refuse-writes STATUS:CODE:MESSAGE]
 //! ```
 
 mod server;
@@ -24,6 +24,7 @@ async fn main() -> io::Result<()> {
     let bucket = words.next().ok_or_else(usage)?;
     let mut switches = Switches::default();
     let mut port = 0;
+    let mut denied = Vec::new();
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(usage);
         match word.as_str() {
@@ -34,12 +35,14 @@ async fn main() -> io::Result<()> {
             "--hang" => switches.hangs = true,
             "--no-if-match" => switches.no_if_match = true,
             "--no-conditions" => switches.no_conditions = true,
+            "--deny" => denied.push(value()?),
             "--refuse" => switches.refuses = Some(refusal(&value()?)?),
             "--refuse-writes" => switches.refuses_writes = Some(refusal(&value()?)?),
             _ => return Err(usage()),
         }
     }
     let server = S3Server::start(&folder, &[&bucket], port, switches).await?;
+    server.denied.lock().map_err(|_| usage())?.extend(denied);
     let mut out = io::stdout();
     writeln!(out, "s3://{bucket}?endpoint=http://{}", server.address)?;
     out.flush()?;

@@ -60,6 +60,8 @@ pub struct S3Server {
     pub address: SocketAddr,
     /// Method and path of every request.
     pub log: Arc<Mutex<Vec<String>>>,
+    /// Keys, from their end, that nobody may write; can be changed at any time.
+    pub denied: Arc<Mutex<Vec<String>>>,
 }
 
 impl S3Server {
@@ -78,14 +80,18 @@ impl S3Server {
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(s3s::auth::SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-        let server =
-            S3Server { address: listener.local_addr()?, log: Arc::new(Mutex::new(Vec::new())) };
+        let server = S3Server {
+            address: listener.local_addr()?,
+            log: Arc::default(),
+            denied: Arc::default(),
+        };
         let shared = Arc::new(Shared {
             service: builder.build(),
             switches,
             buckets: buckets.iter().map(|&bucket| bucket.to_owned()).collect(),
             requests: AtomicU64::new(0),
             log: Arc::clone(&server.log),
+            denied: Arc::clone(&server.denied),
         });
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -103,6 +109,13 @@ struct Shared {
     buckets: BTreeSet<String>,
     requests: AtomicU64,
     log: Arc<Mutex<Vec<String>>>,
+    denied: Arc<Mutex<Vec<String>>>,
+}
+
+impl Shared {
+    fn is_denied(&self, path: &str) -> bool {
+        self.denied.lock().is_ok_and(|denied| denied.iter().any(|key| path.ends_with(&**key)))
+    }
 }
 
 async fn serve(shared: Arc<Shared>, socket: TcpStream) {
@@ -130,6 +143,9 @@ async fn answer(
     let refusal = refusal.or(switches.refuses_writes.as_ref().filter(|_| writes));
     if let Some(refusal) = refusal {
         return Ok(refusal.response(request.method() == "HEAD"));
+    }
+    if writes && shared.is_denied(request.uri().path()) {
+        return Ok(error(403, "AccessDenied", "Access Denied"));
     }
     if switches.fail_every.is_some_and(|every| number.is_multiple_of(every)) {
         return Ok(error(503, "SlowDown", "Please reduce your request rate."));

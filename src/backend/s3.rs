@@ -76,6 +76,7 @@ struct Inner {
     marked: AtomicBool,
     /// Whether the server refuses `If-Match` with the right tag, as some do.
     no_if_match: AtomicBool,
+    turns: Turns,
 }
 
 /// Sets up an S3 store: `bucket_name` (required), `client` (the usual AWS chain),
@@ -191,6 +192,7 @@ impl<S> S3StorageBuilder<S> {
             recent: Recent::new(),
             marked: AtomicBool::new(false),
             no_if_match: AtomicBool::new(false),
+            turns: Turns::default(),
         };
         Ok(AsyncS3Storage { inner: Arc::new(inner) })
     }
@@ -199,6 +201,23 @@ impl<S> S3StorageBuilder<S> {
 impl<S> fmt::Debug for S3StorageBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "S3StorageBuilder(s3://{}/{})", self.bucket, self.prefix)
+    }
+}
+
+/// One writer of a record at a time, as far as this process goes: a server that does not
+/// compare and write in one step would lose the change of one of two.
+struct Turns([tokio::sync::Mutex<()>; 64]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Turns(std::array::from_fn(|_| tokio::sync::Mutex::new(())))
+    }
+}
+
+impl Turns {
+    async fn of(&self, name: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        let hash = xxhash_rust::xxh3::xxh3_64(name.as_bytes());
+        self.0[hash as usize % self.0.len()].lock().await
     }
 }
 
@@ -282,6 +301,7 @@ impl Inner {
     ) -> Result<Outcome<T>> {
         let name = name_of(key);
         let object = self.record_key(&name);
+        let _turn = self.turns.of(&name).await;
         for _ in 0..TRIES {
             let (parts, etag) = match self.read(&name).await {
                 Ok(Some(read)) => (read.record.into_parts(), Some(read.etag.unwrap_or_default())),

@@ -205,8 +205,7 @@ fn settle(
         Ok(Tried { found, outcome: Ok(action) }) => {
             let bytes = found.head.body.bytes;
             report.tallies.count(action, bytes);
-            let is_there =
-                matches!(action, Action::Copy | Action::Overwrite | Action::Unchanged);
+            let is_there = matches!(action, Action::Copy | Action::Overwrite | Action::Unchanged);
             let event = Event::Done(Tally { entries: 1, bytes });
             let arrived = Some(&found).filter(|_| is_there);
             on(Passed { event, arrived, cursor: Some(found.cursor()), report });

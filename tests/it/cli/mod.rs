@@ -6,6 +6,7 @@ mod generated;
 mod get;
 mod get_trouble;
 mod list;
+mod moving;
 mod selection;
 mod snapshots;
 mod upkeep;

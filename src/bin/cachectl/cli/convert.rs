@@ -3,9 +3,7 @@
 use std::io;
 
 use anyhow::Result;
-use cachectl::transfer::{
-    Action, Conversions, Failure, Report, Tally, convert_one,
-};
+use cachectl::transfer::{Action, Conversions, Failure, Report, Tally, convert_one};
 use cachectl::{Access, Compact, ErrorKind, Found, Manage, Piece};
 use clap::Args;
 use futures_util::{StreamExt, stream};
@@ -74,10 +72,9 @@ pub fn run(args: &ConvertArgs, common: &CommonArgs) -> Result<u8> {
         summary.reclaimed_bytes = Some(before.saturating_sub(after));
     }
     let text = match args.plan.dry_run {
-        true => format!(
-            "{}nothing was converted (--dry-run)",
-            actions_table(&report.tallies, common)
-        ),
+        true => {
+            format!("{}nothing was converted (--dry-run)", actions_table(&report.tallies, common))
+        }
         false => sentence(&report, &conversions, before.zip(after), common),
     };
     summary.print(&args.output, &text)?;

@@ -159,10 +159,7 @@ async fn differs(
 ) -> cachectl::Result<Vec<&'static str>> {
     let mut fields = differences(&a.head, &b.head);
     if args.content && !fields.contains(&"body") && !fields.contains(&"body_bytes") {
-        let (a, b) = (
-            digest(&pair.source, a).await?,
-            digest(&pair.destination, b).await?,
-        );
+        let (a, b) = (digest(&pair.source, a).await?, digest(&pair.destination, b).await?);
         if a != b {
             fields.push("body");
         }
@@ -171,10 +168,7 @@ async fn differs(
 }
 
 /// The digest of a body as it lies there now.
-async fn digest(
-    open: &store::OpenStore,
-    found: &Found,
-) -> cachectl::Result<cachectl::BodyFacts> {
+async fn digest(open: &store::OpenStore, found: &Found) -> cachectl::Result<cachectl::BodyFacts> {
     let mut digest = BodyDigest::new();
     let mut body = open.store.open_body(found, cachectl::ByteRange::WHOLE).await?;
     while let Some(chunk) = body.chunk().await? {

@@ -9,12 +9,10 @@ use cachectl::transfer::{
     Action, Event, MigrateOptions, NewTtl, Passed, ReceiveOptions, Removals, Report, RunOptions,
     Shard, Tally, migrate, remove,
 };
-use cachectl::{
-    Compact, Detail, Error, ErrorKind, Found, Manage, Query, Secrets,
-};
+use cachectl::{Compact, Detail, Error, ErrorKind, Found, Manage, Query, Secrets};
 use clap::Args;
-use futures_util::stream::BoxStream;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
@@ -27,8 +25,8 @@ use super::store::{self, Chosen, OpenStore};
 use super::{CommonArgs, OutputArgs, exit};
 use crate::config::Config;
 use crate::output::progress::Progress;
-use crate::output::text::{count, size};
 use crate::output::talk;
+use crate::output::text::{count, size};
 use crate::signals::{self, Stopped};
 
 /// Copy entries from one store into another.
@@ -136,7 +134,8 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
             confirm(&args.plan, &Question::YesNo, &deed)?;
         }
     }
-    let job = Job { args, pair: &pair, selection: &selection, shard, secrets: config.secrets(common) };
+    let job =
+        Job { args, pair: &pair, selection: &selection, shard, secrets: config.secrets(common) };
     let mut moved = args.r#move.then(Removals::new);
     let report = pair.run(job.copy(&mut checkpoint, &mut moved))?;
     let stopped = signals::check().err();
@@ -221,8 +220,7 @@ impl Job<'_> {
             None => entries,
             Some(shard) => entries
                 .filter(move |item| {
-                    let is_ours =
-                        item.as_ref().map_or(true, |found| shard.has(&found.head.id.key));
+                    let is_ours = item.as_ref().map_or(true, |found| shard.has(&found.head.id.key));
                     async move { is_ours }
                 })
                 .boxed(),
@@ -300,13 +298,7 @@ impl Job<'_> {
         Ok(plan)
     }
 
-    fn remove(
-        &self,
-        plan: Removals,
-        open: &OpenStore,
-        chosen: &Chosen,
-        asks: bool,
-    ) -> Result<u8> {
+    fn remove(&self, plan: Removals, open: &OpenStore, chosen: &Chosen, asks: bool) -> Result<u8> {
         let total: Tally = plan.tallies().total();
         if total.entries == 0 {
             return Ok(exit::DONE);
@@ -345,13 +337,7 @@ impl Job<'_> {
         end(report, "removed")
     }
 
-    fn sentence(
-        &self,
-        report: &Report,
-        from: &Chosen,
-        to: &Chosen,
-        common: &CommonArgs,
-    ) -> String {
+    fn sentence(&self, report: &Report, from: &Chosen, to: &Chosen, common: &CommonArgs) -> String {
         if self.args.plan.dry_run {
             let table = actions_table(&report.tallies, common);
             let head = format!("would migrate {} -> {}\n", from.name, to.name);

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use cachectl::transfer::{Spool, sorted};
 use cachectl::{
-    Cursor, Detail, EntryId, Error, ErrorKind, Filter, Found, Key, Method, Moment, Order, Piece, Query,
-    Request, Secrets, Settings, Sort, SortBy, Stamp, Timestamp, UrlText, is_damage,
+    Cursor, Detail, EntryId, Error, ErrorKind, Filter, Found, Key, Method, Moment, Order, Piece,
+    Query, Request, Secrets, Settings, Sort, SortBy, Stamp, Timestamp, UrlText, is_damage,
 };
 use clap::Args;
 use futures_util::stream::BoxStream;

@@ -317,12 +317,7 @@ impl Drop for Pair {
 }
 
 /// Opens two stores. The second one is made if it is missing, unless things are only tried.
-pub fn open_pair(
-    from: &Chosen,
-    to: &Chosen,
-    is_dry: bool,
-    common: &CommonArgs,
-) -> Result<Pair> {
+pub fn open_pair(from: &Chosen, to: &Chosen, is_dry: bool, common: &CommonArgs) -> Result<Pair> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

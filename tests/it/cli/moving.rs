@@ -1,0 +1,333 @@
+//! Moving by command: between all kinds of stores, in parts, again after an interruption.
+
+use std::fs;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cachectl::{EntryHead, SERIALIZERS, block_on};
+
+use crate::testkit::program::Desk;
+use crate::testkit::redis::RedisServer;
+use crate::testkit::s3::server::Switches;
+use crate::testkit::s3::{Bucket, environment};
+use crate::testkit::sample::{head, head_under, noise, variant_head};
+use crate::testkit::shelf::{self, assortment};
+
+/// A desk from which a Redis and an S3 server can be reached.
+struct Place {
+    desk: Desk,
+    redis: RedisServer,
+    bucket: Bucket,
+    _folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(switches: Switches) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let redis = RedisServer::start(folder.path());
+        let bucket = Bucket::with(folder.path(), switches);
+        let mut desk = Desk::new();
+        for (name, value) in environment() {
+            desk = desk.env(name, value);
+        }
+        Place { desk, redis, bucket, _folder: folder }
+    }
+
+    /// A store of each kind, under a name of its own.
+    fn address(&self, kind: &str, name: &str) -> String {
+        match kind {
+            "file" | "sqlite" => format!("{kind}:{name}"),
+            "redis" => format!("{}?namespace={name}", self.redis.address()),
+            _ => format!("{}&prefix={name}/", self.bucket.address()),
+        }
+    }
+}
+
+/// Entries of all kinds: variants, empty and large bodies, bytes that are no text, TTLs,
+/// tags, every serializer, keys that are not native.
+fn fill(desk: &Desk) {
+    let store = shelf::open(desk, "file:origin");
+    let put = |head: EntryHead, body: Bytes| {
+        block_on(async {
+            let mut put = store.put(head).await?;
+            put.write(body).await?;
+            put.commit().await
+        })
+        .expect("stored")
+    };
+    for i in 0..60u64 {
+        let mut head = match i % 5 {
+            0 => variant_head(
+                &format!("https://e.org/{}", i / 10),
+                ["de", "en"][(i / 5 % 2) as usize],
+            ),
+            1 => head_under(&format!("any key {i} ä")),
+            _ => head(&format!("https://e.org/plain/{i}")),
+        };
+        head.headers.push("X-Bytes", [0xff, b'a', 0x80]);
+        head.uses = i;
+        head.last_used_at = (i > 0).then(|| head.created_at + Duration::from_secs(i));
+        if i % 7 == 0 {
+            head.expires_at = Some(crate::testkit::sample::never());
+        }
+        head.serializer = Some(SERIALIZERS[(i % 3) as usize].name().into());
+        let length = match i {
+            3 => 3 << 20,
+            4 | 8 => 0,
+            _ => 100 * i as usize,
+        };
+        put(head, noise(i, length));
+    }
+    block_on(store.close()).expect("closed");
+}
+
+#[test]
+fn every_pair_of_stores_says_the_same_afterwards() {
+    let place = Place::new(Switches::default());
+    let desk = &place.desk;
+    fill(desk);
+    // A ring through all kinds, and back and forth across it: every ordered pair.
+    let kinds = ["file", "sqlite", "redis", "s3"];
+    for from in kinds {
+        let source = place.address(from, &format!("from-{from}"));
+        desk.ok(&["migrate", "file:origin", &source]);
+        for to in kinds {
+            let target = place.address(to, &format!("{from}-to-{to}"));
+            let out = desk.ok(&["migrate", &source, &target]);
+            assert!(out.starts_with("copy\t"), "{from} to {to}: {out}");
+            let ran = desk.run(&["diff", "--content", "file:origin", &target]);
+            assert_eq!(ran.code, 0, "{from} to {to}: {}{}", ran.text(), ran.stderr);
+            let again = desk.ok(&["migrate", &source, &target]);
+            assert!(!again.contains("copy") && again.contains("unchanged\t"), "{again}");
+        }
+    }
+}
+
+#[test]
+fn conflicts_are_decided_as_told() {
+    let desk = Desk::new();
+    shelf::fill(&desk, "file:a", &assortment());
+    desk.ok(&["migrate", "file:a", "sqlite:b.db", "--include-expired"]);
+    // Newer here, older there.
+    shelf::fill(&desk, "file:a", &[shelf::item("https://www.example.com/gone", shelf::HOUR)]);
+    shelf::fill(
+        &desk,
+        "sqlite:b.db",
+        &[shelf::item("https://api.example.org/v1/users", shelf::HOUR)],
+    );
+    let plan = |mode: &str| {
+        desk.run(&[
+            "migrate",
+            "file:a",
+            "sqlite:b.db",
+            "--include-expired",
+            "-n",
+            "--on-conflict",
+            mode,
+        ])
+        .text()
+    };
+    assert!(plan("newer").contains("keep\t1\t") && plan("newer").contains("overwrite\t1\t"));
+    assert!(plan("skip").contains("keep\t2\t"));
+    assert!(plan("overwrite").contains("overwrite\t2\t"));
+    let ran = desk.run(&[
+        "migrate",
+        "file:a",
+        "sqlite:b.db",
+        "--include-expired",
+        "--on-conflict",
+        "fail",
+        "--failed",
+        "f.ndjson",
+    ]);
+    ran.failed(7, &["2 of 6 entries were not migrated"]);
+    let failed = fs::read_to_string(desk.file("f.ndjson")).expect("failures");
+    assert_eq!(failed.lines().count(), 2);
+    assert!(failed.lines().all(|line| line.contains("\"code\":\"conflict\"")), "{failed}");
+    desk.ok(&["migrate", "file:a", "sqlite:b.db", "--include-expired"]);
+    let diff = desk.run(&["diff", "file:a", "sqlite:b.db"]);
+    diff.failed(1, &["1 differ"]);
+    assert_eq!(diff.text().lines().count(), 1);
+    assert!(diff.text().starts_with("*\t"), "{}", diff.text());
+}
+
+#[test]
+fn shards_together_are_the_whole() {
+    let desk = Desk::new();
+    fill(&desk);
+    let mut counts = 0;
+    for i in 1..=4 {
+        let shard = format!("{i}/4");
+        let out = desk.ok(&["migrate", "file:origin", "sqlite:s.db", "--shard", &shard]);
+        let copied = out.lines().find_map(|line| line.strip_prefix("copy\t")).unwrap_or("0\t");
+        counts += copied.split('\t').next().expect("a number").parse::<u64>().expect("a number");
+    }
+    assert_eq!(desk.run(&["diff", "--content", "file:origin", "sqlite:s.db"]).code, 0);
+    assert_eq!(counts, desk.ok(&["list", "--backend", "file:origin"]).lines().count() as u64);
+}
+
+#[test]
+fn mirrors_and_moves_remove_what_they_say() {
+    let desk = Desk::new();
+    shelf::fill(&desk, "file:a", &assortment());
+    shelf::fill(&desk, "file:b", &[shelf::item("https://only.here/", shelf::DAY)]);
+    let mirror = ["migrate", "file:a", "file:b", "--include-expired", "--mirror"];
+    desk.run(&mirror).failed(7, &["nobody can be asked"]);
+    desk.run(&[&mirror[..], &["--yes", "--max-delete", "0"]].concat()).failed(7, &["max-delete"]);
+    assert!(desk.ok(&["list", "--backend", "file:b"]).contains("only.here"));
+    desk.ok(&[&mirror[..], &["--yes"]].concat());
+    assert_eq!(desk.run(&["diff", "file:a", "file:b"]).code, 0);
+    desk.run(&["migrate", "file:b", "sqlite:c.db", "--move", "--host", "www.*"]).failed(7, &[]);
+    desk.ok(&[
+        "migrate",
+        "file:b",
+        "sqlite:c.db",
+        "--move",
+        "--include-expired",
+        "--host",
+        "www.*",
+        "--yes",
+    ]);
+    assert_eq!(desk.ok(&["list", "--backend", "file:b"]).lines().count(), 3);
+    assert_eq!(desk.ok(&["list", "--backend", "sqlite:c.db"]).lines().count(), 3);
+    desk.run(&["migrate", "file:a", "file:./a"]).failed(2, &["both source and destination"]);
+}
+
+#[test]
+fn damage_in_the_source_is_told_by_key_and_the_rest_arrives() {
+    let desk = Desk::new();
+    let found = shelf::fill(&desk, "file:f", &assortment());
+    let key = &found[2].head.id.key;
+    fs::write(desk.file("f/entries").join(&key[..2]).join(key), "garbage").expect("written");
+    let ran = desk.run(&[
+        "migrate",
+        "file:f",
+        "sqlite:s.db",
+        "--include-expired",
+        "--failed",
+        "f.ndjson",
+    ]);
+    ran.failed(5, &["1 of 6 entries were not migrated"]);
+    let failed = fs::read_to_string(desk.file("f.ndjson")).expect("failures");
+    assert!(failed.contains(key.as_str()), "{failed}");
+    assert_eq!(desk.ok(&["list", "--backend", "sqlite:s.db"]).lines().count(), 5);
+}
+
+#[test]
+fn what_s3_denies_is_left_and_taken_up_again() {
+    let place = Place::new(Switches::default());
+    let desk = &place.desk;
+    let found = shelf::fill(desk, "file:f", &assortment());
+    let denied = [&found[0].head.id.key, &found[4].head.id.key];
+    let target = place.address("s3", "p");
+    for key in denied {
+        let mut list = place.bucket.server.denied.lock().expect("the list");
+        list.push(format!("p/entries/{key}"));
+    }
+    let migrate = ["migrate", "file:f", &target, "--include-expired", "--failed", "f.ndjson"];
+    desk.run(&migrate).failed(5, &["2 of 6 entries were not migrated"]);
+    let failed = fs::read_to_string(desk.file("f.ndjson")).expect("failures");
+    let mut keys: Vec<String> = failed
+        .lines()
+        .map(|line| {
+            let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            object["key"].as_str().expect("a key").to_owned()
+        })
+        .collect();
+    keys.sort();
+    let mut expected: Vec<String> = denied.into_iter().cloned().collect();
+    expected.sort();
+    assert_eq!(keys, expected);
+    place.bucket.server.denied.lock().expect("the list").clear();
+    desk.write("keys.txt", keys.join("\n"));
+    let out =
+        desk.ok(&["migrate", "file:f", &target, "--include-expired", "--keys-from", "keys.txt"]);
+    assert!(out.starts_with("copy\t2\t"), "{out}");
+    assert_eq!(desk.run(&["diff", "file:f", &target]).code, 0);
+}
+
+#[test]
+fn a_killed_migration_goes_on() {
+    let desk = Desk::new();
+    fill(&desk);
+    for round in 0..6 {
+        let mut child = desk
+            .command(&["migrate", "file:origin", "sqlite:s.db", "-j", "1"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the program runs");
+        std::thread::sleep(Duration::from_millis(20 + 25 * round));
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    desk.ok(&["migrate", "file:origin", "sqlite:s.db"]);
+    assert_eq!(desk.run(&["diff", "--content", "file:origin", "sqlite:s.db"]).code, 0);
+    desk.ok(&["verify", "--backend", "sqlite:s.db"]);
+    let state = desk.file(".local/state/cachectl");
+    assert_eq!(fs::read_dir(state).map_or(0, Iterator::count), 0, "no checkpoint is left");
+}
+
+#[test]
+fn converting_there_and_back_changes_nothing() {
+    let place = Place::new(Switches::default());
+    let desk = &place.desk;
+    fill(desk);
+    for kind in ["file", "sqlite", "redis", "s3"] {
+        let store = place.address(kind, kind);
+        desk.ok(&["migrate", "file:origin", &store]);
+        for to in ["bincode", "yaml", "json"] {
+            desk.ok(&["convert", "--to", to, "--backend", &store]);
+            let written = desk.ok(&["list", "--columns", "serializer", "--backend", &store]);
+            assert!(written.lines().all(|line| line == to), "{kind} {to}");
+            let ran = desk.run(&["diff", "--content", "file:origin", &store]);
+            assert_eq!(ran.code, 0, "{kind} {to}: {}", ran.text());
+        }
+        let plan = desk.ok(&["convert", "--to", "json", "--backend", &store]);
+        assert!(plan.starts_with("unchanged\t"), "{plan}");
+    }
+    desk.run(&["convert", "--to", "xml", "--backend", "file:file"]).failed(2, &["xml"]);
+}
+
+#[test]
+fn touching_changes_what_is_noted_and_nothing_else() {
+    for store in ["file:f", "sqlite:s.db"] {
+        let desk = Desk::new();
+        shelf::fill(&desk, store, &assortment());
+        let url = "https://api.example.org/v1/users";
+        desk.run(&["touch", "--backend", store]).failed(2, &["which entries"]);
+        desk.run(&["touch", url, "--backend", store]).failed(2, &["what is to be changed"]);
+        desk.run(&["touch", "https://e.org/absent", "--stale", "--backend", store])
+            .failed(4, &["absent"]);
+        let of = |column: &str| {
+            desk.ok(&["list", url, "--columns", column, "--backend", store]).trim().to_owned()
+        };
+        assert_eq!(of("state"), "fresh");
+        desk.ok(&[
+            "touch",
+            url,
+            "--stale",
+            "--add-tag",
+            "pinned",
+            "--ttl",
+            "1h",
+            "--backend",
+            store,
+        ]);
+        assert_eq!((of("state"), of("tags")), ("stale".to_owned(), "pinned".to_owned()));
+        assert_ne!(of("expires"), "-");
+        desk.ok(&[
+            "touch",
+            "--tag",
+            "pinned",
+            "--ttl",
+            "none",
+            "--remove-tag",
+            "pinned",
+            "--backend",
+            store,
+        ]);
+        assert_eq!((of("expires"), of("tags")), ("-".to_owned(), String::new()));
+        assert_eq!(desk.ok(&["body", url, "--backend", store]), "<p>hello</p>");
+    }
+}
