@@ -9,6 +9,7 @@
 //! from the start, one in twenty with a TTL that is over. Without BODY_BYTES most bodies have 100 to 2000 bytes and
 //! a few have more.
 
+use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -88,6 +89,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     drop(done);
     store.close().await?;
-    println!("{entries} entries in {address}");
+    writeln!(std::io::stdout(), "{entries} entries in {address}")?;
     Ok(())
 }

@@ -149,7 +149,7 @@ impl fmt::Display for Timestamp {
         }
         put(20, 6, micros);
         let mut text = &mut text[..];
-        if micros % 1000 == 0 {
+        if micros.is_multiple_of(1000) {
             text[23] = b'Z';
             text = &mut text[..24];
         }

@@ -103,7 +103,8 @@ impl Piece {
     }
 
     /// The error of a scan or a lookup that met this piece; `error` says what was found.
-    pub(crate) fn met(self, what: String, error: &Error) -> Error {
+    #[must_use]
+    pub fn met(self, what: String, error: &Error) -> Error {
         let causes = error.causes();
         let detail = match causes.is_empty() {
             true => error.message().to_owned(),

@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Timestamp};
 use crate::storage::{
-    Backend, BodyStream, ByteRange, Cursor, Found, Manage, Piece, current_runtime, is_damage,
+    Backend, BodyStream, ByteRange, Cursor, Found, Manage, Outcome, Piece, current_runtime,
+    is_damage,
 };
 
 use super::receive::{Incoming, ReceiveOptions, decide, receive};
@@ -373,20 +374,17 @@ pub async fn convert_one(
 ) -> Result<(Action, u64)> {
     let head = EntryHead { serializer: Some(serializer.to_owned().into()), ..found.head.clone() };
     let id: &EntryId = &found.head.id;
-    match store.update(id, head, found.stamp).await? {
-        crate::storage::Outcome::Absent => return Ok((Action::Missing, 0)),
-        crate::storage::Outcome::Changed => return Ok((Action::Changed, 0)),
-        crate::storage::Outcome::Done(stamp) => {
-            let back = store.find(id).await?;
-            match back {
-                Some(back) if back.stamp != stamp => Ok((Action::Convert, back.stored_bytes)),
-                Some(back) if differences(&back.head, &found.head).is_empty() => {
-                    Ok((Action::Convert, back.stored_bytes))
-                }
-                _ => Err(Error::store(format!("{id} does not come back as it was"))
-                    .coded("not_verified")),
-            }
+    let stamp = match store.update(id, head, found.stamp).await? {
+        Outcome::Done(stamp) => stamp,
+        Outcome::Absent => return Ok((Action::Missing, 0)),
+        Outcome::Changed => return Ok((Action::Changed, 0)),
+    };
+    match store.find(id).await? {
+        // Somebody else has written meanwhile what is no longer ours to compare.
+        Some(back) if back.stamp != stamp || differences(&back.head, &found.head).is_empty() => {
+            Ok((Action::Convert, back.stored_bytes))
         }
+        _ => Err(Error::store(format!("{id} does not come back as it was")).coded("not_verified")),
     }
 }
 

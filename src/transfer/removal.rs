@@ -13,7 +13,7 @@ use super::spool::{Parts, PutParts, Spool, Spooled};
 use super::spooled;
 
 /// Entries that a store is told of at a time.
-const BATCH: usize = 256;
+const BATCH: usize = 2048;
 
 /// Entries of a plan that are remembered to be shown.
 const SHOWN: usize = 10;

@@ -151,14 +151,12 @@ impl<T: Spooled> Sorter<T> {
         self.bytes += key.len() + bytes.len() + size_of::<Row>();
         self.rows.push((key, self.count, bytes));
         self.count += 1;
-        match self.most {
-            Some(most) if most <= FEW => {
-                if self.rows.len() >= 2 * most.max(64) {
-                    self.rows.sort_unstable();
-                    self.rows.truncate(most);
-                }
+        match self.most.filter(|most| *most <= FEW) {
+            Some(most) if self.rows.len() >= 2 * most.max(64) => {
+                self.rows.sort_unstable();
+                self.rows.truncate(most);
             }
-            _ if self.bytes >= 2 * IN_MEMORY => self.spill()?,
+            None if self.bytes >= 2 * IN_MEMORY => self.spill()?,
             _ => {}
         }
         Ok(())
