@@ -4,7 +4,7 @@
 //! ```text
 //! cargo run --release --example s3 -- FOLDER BUCKET [--port N] [--fail-every N]
 //!     [--break-after BYTES] [--delay MS] [--hang] [--no-if-match] [--no-conditions]
-//!     [--deny KEY] [--refuse STATUS:CODE:MESSAGE] [--refuse-writes STATUS:CODE:MESSAGE]
+//!     [--log FILE] [--deny KEY] [--refuse STATUS:CODE:MESSAGE] [--refuse-writes STATUS:CODE:MESSAGE]
 //! ```
 
 mod server;
@@ -25,6 +25,7 @@ async fn main() -> io::Result<()> {
     let mut switches = Switches::default();
     let mut port = 0;
     let mut denied = Vec::new();
+    let mut log = None;
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(usage);
         match word.as_str() {
@@ -35,6 +36,7 @@ async fn main() -> io::Result<()> {
             "--hang" => switches.hangs = true,
             "--no-if-match" => switches.no_if_match = true,
             "--no-conditions" => switches.no_conditions = true,
+            "--log" => log = Some(std::fs::File::create(value()?)?),
             "--deny" => denied.push(value()?),
             "--refuse" => switches.refuses = Some(refusal(&value()?)?),
             "--refuse-writes" => switches.refuses_writes = Some(refusal(&value()?)?),
@@ -46,7 +48,16 @@ async fn main() -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "s3://{bucket}?endpoint=http://{}", server.address)?;
     out.flush()?;
-    std::future::pending().await
+    // One line a request: method and path.
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let lines = std::mem::take(&mut *server.log.lock().map_err(|_| usage())?);
+        if let Some(log) = &mut log {
+            for line in lines {
+                writeln!(log, "{line}")?;
+            }
+        }
+    }
 }
 
 fn number<T: FromStr>(text: &str) -> io::Result<T> {

@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Moving that is disturbed: killed, interrupted, on servers that fail and restart, and with
+# bodies and numbers that would not fit into memory. Needs redis-server and the release binary.
+#
+#   scripts/moving.sh                     everything
+#   scripts/moving.sh kill|interrupt|trouble|memory|speed
+#   MOVING_ENTRIES=5000 MOVING_BIG=4 scripts/moving.sh kill       a small version
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ENTRIES=${MOVING_ENTRIES:-100000}
+MANY=${MOVING_MANY:-1000000}
+BIG=${MOVING_BIG:-40}
+ROUNDS=${ROUNDS:-3}
+. scripts/workplace.sh
+export AWS_ACCESS_KEY_ID=testak AWS_SECRET_ACCESS_KEY=testsecret AWS_EC2_METADATA_DISABLED=true
+fail() { echo "FAILED: $*" >&2; exit 1; }
+say() { printf '%-10s %s\n' "$1" "$2"; }
+
+start_s3() {
+    : >s3.txt
+    "$S3" buckets team "$@" >s3.txt &
+    S3_PID=$!
+    CHILDREN+=($!)
+    until [ -s s3.txt ]; do sleep 0.05; done
+    STORE="$(cat s3.txt)"
+}
+
+start_redis() {
+    redis-server --port 0 --unixsocket "$WORK/redis.sock" --save '' --dir "$WORK" "$@" >/dev/null &
+    REDIS_PID=$!
+    CHILDREN+=($!)
+    until redis-cli -s redis.sock ping >/dev/null 2>&1; do sleep 0.05; done
+    REDIS="redis+unix://$WORK/redis.sock"
+}
+
+same() { "$BIN" diff "$@" >diff.txt 2>diff.err || fail "$* differ: $(head -3 diff.txt) $(tail -1 diff.err)"; }
+
+kill_loop() {
+    "$FILL" sqlite:kill.db $ENTRIES >/dev/null
+    start_s3 --log s3.log
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        "$BIN" migrate -q sqlite:kill.db "$STORE" --include-expired >/dev/null 2>&1 &
+        sleep "$((RANDOM % 8)).$((RANDOM % 10))"
+        kill -9 $! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+    done
+    "$BIN" migrate -q sqlite:kill.db "$STORE" --include-expired >/dev/null || fail "the last run"
+    sleep 1
+    same sqlite:kill.db "$STORE"
+    local puts twice
+    puts=$(grep -c '^PUT .*entries/' s3.log)
+    twice=$(grep '^PUT .*entries/' s3.log | sed 's/?.*//' | sort | uniq -d | wc -l)
+    [ $((twice * 20)) -lt $ENTRIES ] || fail "$twice of $ENTRIES were put twice"
+    say kill "$ENTRIES entries from SQLite to S3, killed ten times: equal; $puts puts, $twice objects twice"
+    kill $S3_PID
+}
+
+interrupt() {
+    "$FILL" sqlite:int.db $ENTRIES >/dev/null
+    start_s3 --delay 5
+    local code=0 started
+    "$BIN" migrate sqlite:int.db "$STORE&prefix=int/" --checkpoint cp.json >out.txt 2>err.txt &
+    sleep 3
+    started=$(date +%s%N)
+    kill -INT $!
+    wait $! || code=$?
+    local took=$((($(date +%s%N) - started) / 1000000))
+    [ $code = 130 ] || fail "exit $code after SIGINT: $(cat err.txt)"
+    [ -s cp.json ] || fail "no checkpoint"
+    [ $took -lt 5000 ] || fail "it took $took ms to stop"
+    "$BIN" migrate -q sqlite:int.db "$STORE&prefix=int/" --checkpoint cp.json >/dev/null || fail "going on"
+    [ ! -e cp.json ] || fail "the checkpoint is left"
+    say interrupt "exit 130 after $took ms, with a checkpoint; the same command ended it"
+    kill $S3_PID
+}
+
+trouble() {
+    local few=$((ENTRIES / 10)) wait
+    "$FILL" sqlite:tr.db $few >/dev/null
+    start_s3 --fail-every 20 --break-after 3000000
+    "$BIN" migrate -q sqlite:tr.db "$STORE&prefix=tr/" --include-expired >/dev/null || fail "a failing S3"
+    same --content sqlite:tr.db "$STORE&prefix=tr/"
+    say trouble "$few entries to an S3 server that fails every 20th request and breaks connections: equal"
+    kill $S3_PID
+    start_redis --appendonly yes
+    "$BIN" migrate -q sqlite:tr.db "$REDIS" --include-expired >out.txt 2>err.txt &
+    local job=$!
+    sleep 1
+    redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
+    sleep 0.5
+    start_redis --appendonly yes
+    wait $job || fail "Redis was restarted: $(cat err.txt)"
+    same --content sqlite:tr.db "$REDIS"
+    say trouble "$few entries to a Redis server that was restarted: equal"
+    redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
+}
+
+# peak NAME LIMIT_KIB ARGUMENTS…
+peak() {
+    local name=$1 limit=$2
+    shift 2
+    command time -f '%M %e' -o peak.txt "$BIN" migrate -q "$@" >/dev/null || fail "$name"
+    read -r kib seconds <peak.txt
+    [ "$kib" -lt "$limit" ] || fail "$name takes $kib KiB"
+    say memory "$name: $kib KiB, $seconds s"
+}
+
+memory() {
+    "$FILL" file:many $MANY >/dev/null
+    peak "$MANY small entries, file to SQLite" 131072 file:many sqlite:many.db --include-expired
+    [ "$("$BIN" list --keys --backend sqlite:many.db | wc -l)" = $MANY ] || fail "not all arrived"
+    rm -rf many many.db*
+    "$FILL" file:big $BIG 104857600 >/dev/null
+    start_redis
+    start_s3
+    for to in sqlite:big.db file:big2 "$REDIS" "$STORE&prefix=big/"; do
+        peak "$BIG of 100 MiB, file to ${to%%[:?]*}" 131072 -j 8 --include-expired file:big "$to"
+        peak "$BIG of 100 MiB, ${to%%[:?]*} to file" 131072 -j 8 --include-expired "$to" file:back
+        same --content file:big file:back
+        rm -rf back big.db* big2
+    done
+    kill $S3_PID
+    redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
+}
+
+# ratio NAME GOAL ANCHOR COMMAND: rounds of both in turn; ROUND stands for a fresh name.
+ratio() {
+    local name=$1 goal=$2 anchor=$3 command=$4 round
+    : >ratios.txt
+    for round in $(seq "$ROUNDS"); do
+        local a b
+        a=$(TIMEFORMAT=%R; { time sh -c "${anchor//ROUND/a$round}" >/dev/null 2>&1; } 2>&1)
+        b=$(TIMEFORMAT=%R; { time sh -c "${command//ROUND/b$round}" >/dev/null 2>&1; } 2>&1)
+        echo "$a $b" >>ratios.txt
+    done
+    python3 -c "
+import statistics
+rows = [tuple(map(float, line.split())) for line in open('ratios.txt')]
+ratio = statistics.median(b / a for a, b in rows)
+a, b = (statistics.median(column) for column in zip(*rows))
+verdict = 'met' if ratio <= $goal else 'MISSED'
+print(f'{\"$name\":40} {ratio:6.2f}x  goal {$goal}x  {verdict:7} {b:7.2f} s against {a:7.2f} s')"
+}
+
+speed() {
+    "$FILL" file:d1 10000 >/dev/null
+    "$FILL" sqlite:d1.db 10000 >/dev/null
+    "$FILL" file:d2 1000 1048576 >/dev/null
+    local m="$BIN migrate -q --no-verify --include-expired --restart"
+    ratio "M1 file -> file" 0.9 "cp -r d1 m1ROUND" "$m file:d1 file:m1ROUND"
+    ratio "M2 file -> new SQLite" 1.0 "cp -r d1 m2ROUND" "$m file:d1 sqlite:m2ROUND.db"
+    ratio "M3 SQLite -> file" 0.9 "cp -r d1 m3ROUND" "$m sqlite:d1.db file:m3ROUND"
+    start_redis
+    ratio "M4 file -> Redis" 0.6 "cp -r d1 m4ROUND" "$m file:d1 '$REDIS?namespace=ROUND'"
+    ratio "M4 Redis -> file" 1.0 "cp -r d1 m5ROUND" "$m '$REDIS?namespace=b1' file:m5ROUND"
+    redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
+    ratio "M5 SQLite -> SQLite" 1.3 "sqlite3 d1.db '.backup m6ROUND.db'" "$m sqlite:d1.db sqlite:m6ROUND.db"
+    ratio "M6 1,000 of 1 MiB, file -> new SQLite" 1.2 "cp -r d2 m7ROUND" "$m file:d2 sqlite:m7ROUND.db"
+    for round in $(seq "$ROUNDS"); do cp -r d1 "cb$round"; done
+    local c="$BIN convert -q"
+    ratio "C1 convert JSON -> bincode, files" 1.1 "$m file:d1 file:c0ROUND" "$c --to bincode --backend file:cROUND"
+    ratio "C2 convert bincode -> YAML, files" 2.5 "$m file:d1 file:c1ROUND" "$c --to yaml --backend file:cROUND"
+}
+
+for part in ${@:-kill interrupt trouble memory speed}; do
+    case $part in kill) kill_loop ;; *) $part ;; esac
+done
