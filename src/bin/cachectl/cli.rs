@@ -64,6 +64,7 @@ Examples:
   cachectl stats --by host                       who fills the cache
   cachectl purge --host '*.example.org'          remove what you select, after a look
   cachectl gc --max-size 5Gi                     remove what was not used for longest
+  cachectl migrate sqlite:cache.db s3://bucket/p copy from one store into another
   cachectl export -o cache.ndjson.gz             take it elsewhere: cachectl import
   cachectl config show --origin                  which setting comes from where
 ";
