@@ -52,6 +52,8 @@ enum Test {
     Regex(Box<Regex>),
     In(Vec<Range>),
     IsNull,
+    /// There is a value, and none that fulfils this.
+    Differs(Box<Test>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,9 +246,11 @@ impl Filter {
 
     /// Whether an entry is meant that cannot be read: it has a key, perhaps, and the state
     /// `corrupt`, and nothing else.
-    pub fn matches_damaged(&self, key: &str, bytes: u64, moment: Moment<'_>) -> bool {
+    ///
+    /// `None` says that it cannot be told: what cannot be read may have any host.
+    pub fn matches_damaged(&self, key: &str, bytes: u64, moment: Moment<'_>) -> Option<bool> {
         let state = Some(State::Corrupt);
-        self.0.matches(&Facts { head: None, key, stored_bytes: bytes, state, moment })
+        self.0.judge(&Facts { head: None, key, stored_bytes: bytes, state, moment })
     }
 
     /// Whether entries that cannot be read are asked for by name: `state = corrupt`.
@@ -270,15 +274,46 @@ impl Filter {
 
 impl Node {
     fn matches(&self, facts: &Facts<'_>) -> bool {
+        self.judge(facts) == Some(true)
+    }
+
+    /// `None` where the entry cannot be read, and so nobody knows.
+    fn judge(&self, facts: &Facts<'_>) -> Option<bool> {
         match self {
-            Node::Everything => true,
-            Node::And(all) => all.iter().all(|node| node.matches(facts)),
-            Node::Or(any) => any.iter().any(|node| node.matches(facts)),
-            Node::Not(node) => !node.matches(facts),
-            Node::Test(field, Test::IsNull) => facts.values(field).is_empty(),
+            Node::Everything => Some(true),
+            Node::And(all) => {
+                let mut unknown = false;
+                for node in all {
+                    match node.judge(facts) {
+                        Some(false) => return Some(false),
+                        Some(true) => {}
+                        None => unknown = true,
+                    }
+                }
+                (!unknown).then_some(true)
+            }
+            Node::Or(any) => {
+                let mut unknown = false;
+                for node in any {
+                    match node.judge(facts) {
+                        Some(true) => return Some(true),
+                        Some(false) => {}
+                        None => unknown = true,
+                    }
+                }
+                (!unknown).then_some(false)
+            }
+            Node::Not(node) => node.judge(facts).map(|is| !is),
+            Node::Test(field, _) if facts.hides(field) => None,
+            Node::Test(field, Test::IsNull) => Some(facts.values(field).is_empty()),
+            Node::Test(field, Test::Differs(test)) => {
+                let values = facts.values(field);
+                let holds = |value: &Value| test.holds(field, value, facts.moment.now);
+                Some(!values.is_empty() && !values.iter().any(holds))
+            }
             Node::Test(field, test) => {
                 let values = facts.values(field);
-                values.iter().any(|value| test.holds(field, value, facts.moment.now))
+                Some(values.iter().any(|value| test.holds(field, value, facts.moment.now)))
             }
         }
     }
@@ -330,7 +365,8 @@ impl Test {
                 let below = |high| order(field, value, high, now).is_some_and(|o| o.is_le());
                 range.low.as_ref().is_none_or(above) && range.high.as_ref().is_none_or(below)
             }),
-            Test::IsNull => false,
+            // Asked about all values together.
+            Test::IsNull | Test::Differs(_) => false,
         }
     }
 }
@@ -392,6 +428,11 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
+    /// Whether a field cannot be known, because the entry cannot be read.
+    fn hides(&self, field: &Field) -> bool {
+        self.head.is_none() && !matches!(field, Field::Key | Field::Stored | Field::State)
+    }
+
     /// The values of a field: none where the entry has none, several of a repeated one.
     fn values(&self, field: &Field) -> Vec<Value> {
         let now = self.moment.now;
@@ -497,6 +538,14 @@ fn write_test(f: &mut fmt::Formatter<'_>, field: &Field, test: &Test) -> fmt::Re
             write!(f, "{field} {sign} {}", Shown(value, field.kind()))
         }
         Test::Glob(pattern) => write!(f, "{field} ~ {}", quoted(pattern)),
+        Test::Differs(test) => match &**test {
+            Test::Compare(_, value) => write!(f, "{field} != {}", Shown(value, field.kind())),
+            Test::Glob(pattern) => write!(f, "{field} !~ {}", quoted(pattern)),
+            test => {
+                f.write_str("not ")?;
+                write_test(f, field, test)
+            }
+        },
         Test::Regex(regex) => write!(f, "{field} =~ {}", quoted(regex.as_str())),
         Test::IsNull => write!(f, "{field} is null"),
         Test::In(ranges) => {

@@ -168,7 +168,7 @@ impl Codec {
         let reader = Some(&*self.default)
             .filter(|s| s.recognises(record))
             .or_else(|| known().find(|s| s.recognises(record)))
-            .ok_or_else(|| Error::codec("the record begins like no known serializer's"))?;
+            .ok_or_else(|| unknown(record))?;
         let (mut entries, end) = reader.loads(record)?;
         for entry in &mut entries {
             entry.head.serializer = Some(reader.name().into());
@@ -181,6 +181,21 @@ impl Codec {
 impl Default for Codec {
     fn default() -> Self {
         Codec::new(Arc::new(JsonSerializer))
+    }
+}
+
+/// The error of a record that nobody here reads: perhaps another build does.
+#[cfg(feature = "_records")]
+fn unknown(record: &[u8]) -> Error {
+    let marks: [(&[u8], &str); 2] = [(b"--- # cachectl", "yaml"), (&[0xca, 0x01], "bincode")];
+    let left_out = |(mark, name): &&(&[u8], &'static str)| {
+        record.starts_with(mark) && !SERIALIZERS.iter().any(|known| known.name() == *name)
+    };
+    match marks.iter().find(left_out) {
+        Some((_, name)) => Error::codec(format!("this build has no {name} serializer"))
+            .coded("serializer_not_built")
+            .try_this(format!("build with the cargo feature `{name}`")),
+        None => Error::codec("the record begins like no known serializer's"),
     }
 }
 

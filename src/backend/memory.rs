@@ -239,6 +239,7 @@ impl BlockingBackend for InMemoryStorage {
         ids.sort_unstable();
         if query.detail == Detail::Key {
             ids.dedup_by(|a, b| a.key == b.key);
+            ids.retain(|id| after.is_none_or(|after| id.key != after.key));
         }
         let store = self.clone();
         let found =

@@ -33,8 +33,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Put,
-    Query, Removed, Usage,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Problem,
+    Put, Query, Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
@@ -269,19 +269,27 @@ impl Inner {
         record: &Record,
         there: &scan::Bodies,
     ) -> Result<Vec<Result<Found>>> {
-        let whole =
-            (0..record.entries.len()).map(async |i| {
-                let entry = &record.entries[i];
-                let Place::Beside(body) = &entry.place else { return Ok(true) };
-                match there.length(body) {
-                    Some(bytes) => Ok(bytes == entry.head.body.bytes),
-                    None => Ok(self.bucket.length(&self.body_key(body)).await?
-                        == Some(entry.head.body.bytes)),
-                }
-            });
-        let whole: Vec<bool> = try_join_all(whole).await?;
-        let found = record.in_order().into_iter().filter(|&i| whole[i]).map(|i| {
-            self.recent.note(&record.entries[i]);
+        let length = (0..record.entries.len()).map(async |i| {
+            let entry = &record.entries[i];
+            let Place::Beside(body) = &entry.place else { return Ok(Some(entry.head.body.bytes)) };
+            match there.length(body) {
+                Some(bytes) => Ok(Some(bytes)),
+                None => self.bucket.length(&self.body_key(body)).await,
+            }
+        });
+        // What is gone is absent; what has another length is damaged.
+        let lengths: Vec<Option<u64>> = try_join_all(length).await?;
+        let found = record.in_order().into_iter().filter(|&i| lengths[i].is_some()).map(|i| {
+            let entry = &record.entries[i];
+            self.recent.note(entry);
+            let wanted = entry.head.body.bytes;
+            if lengths[i] != Some(wanted) {
+                let bytes = lengths[i].unwrap_or_default();
+                let error = Error::codec(format!("{bytes} bytes instead of {wanted}"));
+                let piece = record.damaged(i, Problem::LengthMismatch, &self.record_key(name));
+                let what = format!("cannot read the body of {}", entry.head.id);
+                return Err(piece.met(what, &error.coded("body_length")));
+            }
             let name = self.record_key(name);
             match record.misplaced(i, name.rsplit('/').next().unwrap_or_default(), &name) {
                 Some(error) => Err(error),

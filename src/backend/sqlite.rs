@@ -331,6 +331,13 @@ impl Inner {
         Ok(old.flatten().filter(|old| Some(*old) != body))
     }
 
+    /// Whether a body is still there that is coming in.
+    fn has_body(&self, connection: &Connection, body: i64) -> rusqlite::Result<bool> {
+        let sql = self.sql(r#"SELECT 1 FROM "{t}_body" WHERE id = ?1"#);
+        let found = connection.prepare_cached(&sql)?.query_row([body], |_| Ok(())).optional()?;
+        Ok(found.is_some())
+    }
+
     fn delete(&self, connection: &Connection, row: i64) -> rusqlite::Result<()> {
         for table in ["{t}", "{t}_record"] {
             let sql = self.sql(&format!(r#"DELETE FROM "{table}" WHERE id = ?1"#));
@@ -573,8 +580,24 @@ impl BlockingPut for SqlitePut {
         let inline = body.is_none().then(|| std::mem::take(&mut self.small).freeze());
         let entry = Recorded { head, stamp: Stamp::fresh(), place };
         let record = inner.record(&entry, inline.as_deref())?;
-        let replaced =
-            inner.database.write(|connection| inner.upsert(connection, &entry, &record, body))?;
+        let replaced = inner.database.write(|connection| {
+            // A clean-up may have taken a body that came in very slowly.
+            if let Some(body) = body
+                && !inner.has_body(connection, body)?
+            {
+                return Ok(None);
+            }
+            inner.upsert(connection, &entry, &record, body).map(Some)
+        })?;
+        let Some(replaced) = replaced else {
+            return Err(Error::store(format!(
+                "the body of {} was removed meanwhile",
+                entry.head.id
+            ))
+            .coded("body_lost")
+            .passing()
+            .try_this("the same command again"));
+        };
         inner.has_stored();
         // Named by the row now: no longer ours to remove.
         self.large = None;

@@ -127,7 +127,7 @@ fn bound(column: Column, is_span: bool, test: &Test, now: Timestamp) -> Option<B
             Compare::Greater | Compare::GreaterOrEqual => one(Some(value), None),
         },
         Test::In(ranges) => ranges.clone(),
-        Test::Glob(_) | Test::Regex(_) | Test::IsNull => return None,
+        Test::Glob(_) | Test::Regex(_) | Test::IsNull | Test::Differs(_) => return None,
     };
     let (mut lows, mut highs) = (Vec::new(), Vec::new());
     for range in &ranges {

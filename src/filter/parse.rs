@@ -217,8 +217,8 @@ impl Parser<'_> {
             Some(Compare::Equal) if self.next_is_class(&field) => Test::In(self.set(&field)?),
             Some(compare) => Test::Compare(compare, self.value(&field)?),
         };
-        let node = Node::Test(field, test);
-        Ok(if sign.starts_with('!') { Node::Not(Box::new(node)) } else { node })
+        let test = if sign.starts_with('!') { Test::Differs(Box::new(test)) } else { test };
+        Ok(Node::Test(field, test))
     }
 
     fn next_is_class(&self, field: &Field) -> bool {

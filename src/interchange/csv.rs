@@ -97,8 +97,9 @@ fn cell(value: &Value) -> String {
     }
 }
 
+/// A row is made in memory: a writer of its own would flush the output for each.
 fn write_row<'a>(out: &mut impl Write, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
-    let mut row = ::csv::Writer::from_writer(out);
+    let mut row = ::csv::WriterBuilder::new().buffer_capacity(256).from_writer(Vec::new());
     row.write_record(cells.map(str::as_bytes))?;
-    row.flush()
+    out.write_all(&row.into_inner().map_err(|e| e.into_error())?)
 }

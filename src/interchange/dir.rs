@@ -93,7 +93,7 @@ impl DirWriter {
             _ => Path::new("."),
         };
         let make = || {
-            let folder = tempfile::Builder::new().prefix(".cachectl-").tempdir_in(parent)?;
+            let folder = private_folder(parent)?;
             Ok((folder, BufWriter::new(tempfile::tempfile()?)))
         };
         let (folder, entries) = make().map_err(unwritable)?;
@@ -301,4 +301,12 @@ impl Write for Both {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// A new folder that only its owner can look into: it may hold credentials.
+fn private_folder(parent: &Path) -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.prefix(".cachectl-").tempdir_in(parent)
 }

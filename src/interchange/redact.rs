@@ -6,10 +6,6 @@ use crate::model::{EntryHead, Headers, Secrets, Selection, UrlText};
 
 use super::WriteOptions;
 
-/// Header fields whose values are URLs, or hold some.
-const WITH_URLS: &[&str] =
-    &["location", "content-location", "referer", "link", "refresh", "alt-svc", "origin"];
-
 /// Finds credentials in heads, and hides them if that is wanted.
 pub(super) struct Redactor {
     secrets: Secrets,
@@ -61,16 +57,8 @@ impl Redactor {
     /// The fields with credentials hidden; `None` when there is nothing to hide.
     fn headers(&self, headers: &Headers) -> Option<Headers> {
         let shown = |name: &[u8], value: &[u8]| -> Option<String> {
-            let name = String::from_utf8_lossy(name);
-            if self.secrets.is_secret_header(&name) {
-                return Some(self.secrets.header_value(&name, value).into_owned());
-            }
-            if !WITH_URLS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
-                return None;
-            }
-            let text = String::from_utf8_lossy(value);
-            let url = self.secrets.url(&text);
-            (*url != *text).then(|| url.into_owned())
+            let shown = self.secrets.header_value(&String::from_utf8_lossy(name), value);
+            (shown != String::from_utf8_lossy(value)).then(|| shown.into_owned())
         };
         if !headers.iter().any(|(name, value)| shown(name, value).is_some()) {
             return None;

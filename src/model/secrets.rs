@@ -18,6 +18,9 @@ const HEADERS: &[&str] = &[
     "x-amz-security-token",
 ];
 
+const WITH_URLS: &[&str] =
+    &["location", "content-location", "referer", "link", "refresh", "alt-svc", "origin"];
+
 const HEADER_ENDINGS: &[&str] = &["-token", "-secret", "-api-key"];
 
 const QUERY: &[&str] = &[
@@ -83,11 +86,15 @@ impl Secrets {
     }
 
     /// The value of a header field as it may be shown; the scheme word of an
-    /// `Authorization` stays.
+    /// `Authorization` stays, and URLs are shown as URLs are.
     pub fn header_value<'a>(&self, name: &str, value: &'a [u8]) -> Cow<'a, str> {
         let text = String::from_utf8_lossy(value);
         if !self.is_secret_header(name) {
-            return text;
+            let has_urls = WITH_URLS.iter().any(|known| known.eq_ignore_ascii_case(name));
+            return match has_urls.then(|| self.url(&text).into_owned()) {
+                Some(shown) if shown != text => Cow::Owned(shown),
+                _ => text,
+            };
         }
         let scheme = text.split_once(' ').map(|(scheme, _)| scheme).filter(|_| {
             name.eq_ignore_ascii_case("authorization")

@@ -130,7 +130,8 @@ impl std::error::Error for Piece {}
 
 /// Whether an error tells of a damaged record or body, which is one among many.
 pub fn is_damage(error: &Error) -> bool {
-    error.kind() == ErrorKind::Codec && error.code() != "version_too_new"
+    let of_others = matches!(error.code(), "version_too_new" | "serializer_not_built");
+    error.kind() == ErrorKind::Codec && !of_others
 }
 
 /// Stored bytes, as they lie.

@@ -43,6 +43,12 @@ pub async fn export(
                 report.fail(failure);
                 continue;
             }
+            // What was named and is not there is no reason to leave out the others.
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                report.tallies.count(super::Action::Missing, 0);
+                tracing::warn!("{e}");
+                continue;
+            }
             Err(e) => return Err(e),
         };
         let written = match body {

@@ -1,5 +1,6 @@
 //! What policy says must go.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -46,12 +47,13 @@ impl GcPolicy {
         GcPolicy { expired: true, leftovers: true, ..Self::default() }
     }
 
-    /// Whether entries may go that have not expired.
+    /// Whether entries may go that have not expired, so that somebody should be asked.
     pub fn is_drastic(&self) -> bool {
         self.stored_before.is_some()
             || self.unused_since.is_some()
             || self.max_bytes.is_some()
             || self.max_entries.is_some()
+            || self.corrupt
     }
 
     /// Why an entry goes by itself, without regard to the others.
@@ -134,8 +136,14 @@ pub async fn plan_gc(
     };
     query.detail = policy.detail(moment);
     let mut scan = store.scan(query);
+    let mut repeats = store.capabilities().scan_repeats.then(HashSet::new);
     while let Some(item) = scan.next().await {
         match item {
+            // What comes twice must not be counted twice.
+            Ok(found)
+                if repeats
+                    .as_mut()
+                    .is_some_and(|known| !known.insert(found.head.id.fingerprint())) => {}
             Ok(found) => {
                 seen(found.stored_bytes)?;
                 planning.entry(&found)?;
@@ -190,10 +198,11 @@ impl Planning<'_> {
 
     fn damaged(&mut self, piece: &Piece) -> Result<()> {
         let key = piece.key.as_deref().unwrap_or_default();
-        let means = |filter: &Option<Filter>| {
-            filter.as_ref().map(|filter| filter.matches_damaged(key, piece.bytes, self.moment))
-        };
-        if means(&self.policy.only) == Some(false) || means(&self.policy.keep) == Some(true) {
+        let means = |filter: &Filter| filter.matches_damaged(key, piece.bytes, self.moment);
+        // Where nobody can tell, it stays.
+        let is_only = self.policy.only.as_ref().is_none_or(|only| means(only) == Some(true));
+        let is_kept = self.policy.keep.as_ref().is_some_and(|keep| means(keep) != Some(false));
+        if !is_only || is_kept {
             return Ok(());
         }
         self.plan.piece(Action::Corrupt, piece)

@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::interchange::Reader;
-use crate::model::EntryHead;
+use crate::model::{EntryHead, Key, Variant};
 use crate::policy::{Settings, recorded};
 use crate::storage::{Backend, is_damage};
 
+use super::migrate::NewTtl;
 use super::receive::{Incoming, ReceiveOptions, decide, receive};
-use super::report::{Action, Event, Failure, Report, Tally};
+use super::report::{Action, Event, Failure, Report, Tally, ends_all};
 
 /// How a file is imported.
 pub struct ImportOptions<'a> {
@@ -21,6 +22,8 @@ pub struct ImportOptions<'a> {
     /// By which rules it is decided what may be stored of what was merely recorded;
     /// `None` for files that come from a store.
     pub recorded: Option<&'a Settings>,
+    /// What becomes of TTLs.
+    pub ttl: NewTtl,
     /// Only count what would be done.
     pub dry_run: bool,
     /// Stop after so many failures.
@@ -92,6 +95,7 @@ async fn run(
                 continue;
             }
         };
+        let head = in_its_place(head);
         let (key, url) = (head.id.to_string(), head.request.url.as_str().to_owned());
         let bytes = head.body.bytes;
         match take_in(store, reader, head, options).await {
@@ -103,10 +107,28 @@ async fn run(
             Err(e) if e.code() == "abandoned" => {
                 *left_out.entry("abandoned").or_default() += 1;
             }
-            Err(e) if e.kind() == ErrorKind::Store || is_final(&e) => return Err(e),
+            Err(e) if ends_all(&e) || is_final(&e) => return Err(e),
             Err(e) => fail(report, options, key, Some(url), e),
         }
     }
+}
+
+/// A native key is the one of the request, whatever the file says: nobody may store an
+/// answer under the URL of somebody else.
+fn in_its_place(mut head: EntryHead) -> EntryHead {
+    if Key::is_native(&head.id.key) {
+        let request = &head.request;
+        head.id.key = Key::native(&head.partition, &request.method, &request.url);
+        if let Some(selection) = head.selections.first() {
+            let known = Variant::of(selection);
+            let is_one_of_them =
+                head.selections.iter().any(|other| Variant::of(other) == head.id.variant);
+            if !is_one_of_them {
+                head.id.variant = known;
+            }
+        }
+    }
+    head
 }
 
 /// Whether nothing can come behind this error.
@@ -132,6 +154,8 @@ async fn take_in(
     head: EntryHead,
     options: &ImportOptions<'_>,
 ) -> Result<Action> {
+    let mut head = head;
+    head.expires_at = options.ttl.apply(head.expires_at, options.receive.now);
     let action = decide(store, &head, &options.receive).await?;
     if !matches!(action, Action::Copy | Action::Overwrite) || options.dry_run {
         return Ok(action);

@@ -16,7 +16,7 @@ use crate::storage::{
 };
 
 use super::receive::{Incoming, ReceiveOptions, decide, receive};
-use super::report::{Action, Event, Failure, Report, Tally};
+use super::report::{Action, Event, Failure, Report, Tally, ends_all};
 
 /// Bytes of bodies that may be under way at the same time, and what one body counts at most:
 /// a part that fills, one that goes out, and what the source has read ahead.
@@ -45,6 +45,15 @@ pub enum NewTtl {
 }
 
 impl NewTtl {
+    /// As somebody has asked for it: not at all, `none`, or a span.
+    pub fn of(asked: Option<Option<Duration>>) -> Self {
+        match asked {
+            None => NewTtl::Keep,
+            Some(None) => NewTtl::Lift,
+            Some(Some(span)) => NewTtl::FromNow(span),
+        }
+    }
+
     /// When an entry ends.
     pub fn apply(self, expires_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         match self {
@@ -234,21 +243,6 @@ fn settle(
     });
     report.fail(failure);
     Ok(())
-}
-
-/// Whether trouble with one entry is trouble with all of them.
-fn ends_all(error: &Error) -> bool {
-    const WHOLE: &[&str] = &[
-        "no_space",
-        "store_unreachable",
-        "store_untrusted",
-        "store_missing",
-        "store_read_only",
-        "read_only",
-        "wrong_region",
-        "clock_skew",
-    ];
-    error.kind() == ErrorKind::Internal || WHOLE.contains(&error.code())
 }
 
 /// What every copy needs.

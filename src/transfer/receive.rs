@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyFacts, EntryHead, Timestamp};
-use crate::storage::{Backend, Found, Manage};
+use crate::storage::{Backend, Found, Manage, is_damage};
 
 use super::report::Action;
 
@@ -74,7 +74,7 @@ pub async fn decide(
     let there = match store.find(&head.id).await {
         Ok(there) => there,
         // What is damaged gives way.
-        Err(e) if e.kind() == ErrorKind::Codec => None,
+        Err(e) if is_damage(&e) => None,
         Err(e) => return Err(e),
     };
     let Some(there) = there else { return Ok(Action::Copy) };

@@ -156,3 +156,39 @@ fn filters_are_combined() {
     );
     assert!(Filter::any([]).is_everything() && matches(&Filter::everything(), &head));
 }
+
+#[test]
+fn what_cannot_be_read_is_only_meant_where_that_is_certain() {
+    let settings = Settings::default();
+    let moment = Moment { now: noon(), settings: &settings };
+    let judged =
+        |text: &str| Filter::parse(text).expect("a filter").matches_damaged("abc", 10, moment);
+    for (text, expected) in [
+        ("state = corrupt", Some(true)),
+        ("state = fresh", Some(false)),
+        ("key ~ 'a*'", Some(true)),
+        ("host != 'keep.example'", None),
+        ("not host = 'keep.example'", None),
+        ("used is null", None),
+        ("status != 200", None),
+        ("state = corrupt and host = x", None),
+        ("state = corrupt or host = x", Some(true)),
+        ("key = b and host = x", Some(false)),
+    ] {
+        assert_eq!(judged(text), expected, "{text}");
+    }
+    assert_eq!(Filter::everything().matches_damaged("abc", 10, moment), Some(true));
+}
+
+#[test]
+fn a_comparison_with_what_is_not_there_is_false() {
+    let mut head = sample();
+    head.last_used_at = None;
+    head.headers.remove("etag");
+    for text in ["used != 2026-01-01", "header['ETag'] != 'x'", "header['ETag'] !~ 'x*'"] {
+        assert!(!matches(&Filter::parse(text).expect("a filter"), &head), "{text}");
+    }
+    assert!(matches(&Filter::parse("not header['ETag'] = 'x'").expect("a filter"), &head));
+    let text = "host != 'a' and url !~ 'b*'";
+    assert_eq!(Filter::parse(text).expect("a filter").to_string(), text);
+}

@@ -11,6 +11,7 @@ use crate::model::{EntryId, Stamp, Timestamp};
 use crate::serializer::{Place, Recorded};
 use crate::storage::{
     BlockingPieces, BodyReader, Compact, FilePart, Outcome, Part, Piece, Problem, Removed, Usage,
+    is_damage,
 };
 
 use super::super::private::store_error;
@@ -140,9 +141,9 @@ impl Inner {
         let bytes = on_disk(&path);
         match piece.problem {
             _ if !path.exists() => return Ok(Outcome::Absent),
-            Problem::Undecodable if self.read(&spot).is_ok() => return Ok(Outcome::Changed),
+            Problem::Undecodable if !self.is_damaged(&spot)? => return Ok(Outcome::Changed),
             Problem::OrphanBody if self.names_body(&spot, &path) => return Ok(Outcome::Changed),
-            Problem::KeyMismatch if self.is_in_place(&spot) => return Ok(Outcome::Changed),
+            Problem::KeyMismatch if self.is_in_place(&spot)? => return Ok(Outcome::Changed),
             _ => {}
         }
         fs::remove_file(&path)
@@ -171,10 +172,20 @@ impl Inner {
         Ok(Outcome::Done((before + body).saturating_sub(on_disk(&path))))
     }
 
+    /// Whether a record still cannot be decoded; that it cannot be read is something else.
+    fn is_damaged(&self, spot: &Spot) -> Result<bool> {
+        match self.read(spot) {
+            Ok(_) => Ok(false),
+            Err(e) if is_damage(&e) => Ok(true),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Whether something in a record belongs there.
-    fn is_in_place(&self, spot: &Spot) -> bool {
+    fn is_in_place(&self, spot: &Spot) -> Result<bool> {
         let belongs = |entry: &Recorded| name_of(&entry.head.id.key) == spot.name;
-        matches!(self.read(spot), Ok(Some(record)) if record.entries.iter().any(belongs))
+        let record = self.read(spot)?;
+        Ok(record.is_some_and(|record| record.entries.iter().any(belongs)))
     }
 
     /// Whether the record of a body names it; one that cannot be read might.
@@ -267,7 +278,11 @@ impl Inner {
                 pieces.push(Ok(lying.piece(Problem::OrphanBody).because("no record names it")));
             }
         }
-        for name in record_names(&self.folder, shard) {
+        let names = match record_names(&self.folder, shard) {
+            Ok(names) => names,
+            Err(e) => return vec![Err(e)],
+        };
+        for name in names {
             let spot = Spot { shard: shard.to_owned(), name };
             if let Ok(Some(record)) = self.read(&spot) {
                 pieces.extend(self.bodiless(&spot, &record).into_iter().map(Ok));

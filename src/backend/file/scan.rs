@@ -1,6 +1,7 @@
 //! Listing: shard by shard, in the order of the names.
 
 use std::fs;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -10,6 +11,7 @@ use crate::filter::Detail;
 use crate::model::Key;
 use crate::storage::{BlockingScan, Found, Query};
 
+use super::super::private::store_error;
 use super::super::record::{admits_name, is_entry_behind};
 use super::Inner;
 use super::place::{Spot, StoreFolder};
@@ -25,14 +27,24 @@ const BATCH: usize = 64;
 const AHEAD: usize = 4;
 
 /// The names of the records in a shard. Names with a dot are unfinished.
-pub(super) fn record_names(folder: &StoreFolder, shard: &str) -> Vec<String> {
-    let entries = fs::read_dir(folder.entries(shard)).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
+pub(super) fn record_names(folder: &StoreFolder, shard: &str) -> Result<Vec<String>> {
+    let path = folder.entries(shard);
+    let fail = |e| store_error(format!("cannot look into {}", path.display()), e);
+    let entries = match fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(fail(e)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        if let Ok(name) = entry.map_err(fail)?.file_name().into_string()
+            && !name.starts_with('.')
+        {
+            names.push(name);
+        }
+    }
     names.sort_unstable();
-    names
+    Ok(names)
 }
 
 /// Everything that a query asks for.
@@ -43,7 +55,7 @@ pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> BlockingScan {
     while records <= WORTH_THREADS
         && let Some(shard) = shards.next()
     {
-        records += reading.names(&shard).len();
+        records += reading.names(&shard).map_or(0, |names| names.len());
         first.push(shard);
     }
     let alone = reading.clone();
@@ -63,22 +75,28 @@ struct Reading {
 }
 
 impl Reading {
-    fn names(&self, shard: &str) -> Vec<String> {
-        let mut names = record_names(&self.inner.folder, shard);
+    fn names(&self, shard: &str) -> Result<Vec<String>> {
+        let mut names = record_names(&self.inner.folder, shard)?;
         names.retain(|name| admits_name(&self.query, name));
         // The order is that of shards, and of names within them.
         if let Some(after) = &self.query.after {
             let last = StoreFolder::spot(&after.id.key);
             names.retain(|name| (shard, &**name) >= (&*last.shard, &*last.name));
         }
-        names
+        Ok(names)
     }
 
     /// What a shard holds, record by record.
     fn shard(&self, shard: &str) -> impl Iterator<Item = Result<Found>> + use<> {
         let reading = self.clone();
         let shard = shard.to_owned();
-        self.names(&shard).into_iter().flat_map(move |name| reading.record(&shard, name))
+        // A shard that cannot be looked into is no empty one.
+        let (names, trouble) = match self.names(&shard) {
+            Ok(names) => (names, None),
+            Err(e) => (Vec::new(), Some(Err(e))),
+        };
+        let records = names.into_iter().flat_map(move |name| reading.record(&shard, name));
+        trouble.into_iter().chain(records)
     }
 
     fn record(&self, shard: &str, name: String) -> Vec<Result<Found>> {
@@ -106,7 +124,9 @@ impl Reading {
             Err(e) => vec![Err(e)],
         };
         if self.query.detail == Detail::Key {
+            let shown = self.query.after.as_ref().map(|after| &after.id.key);
             found.truncate(1);
+            found.retain(|found| !matches!(found, Ok(f) if Some(&f.head.id.key) == shown));
         }
         found
     }

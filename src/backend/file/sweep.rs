@@ -67,7 +67,7 @@ fn state_file(folder: &StoreFolder) -> PathBuf {
 impl Inner {
     /// Removes the expired entries of one shard.
     pub(super) fn sweep_shard(&self, shard: &str, now: Timestamp) -> Result<()> {
-        for name in record_names(&self.folder, shard) {
+        for name in record_names(&self.folder, shard)? {
             let spot = Spot { shard: shard.to_owned(), name };
             let Ok(Some(record)) = self.read(&spot) else { continue };
             if record.entries.iter().any(|e| e.head.is_expired(now)) {

@@ -265,7 +265,13 @@ pub(super) fn leftovers(inner: Arc<Inner>) -> BoxStream<'static, Result<Piece>> 
                     (Vec::new(), Step::Records(Walk::new(&inner, pattern).await?))
                 }
                 Step::Records(mut walk) => match walk.next(&inner).await? {
-                    Some(names) => (inner.bodiless(&names).await?, Step::Records(walk)),
+                    Some(names) => {
+                        let mut pieces = Vec::new();
+                        for some in names.chunks(BATCH) {
+                            pieces.extend(inner.bodiless(some).await?);
+                        }
+                        (pieces, Step::Records(walk))
+                    }
                     None => {
                         let pattern = inner.names.bodies_pattern();
                         (Vec::new(), Step::Bodies(Walk::new(&inner, pattern).await?))

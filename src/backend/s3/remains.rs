@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -17,6 +18,9 @@ use crate::storage::{
 use super::bucket::{Begin, Listed};
 use super::scan::Pages;
 use super::{Change, Inner, Record, body, name_of, trouble};
+
+/// No upload takes longer than this beyond what other leftovers are given.
+const LONG_UPLOAD: Duration = Duration::from_secs(24 * 3600);
 
 /// Records that are read at the same time.
 const AT_ONCE: usize = 32;
@@ -78,23 +82,29 @@ impl Inner {
             group.entries.push((i, id, *stamp));
         }
         let groups: Vec<Group<'_>> = groups.into_values().collect();
-        let mut judged = Vec::with_capacity(groups.len());
-        for some in groups.chunks(AT_ONCE) {
-            judged.extend(join_all(some.iter().map(|group| self.judge(group))).await);
-        }
         let mut outcomes: Vec<Removed> = entries.iter().map(|_| Ok(Outcome::Absent)).collect();
-        let mut objects = Vec::new();
-        let mut whole = Vec::new();
-        for judged in judged {
-            outcomes_of(judged.outcomes, &mut outcomes);
-            whole.extend(judged.whole);
-            objects.extend(judged.objects);
+        // Few at a time: what is compared now is removed at once, before others write to it.
+        for some in groups.chunks(AT_ONCE) {
+            let mut objects = Vec::new();
+            let mut whole = Vec::new();
+            for judged in join_all(some.iter().map(|group| self.judge(group))).await {
+                outcomes_of(judged.outcomes, &mut outcomes);
+                whole.extend(judged.whole);
+                objects.extend(judged.objects);
+            }
+            match self.remove_objects(&objects).await {
+                Ok(()) => outcomes_of(whole, &mut outcomes),
+                Err(e) => {
+                    let failed = whole.into_iter().map(|(i, _)| (i, Err(e.again()))).collect();
+                    outcomes_of(failed, &mut outcomes);
+                }
+            }
         }
-        if !objects.is_empty() {
-            self.bucket.remove(&objects).await?;
-        }
-        outcomes_of(whole, &mut outcomes);
         Ok(outcomes)
+    }
+
+    async fn remove_objects(&self, objects: &[String]) -> Result<()> {
+        if objects.is_empty() { Ok(()) } else { self.bucket.remove(objects).await }
     }
 
     /// Looks at the record of a group; does what is to be done where it does not go as a whole.
@@ -243,6 +253,8 @@ impl Inner {
 
     /// Uploads that were never finished.
     async fn unfinished(&self, before: Timestamp) -> Result<Vec<Piece>> {
+        // Nothing tells when the last part came: a slow upload is left alone for a day.
+        let before = before - LONG_UPLOAD;
         let uploads = match self.bucket.uploads(&self.body_key("")).await {
             Ok(uploads) => uploads,
             // Not every server lists them, and not every user may ask: the rest is cleaned.

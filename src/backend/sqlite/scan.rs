@@ -44,7 +44,6 @@ struct Scan {
     page: String,
     values: Vec<Value>,
     step: Step,
-    last_key: Option<String>,
 }
 
 /// Where a scan stands.
@@ -80,7 +79,7 @@ impl Scan {
         };
         let page = inner.sql(&page);
         let detail = query.detail;
-        Ok(Scan { inner, snapshot, detail, page, values, step, last_key: None })
+        Ok(Scan { inner, snapshot, detail, page, values, step })
     }
 
     /// The next page, and where to go on behind it.
@@ -153,21 +152,10 @@ impl Iterator for Scan {
         if matches!(self.step, Step::Done) {
             return None;
         }
-        let mut rows = self.rows().unwrap_or_else(|e| {
+        let rows = self.rows().unwrap_or_else(|e| {
             self.step = Step::Done;
             vec![Err(e)]
         });
-        if self.detail == Detail::Key {
-            // Variants of a key need not lie beside each other: close ones come once.
-            rows.retain(|found| match found {
-                Ok(found) if self.last_key.as_ref() == Some(&found.head.id.key) => false,
-                Ok(found) => {
-                    self.last_key = Some(found.head.id.key.clone());
-                    true
-                }
-                Err(_) => true,
-            });
-        }
         Some(rows)
     }
 }
@@ -203,6 +191,7 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Option<Found>> {
 /// The tests that SQL can make, behind an `AND`, and the values from `?2` on.
 fn conditions(query: &Query) -> (String, Vec<Value>) {
     let mut text = String::new();
+    let mut text_only = String::new();
     let mut values: Vec<Value> = Vec::new();
     let mut add = |test: &str, value: Value| {
         values.push(value);
@@ -212,6 +201,15 @@ fn conditions(query: &Query) -> (String, Vec<Value>) {
         add("c.key >= ?", Value::Text(prefix.clone()));
         // Above every text that begins with the prefix.
         add("c.key < ?", Value::Text(format!("{prefix}\u{10ffff}")));
+    }
+    if query.detail == Detail::Key {
+        // The variant that was stored first stands for its key.
+        if let Some(after) = &query.after {
+            add("c.key <> ?", Value::Text(after.id.key.clone()));
+        }
+        text_only.push_str(
+            r#" AND NOT EXISTS (SELECT 1 FROM "{t}" d WHERE d.key = c.key AND d.id < c.id)"#,
+        );
     }
     for bound in &query.bounds {
         match bound {
@@ -231,7 +229,7 @@ fn conditions(query: &Query) -> (String, Vec<Value>) {
             }
         }
     }
-    (text, values)
+    (text + &text_only, values)
 }
 
 fn name_of(column: Column) -> &'static str {

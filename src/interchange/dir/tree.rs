@@ -54,7 +54,11 @@ impl Tree {
 
     /// Where a file is, after all that has moved.
     pub(super) fn final_path<'a>(&'a self, path: &'a str) -> &'a str {
-        self.moved.get(path).map_or(path, String::as_str)
+        let mut path = path;
+        while let Some(next) = self.moved.get(path) {
+            path = next;
+        }
+        path
     }
 
     /// A free place like this one; it is taken from now on.

@@ -377,3 +377,82 @@ fn a_har_that_a_browser_saved_comes_in_as_far_as_it_may() {
         desk.ok(&["inspect", "--show-secrets", "--host", "e.org", "--backend", "sqlite:s.db"]);
     assert!(!shown.contains("planted-secret"), "credentials of a recording are not stored");
 }
+
+#[test]
+fn what_cannot_be_read_goes_only_when_it_is_asked_for() {
+    let desk = Desk::new();
+    let found = shelf::fill(&desk, "file:f", &assortment());
+    fs::write(record(&desk, &found[2]), "garbage").expect("damaged");
+    desk.ok(&["purge", "--where", "host != 'api.example.org'", "--yes", "--backend", "file:f"]);
+    assert!(record(&desk, &found[2]).exists(), "nobody knows its host");
+    desk.run(&["gc", "--corrupt", "--backend", "file:f"]).failed(7, &["nobody can be asked"]);
+    desk.ok(&[
+        "gc",
+        "--corrupt",
+        "--keep",
+        "host = 'www.example.com'",
+        "--yes",
+        "--backend",
+        "file:f",
+    ]);
+    assert!(record(&desk, &found[2]).exists(), "it may be one of those to keep");
+    assert_eq!(desk.ok(&["gc", "--corrupt", "--yes", "--backend", "file:f"]), "corrupt\t1\t7\n");
+    assert!(!record(&desk, &found[2]).exists());
+}
+
+#[test]
+fn nobody_imports_an_answer_under_the_url_of_somebody_else() {
+    let desk = filled("file:f");
+    desk.ok(&["export", "-o", "a.ndjson", "--status", "404", "--backend", "file:f"]);
+    let archive = fs::read_to_string(desk.file("a.ndjson")).expect("an archive");
+    let keys = desk.ok(&["list", "--keys", "--backend", "file:f"]);
+    let own = desk.ok(&["list", "--keys", "--status", "404", "--backend", "file:f"]);
+    let victim = keys.lines().find(|key| *key != own.trim()).expect("another key");
+    desk.write("forged.ndjson", archive.replace(own.trim(), victim));
+    desk.ok(&["import", "forged.ndjson", "--backend", "sqlite:s.db", "--ttl", "1h"]);
+    assert_eq!(desk.ok(&["list", "--keys", "--backend", "sqlite:s.db"]), own);
+    let expires = desk.ok(&["list", "--columns", "expires", "--backend", "sqlite:s.db"]);
+    assert_ne!(expires.trim(), "-", "--ttl is heeded");
+}
+
+#[test]
+fn what_is_saved_or_exported_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    let found = shelf::fill(&desk, "file:f", &assortment());
+    fs::write(record(&desk, &found[2]), "garbage").expect("damaged");
+    desk.ok(&["verify", "--repair", "--yes", "--backend", "file:f", "--quarantine", "q"]);
+    desk.ok(&["export", "--as", "dir", "-o", "d", "--backend", "file:f"]);
+    desk.ok(&["export", "-o", "a.ndjson", "--backend", "file:f"]);
+    let mode = |name: &str| fs::metadata(desk.file(name)).expect(name).permissions().mode() & 0o777;
+    assert_eq!((mode("q"), mode("d"), mode("a.ndjson")), (0o700, 0o700, 0o600));
+    for saved in fs::read_dir(desk.file("q")).expect("a folder").flatten() {
+        assert_eq!(saved.metadata().expect("a file").permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn failures_and_inspections_hide_credentials() {
+    let desk = Desk::new();
+    let found = shelf::fill(
+        &desk,
+        "file:f",
+        &[Item {
+            headers: vec![("Vary", "Cookie"), ("Location", "https://e.org/?token=planted-secret")],
+            body: bytes::Bytes::from(vec![b'x'; 50_000]),
+            ..item("https://user.example.net/me?token=planted-secret", DAY)
+        }],
+    );
+    let text = desk.ok(&["inspect", &found[0].head.id.key, "--backend", "file:f"]);
+    assert!(!text.contains("planted-secret"), "{text}");
+    flip(&files(&desk, "bodies")[0], 9);
+    for args in [
+        &["export", "-o", "a.ndjson", "--backend", "file:f"][..],
+        &["migrate", "file:f", "sqlite:s.db"],
+    ] {
+        let ran = desk.run(args);
+        assert_eq!(ran.code, 5, "{}", ran.stderr);
+        assert!(ran.stderr.contains("token=[redacted]"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("planted-secret"), "{}", ran.stderr);
+    }
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use cachectl::interchange::{self, FORMATS, Format, Target, WriteOptions, Written};
-use cachectl::transfer::{Event, export};
+use cachectl::transfer::{Action, Event, export};
 use cachectl::{Access, Detail, Error, ErrorKind, Found, Secrets, Settings, Timestamp};
 use clap::Args;
 
@@ -106,11 +106,15 @@ pub fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8> {
         part.persist()?;
     }
     tell(&written, redact);
-    let nothing = written.entries == 0 && !selection.is_everything() && report.failed == 0;
-    if nothing && selection.is_named() {
-        return Ok(exit::NOT_CACHED);
+    let missing = report.tallies.of(Action::Missing).entries;
+    if missing > 0 {
+        talk::warning(
+            &format!("{} were named and are not in the cache", count(missing, "entry")),
+            "",
+        );
     }
-    end(report, "exported")
+    let code = end(report, "exported")?;
+    Ok(if code == exit::DONE && missing > 0 { exit::NOT_CACHED } else { code })
 }
 
 /// Where the export goes, and what gives it its name in the end.

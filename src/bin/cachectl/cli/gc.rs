@@ -111,6 +111,7 @@ pub fn run(args: &GcArgs, common: &CommonArgs) -> Result<u8> {
         work: &args.work,
         removal: &args.removal,
         output: &args.output,
+        is_aside: false,
         view: &view,
         common,
     };

@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use cachectl::interchange::{self, FORMATS, Format, Origin};
-use cachectl::transfer::{Conflict, Event, ImportOptions, LeftOut, ReceiveOptions, Report, import};
+use cachectl::transfer::{
+    Conflict, Event, ImportOptions, LeftOut, NewTtl, ReceiveOptions, Report, import,
+};
 use cachectl::{Access, EntryHead, Error, ErrorKind};
 use clap::{Args, ValueEnum};
 
-use super::plan::{Summary, WorkArgs, actions_table, end};
+use super::plan::{Summary, actions_table, end};
 use super::purge::refuse_read_only;
 use super::selection::SelectionArgs;
 use super::{CommonArgs, OutputArgs, StoreArgs, WriteArgs, exit, failure, store};
 use crate::config::Config;
-use crate::output::progress::Progress;
+use crate::output::progress::{self, Progress};
 use crate::output::talk;
 use crate::output::text::{count, size};
 use crate::signals;
@@ -44,8 +46,9 @@ pub struct ImportArgs {
     #[command(flatten)]
     selection: SelectionArgs,
 
-    #[command(flatten)]
-    work: WorkArgs,
+    /// How progress is shown
+    #[arg(long, value_name = "MODE", value_enum)]
+    progress: Option<progress::Mode>,
 
     #[command(flatten)]
     write: WriteArgs,
@@ -136,11 +139,12 @@ pub fn run(args: &ImportArgs, common: &CommonArgs) -> Result<u8> {
         is_meant && is_within()
     };
     let settings = selection.settings.clone();
-    let mut progress = Progress::start(args.work.progress, "imported", None);
+    let mut progress = Progress::start(args.progress, "imported", None);
     let (report, left_out) = open.run(async {
         let options = ImportOptions {
             receive,
             recorded: format.is_recording.then_some(&settings),
+            ttl: NewTtl::of(args.write.ttl.map(|ttl| ttl.0)),
             dry_run: args.dry_run,
             max_errors: args.transfer.max_errors,
             wanted: &wanted,

@@ -190,7 +190,8 @@ impl Shown {
         line("response", &self.response_line(found));
         fields(&mut line, &head.headers);
         for selecting in head.selections.iter().flatten() {
-            let value = selecting.value.as_deref().map(String::from_utf8_lossy);
+            let shown = |value| self.view.secrets.header_value(&selecting.name, value);
+            let value = selecting.value.as_deref().map(shown);
             let value = value.map_or("absent".to_owned(), |value| format!("{value:?}"));
             line("varies by", &format!("{}: {value}", selecting.name));
         }

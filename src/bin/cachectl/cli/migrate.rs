@@ -259,11 +259,7 @@ impl Job<'_> {
             };
             let options = MigrateOptions {
                 receive,
-                ttl: match args.ttl {
-                    None => NewTtl::Keep,
-                    Some(Ttl(None)) => NewTtl::Lift,
-                    Some(Ttl(Some(span))) => NewTtl::FromNow(span),
-                },
+                ttl: NewTtl::of(args.ttl.map(|ttl| ttl.0)),
                 jobs: args.work.jobs as usize,
                 dry_run: args.plan.dry_run,
                 max_errors: args.transfer.max_errors,

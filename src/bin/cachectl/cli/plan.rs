@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cachectl::transfer::{Report, Tallies};
-use cachectl::{EntryId, Error, ErrorKind, Manage};
+use cachectl::{EntryId, Error, ErrorKind, Manage, Secrets};
 use clap::Args;
 use serde::Serialize;
 
@@ -266,7 +266,7 @@ pub fn show_first(
 /// Says what went wrong with single entries, and gives the exit code of a report.
 pub fn end(report: Report, verb: &str) -> Result<u8> {
     for failed in &report.failures {
-        let name = failed.url.as_deref().unwrap_or(&failed.key);
+        let name = Secrets::built_in().url(failed.url.as_deref().unwrap_or(&failed.key));
         let causes = failed.error.causes();
         let cause = match causes.is_empty() {
             true => failed.error.message().to_owned(),

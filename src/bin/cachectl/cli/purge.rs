@@ -143,6 +143,7 @@ pub fn run(args: &PurgeArgs, common: &CommonArgs) -> Result<u8> {
         work: &args.work,
         removal: &args.removal,
         output: &args.output,
+        is_aside: false,
         view: &view,
         common,
     };
@@ -221,6 +222,8 @@ pub struct Job<'a> {
     pub work: &'a WorkArgs,
     pub removal: &'a RemovalArgs,
     pub output: &'a OutputArgs,
+    /// Standard output has been used already: the summary is talk.
+    pub is_aside: bool,
     pub view: &'a View,
     pub common: &'a CommonArgs,
 }
@@ -269,7 +272,7 @@ impl Job<'_> {
             store: Some(self.chosen.address.to_string()),
             ..Summary::done(self.command, &report)
         };
-        summary.print(self.output, &sentence(&report))?;
+        self.tell(&summary, &sentence(&report))?;
         end(report, "removed")
     }
 
@@ -286,8 +289,16 @@ impl Job<'_> {
         }
         let mut text = actions_table(plan.tallies(), self.common);
         text.push_str("nothing was removed (--dry-run)");
-        summary.print(self.output, &text)?;
+        self.tell(&summary, &text)?;
         Ok(exit::DONE)
+    }
+
+    fn tell(&self, summary: &Summary, text: &str) -> Result<()> {
+        if self.is_aside {
+            talk::note(text.lines().last().unwrap_or_default());
+            return Ok(());
+        }
+        summary.print(self.output, text)
     }
 }
 

@@ -341,7 +341,7 @@ impl Selection {
         let piece = failure.downcast_ref::<Error>().and_then(Piece::of);
         piece.is_none_or(|piece| {
             let key = piece.key.as_deref().unwrap_or_default();
-            self.filter.matches_damaged(key, piece.bytes, self.moment())
+            self.filter.matches_damaged(key, piece.bytes, self.moment()) == Some(true)
         })
     }
 }
@@ -424,7 +424,10 @@ async fn find(
     let mut scan = open.store.scan(Query::with_key_prefix(target));
     let mut found: Vec<Found> = Vec::new();
     while let Some(item) = scan.next().await {
-        let Ok(item) = item else { continue };
+        let item = match item {
+            Err(e) if is_damage(&e) => continue,
+            item => item?,
+        };
         if found.first().is_some_and(|first| first.head.id.key != item.head.id.key) {
             return Err(Error::usage(format!("several keys begin with {target:?}"))
                 .try_this("more of the key")

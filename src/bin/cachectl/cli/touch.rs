@@ -167,11 +167,7 @@ async fn touch_one(
 impl TouchArgs {
     fn changed(&self, head: &EntryHead, selection: &Selection) -> EntryHead {
         let mut head = head.clone();
-        let ttl = match self.ttl {
-            None => NewTtl::Keep,
-            Some(Ttl(None)) => NewTtl::Lift,
-            Some(Ttl(Some(span))) => NewTtl::FromNow(span),
-        };
+        let ttl = NewTtl::of(self.ttl.map(|ttl| ttl.0));
         head.expires_at = ttl.apply(head.expires_at, selection.now);
         head.invalidated |= self.stale;
         head.tags.retain(|tag| !self.remove_tag.contains(tag));

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use cachectl::transfer::{Action, Removals, Tally, check};
 use cachectl::{
-    Access, ByteRange, Detail, Error, ErrorKind, Found, Part, Piece, Problem, Timestamp, is_damage,
+    Access, BodyStream, ByteRange, Detail, Error, ErrorKind, Found, Part, Piece, Problem,
+    Timestamp, is_damage,
 };
 use clap::Args;
 use futures_util::StreamExt;
@@ -121,6 +122,8 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
         open.run(quarantine(&open, &damaged, &args.quarantine))?;
     }
     let removal = RemovalArgs { max_delete: None, compact: CompactWhen::Auto };
+    // One document is enough: what was found.
+    let is_json = matches!(args.output.wanted(), Some(Format::Json | Format::Ndjson));
     let job = Job {
         command: "verify",
         open: &open,
@@ -129,10 +132,13 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
         work: &args.work,
         removal: &removal,
         output: &args.output,
+        is_aside: is_json,
         view: &view,
         common,
     };
-    job.carry_out(plan, &Question::None)
+    let code = job.carry_out(plan, &Question::None)?;
+    // Damage that is still there is damage.
+    Ok(if code == exit::DONE && args.plan.dry_run { exit::NO } else { code })
 }
 
 struct Checking<'a> {
@@ -307,50 +313,56 @@ async fn quarantine(open: &OpenStore, damaged: &[Piece], folder: &Path) -> Resul
             .because(e)
             .try_this("another folder with --quarantine; nothing was removed")
     };
-    fs::create_dir_all(folder).map_err(|e| fail(folder, e))?;
+    make_private(folder).map_err(|e| fail(folder, e))?;
     for piece in damaged {
         let record = match &piece.entry {
             Some((id, _)) => Part::Record(id.clone()),
             None => Part::Piece(piece.name.clone()),
         };
         let path = free_name(folder, &piece.name, "");
+        // A leftover has nothing to lose: what is not there any more need not be saved.
         match open.store.raw(record).await {
-            Ok(mut bytes) => {
-                let mut file = fs::File::create_new(&path).map_err(|e| fail(&path, e))?;
-                while let Ok(Some(chunk)) = bytes.chunk().await {
-                    file.write_all(&chunk).map_err(|e| fail(&path, e))?;
-                }
-            }
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Usage) => {}
+            Ok(bytes) => save(bytes, &path).await?,
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
             Err(e) => return Err(e.into()),
         }
         if let Some((id, stamp)) = &piece.entry {
-            save_body(open, id, *stamp, &free_name(folder, &piece.name, ".body")).await?;
+            match open.store.body(id, *stamp, ByteRange::WHOLE).await {
+                Ok(body) => save(body, &free_name(folder, &piece.name, ".body")).await?,
+                // Gone, or damaged from its first byte on: the record is all there is.
+                Err(e) if e.kind() == ErrorKind::Changed || is_damage(&e) => {}
+                Err(e) => return Err(e.into()),
+            }
         }
     }
     talk::note(&format!("saved what is damaged in {}", folder.display()));
     Ok(())
 }
 
-/// Saves of a body what can still be read.
-async fn save_body(
-    open: &OpenStore,
-    id: &cachectl::EntryId,
-    stamp: cachectl::Stamp,
-    path: &Path,
-) -> Result<()> {
-    let Ok(mut body) = open.store.body(id, stamp, ByteRange::WHOLE).await else { return Ok(()) };
+/// A folder that only its owner can look into: stored bytes may hold credentials.
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Saves what can be read of some bytes: damage ends them, anything else is an error, and
+/// then nothing is removed.
+async fn save(mut bytes: BodyStream, path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
     let fail = |e: io::Error| {
         Error::new(ErrorKind::LocalFile, format!("cannot write {}", path.display())).because(e)
     };
-    let mut file = None;
-    while let Ok(Some(chunk)) = body.chunk().await {
-        let file = match &mut file {
-            Some(file) => file,
-            none => none.insert(fs::File::create_new(path).map_err(fail)?),
-        };
-        file.write_all(&chunk).map_err(fail)?;
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+    loop {
+        match bytes.chunk().await {
+            Ok(Some(chunk)) => file.write_all(&chunk).map_err(fail)?,
+            Ok(None) => break,
+            Err(e) if is_damage(&e) || e.kind() == ErrorKind::Changed => break,
+            Err(e) => return Err(e.into()),
+        }
     }
+    file.sync_all().map_err(fail)?;
     Ok(())
 }
 

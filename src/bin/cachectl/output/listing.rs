@@ -1,5 +1,6 @@
 //! Entries on their way out, in each format; all of them stream.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
@@ -106,20 +107,18 @@ pub struct Csv {
 
 impl Csv {
     fn row(&mut self, out: &mut Out, row: &Row<'_>) -> Result<()> {
-        let mut writer = csv::Writer::from_writer(out);
         if std::mem::take(&mut self.header) {
-            writer.write_record(self.columns.iter().map(|column| column.json))?;
+            csv_line(out, self.columns.iter().map(|column| column.json.into()))?;
         }
-        for column in &self.columns {
-            match column.cell(row) {
-                Cell::Text(text) => writer.write_field(&*text)?,
-                Cell::Number(number) => writer.write_field(number.to_string())?,
-                Cell::Time(at) => writer.write_field(at.to_string())?,
-                Cell::Missing => writer.write_field("")?,
-            }
-        }
-        writer.write_record(None::<&[u8]>)?;
-        Ok(())
+        csv_line(
+            out,
+            self.columns.iter().map(|column| match column.cell(row) {
+                Cell::Text(text) => text,
+                Cell::Number(number) => number.to_string().into(),
+                Cell::Time(at) => at.to_string().into(),
+                Cell::Missing => "".into(),
+            }),
+        )
     }
 }
 
@@ -134,11 +133,22 @@ impl Writer for Csv {
 
     fn end(&mut self, out: &mut Out) -> Result<()> {
         if std::mem::take(&mut self.header) {
-            let mut writer = csv::Writer::from_writer(out);
-            writer.write_record(self.columns.iter().map(|column| column.json))?;
+            csv_line(out, self.columns.iter().map(|column| column.json.into()))?;
         }
         Ok(())
     }
+}
+
+/// A line is made in memory: a writer of its own would flush the output for each.
+fn csv_line<'a>(out: &mut Out, cells: impl Iterator<Item = Cow<'a, str>>) -> Result<()> {
+    let mut line = csv::WriterBuilder::new().buffer_capacity(256).from_writer(Vec::new());
+    for cell in cells {
+        line.write_field(&*cell)?;
+    }
+    line.write_record(None::<&[u8]>)?;
+    let line = line.into_inner().map_err(|e| e.into_error())?;
+    out.write_all(&line)?;
+    Ok(())
 }
 
 /// One array of entry objects.
