@@ -456,8 +456,6 @@ Register-ArgumentCompleter -Native -CommandName 'cachectl' -ScriptBlock {
             [CompletionResult]::new('--keys-from', '--keys-from', [CompletionResultType]::ParameterName, 'Keys or URLs, one a line; - is standard input')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'The order: a field as in --where, with :desc for the largest first; repeat for more')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most this many; 0 is no limit')
-            [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'How many operations are under way at the same time')
-            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'How many operations are under way at the same time')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is shown')
             [CompletionResult]::new('--serializer', '--serializer', [CompletionResultType]::ParameterName, 'How the heads of entries are written: json, yaml or bincode')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'How long what is stored now may stay, such as 90s, 2h, 7d; none lifts the store''s')

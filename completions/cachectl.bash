@@ -981,7 +981,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__import)
-            opts="-n -j -b -v -q -h --as --dry-run --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --jobs --progress --serializer --ttl --readonly --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -b -v -q -h --as --dry-run --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --progress --serializer --ttl --readonly --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1072,14 +1072,6 @@ _cachectl() {
                     return 0
                     ;;
                 --limit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --jobs)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -j)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -443,8 +443,6 @@ set edit:completion:arg-completer[cachectl] = {|@words|
             cand --keys-from 'Keys or URLs, one a line; - is standard input'
             cand --sort 'The order: a field as in --where, with :desc for the largest first; repeat for more'
             cand --limit 'At most this many; 0 is no limit'
-            cand -j 'How many operations are under way at the same time'
-            cand --jobs 'How many operations are under way at the same time'
             cand --progress 'How progress is shown'
             cand --serializer 'How the heads of entries are written: json, yaml or bincode'
             cand --ttl 'How long what is stored now may stay, such as 90s, 2h, 7d; none lifts the store''s'

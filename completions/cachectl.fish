@@ -410,7 +410,6 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l where -d 'A
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l keys-from -d 'Keys or URLs, one a line; - is standard input' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l sort -d 'The order: a field as in --where, with :desc for the largest first; repeat for more' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l limit -d 'At most this many; 0 is no limit' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s j -l jobs -d 'How many operations are under way at the same time' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
 bar\t''
 lines\t''

@@ -10,7 +10,7 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::options::Format;
-use super::selection::SelectionArgs;
+use super::selection::{Selection, SelectionArgs};
 use super::store::OpenStore;
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
 use crate::config::Config;
@@ -57,39 +57,53 @@ pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
         secrets: config.secrets(common),
     };
     let shown = Shown { view };
-    let entries = || async { selection.entries(&open, Detail::Head).try_collect().await };
-    let found: Vec<Found> = open.run(entries())?;
     if args.raw {
-        return open.run(raw(&open, &found));
+        return open.run(raw(&open, &selection));
     }
-    match args.output.wanted() {
-        Some(Format::Json) => {
-            let objects = found.iter().map(|f| open.run(shown.object(&open, f)));
-            let objects = objects.collect::<Result<Vec<_>>>()?;
-            sink::print(&format!("{}\n", serde_json::to_string_pretty(&objects)?))?;
-        }
-        Some(Format::Ndjson) => {
-            for found in &found {
-                let object = open.run(shown.object(&open, found))?;
-                sink::print(&format!("{}\n", serde_json::to_string(&object)?))?;
-            }
-        }
-        _ => {
-            let mut out = io::BufWriter::new(sink::stdout()?);
-            for (i, found) in found.iter().enumerate() {
-                let gap = if i > 0 { "\n" } else { "" };
-                out.write_all(format!("{gap}{}", shown.text(&open, found)).as_bytes())?;
-            }
-            out.flush()?;
-        }
-    }
+    open.run(print_all(&open, &selection, &shown, args.output.wanted()))?;
     Ok(exit::DONE)
 }
 
+/// Prints entries as they are found.
+async fn print_all(
+    open: &OpenStore,
+    selection: &Selection,
+    shown: &Shown,
+    format: Option<Format>,
+) -> Result<()> {
+    let mut out = io::BufWriter::new(sink::stdout()?);
+    let mut entries = selection.entries(open, Detail::Head);
+    let mut count = 0;
+    while let Some(found) = entries.try_next().await? {
+        crate::signals::check()?;
+        match format {
+            Some(Format::Json) => {
+                out.write_all(if count == 0 { b"[\n" } else { b",\n" })?;
+                serde_json::to_writer_pretty(&mut out, &shown.object(open, &found).await?)?;
+            }
+            Some(Format::Ndjson) => {
+                serde_json::to_writer(&mut out, &shown.object(open, &found).await?)?;
+                out.write_all(b"\n")?;
+            }
+            _ => {
+                let gap = if count > 0 { "\n" } else { "" };
+                out.write_all(format!("{gap}{}", shown.text(open, &found)).as_bytes())?;
+            }
+        }
+        count += 1;
+    }
+    if format == Some(Format::Json) {
+        out.write_all(if count == 0 { b"[]\n" } else { b"\n]\n" })?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
 /// Prints a record as it lies.
-async fn raw(open: &OpenStore, found: &[Found]) -> Result<u8> {
-    let [found] = found else {
-        return Err(Error::usage(format!("{} entries are meant, --raw shows one", found.len()))
+async fn raw(open: &OpenStore, selection: &Selection) -> Result<u8> {
+    let found: Vec<Found> = selection.some(open, Detail::Columns, Some(2)).try_collect().await?;
+    let [found] = &found[..] else {
+        return Err(Error::usage("several entries are meant, --raw shows one")
             .try_this("the whole key")
             .into());
     };
