@@ -127,13 +127,13 @@ fn check_uses(open: &OpenStore, policy: &GcPolicy) -> Result<()> {
     }
     let kind = capabilities.kind;
     if policy.unused_since.is_some() {
-        return Err(Error::usage(format!("a {kind} store records no uses"))
+        return Err(Error::usage(format!("{kind} stores record no uses"))
             .coded("no_uses")
             .try_this("--older-than, which goes by when an entry was stored")
             .into());
     }
     if policy.max_bytes.is_some() || policy.max_entries.is_some() {
-        talk::note(&format!("a {kind} store records no uses: the oldest entries go first"));
+        talk::note(&format!("{kind} stores record no uses: the oldest entries go first"));
     }
     Ok(())
 }
