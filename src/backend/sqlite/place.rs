@@ -56,6 +56,7 @@ CREATE TABLE "{t}" (
 CREATE UNIQUE INDEX "{t}_key" ON "{t}" (key, variant);
 CREATE INDEX "{t}_expires_at" ON "{t}" (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX "{t}_last_used_at" ON "{t}" (last_used_at);
+CREATE INDEX "{t}_stored_bytes" ON "{t}" (stored_bytes);
 CREATE INDEX "{t}_body_of" ON "{t}" (body) WHERE body IS NOT NULL;
 CREATE TABLE "{t}_record" (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE "{t}_body" (id INTEGER PRIMARY KEY AUTOINCREMENT, written_at INTEGER NOT NULL);

@@ -1,6 +1,6 @@
 //! Listing: rows a page at a time, in one snapshot where the store has connections of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use crate::error::Result;
 use crate::filter::{Bound, Column, Detail};
 use crate::model::{EntryHead, Headers, Method, Request, Timestamp, UrlText};
+use crate::serializer::SERIALIZER_NAMES;
 use crate::storage::{BlockingScan, Found, Order, Position, Query, Sort};
 
 use super::place::Snapshot;
@@ -31,8 +32,46 @@ const COLUMNS: &str = r#"c.id, c.uses, c.last_used_at, c.stored_bytes,
 /// Everything that a query asks for.
 pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> BlockingScan {
     match Scan::begin(inner, &query) {
-        Ok(scan) => Box::new(scan.flatten()),
+        Ok(scan) => Box::new(Ahead { scan: Some(scan), pages: 0, rest: None }.flatten()),
         Err(e) => Box::new(std::iter::once(Err(e))),
+    }
+}
+
+/// Pages that are read before whoever asks has taken those before; the first few are read
+/// on the spot, so that short listings cost no thread.
+const ON_THE_SPOT: usize = 2;
+const READ_AHEAD: usize = 2;
+
+/// A scan that is read by a thread of its own once it turns out to be long.
+struct Ahead {
+    scan: Option<Scan>,
+    pages: usize,
+    rest: Option<mpsc::Receiver<Vec<Result<Found>>>>,
+}
+
+impl Iterator for Ahead {
+    type Item = Vec<Result<Found>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(rest) = &self.rest {
+            return rest.recv().ok();
+        }
+        if self.pages < ON_THE_SPOT {
+            self.pages += 1;
+            return self.scan.as_mut()?.next();
+        }
+        let scan = self.scan.take()?;
+        let (sender, receiver) = mpsc::sync_channel(READ_AHEAD);
+        std::thread::spawn(move || {
+            for page in scan {
+                // A reader that has gone away ends the scan.
+                if sender.send(page).is_err() {
+                    return;
+                }
+            }
+        });
+        self.rest = Some(receiver);
+        self.next()
     }
 }
 
@@ -181,7 +220,10 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Option<Found>> {
     head.expires_at = time(14)?;
     head.uses = number(1)?;
     head.last_used_at = time(2)?;
-    head.serializer = row.get::<_, Option<String>>(16)?.map(Into::into);
+    head.serializer = row.get_ref(16)?.as_str_or_null()?.map(|name| {
+        let known = SERIALIZER_NAMES.iter().find(|known| **known == name);
+        known.map_or_else(|| name.to_owned().into(), |known| (*known).into())
+    });
     let mut found = Found::whole(head, stamp, None, number(3)?);
     found.detail = Detail::Columns;
     found.usable_until = Some(time(15)?);
@@ -262,8 +304,13 @@ fn sorted(conditions: &str, sort: Sort) -> String {
     };
     let way = if sort.descending { "DESC" } else { "ASC" };
     let first = conditions.strip_prefix(" AND ").map_or(String::new(), |c| format!("WHERE {c}"));
+    // Where there is always a value, an index can give the order.
+    let nulls = match sort.by {
+        Order::Expires | Order::Used | Order::Host => " NULLS LAST",
+        _ => "",
+    };
     format!(
-        r#"SELECT c.id FROM "{{t}}" c {first} ORDER BY {column} {way} NULLS LAST, c.id LIMIT {}"#,
+        r#"SELECT c.id FROM "{{t}}" c {first} ORDER BY {column} {way}{nulls}, c.id LIMIT {}"#,
         sort.limit
     )
 }
