@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cachectl::{AsyncS3Storage, Backend, ErrorKind, Manage, Query};
+use cachectl::{AsyncS3Storage, Backend, Detail, ErrorKind, Manage, Query};
 use futures_util::StreamExt;
 
 use crate::testkit::origin::{Origin, Step, head_only, response};
@@ -331,4 +331,27 @@ fn nobody_at_the_endpoint_is_an_error_soon() {
     let started = Instant::now();
     scene.get().failed(3, &["no answer from", "try:"]);
     assert!(started.elapsed() < Duration::from_secs(60), "once, and not five times");
+}
+
+#[test]
+fn keys_are_listed_and_many_are_removed_with_few_requests() {
+    with_bucket(Switches::default(), |bucket| async move {
+        let store = store(&bucket);
+        let mut stored = Vec::new();
+        for i in 0..40 {
+            let head = head(&format!("https://example.org/{i}"));
+            let found = store.put_whole(head, "x".into()).await.expect("stored");
+            stored.push((found.head.id, found.stamp));
+        }
+        requests(&bucket);
+        let keys: Vec<_> = store.scan(Query::with_detail(Detail::Key)).collect().await;
+        assert_eq!(keys.len(), 40);
+        let asked = requests(&bucket);
+        assert!(!asked.iter().any(|line| line.contains("entries")), "no object is read: {asked:?}");
+        store.remove_many(&stored).await.expect("outcomes");
+        let asked = requests(&bucket);
+        let reads = asked.iter().filter(|line| line.starts_with("GET")).count();
+        assert_eq!((reads, asked.len() - reads), (40, 2), "{asked:?}");
+        assert_eq!(store.usage().await.expect("usage").entries, 0);
+    });
 }

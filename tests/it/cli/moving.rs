@@ -43,6 +43,12 @@ impl Place {
     }
 }
 
+/// How many entries: few, or as many as the long run asks for.
+fn entries() -> u64 {
+    let given = std::env::var("CACHECTL_TEST_ENTRIES").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(60)
+}
+
 /// Entries of all kinds: variants, empty and large bodies, bytes that are no text, TTLs,
 /// tags, every serializer, keys that are not native.
 fn fill(desk: &Desk) {
@@ -55,7 +61,7 @@ fn fill(desk: &Desk) {
         })
         .expect("stored")
     };
-    for i in 0..60u64 {
+    for i in 0..entries() {
         let mut head = match i % 5 {
             0 => variant_head(
                 &format!("https://e.org/{}", i / 10),
@@ -73,8 +79,9 @@ fn fill(desk: &Desk) {
         head.serializer = Some(SERIALIZERS[(i % 3) as usize].name().into());
         let length = match i {
             3 => 3 << 20,
+            113 | 114 | 116 => 20 << 20,
             4 | 8 => 0,
-            _ => 100 * i as usize,
+            _ => 100 * (i % 60) as usize,
         };
         put(head, noise(i, length));
     }

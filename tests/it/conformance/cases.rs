@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cachectl::transfer::check;
 use cachectl::{
     Backend, BodyFacts, ByteRange, Compact, Detail, EntryHead, EntryId, ErrorKind, Filter, Found,
     Headers, Manage, Moment, Order, Outcome, Part, Piece, Problem, Query, SERIALIZERS, Settings,
@@ -1100,4 +1101,28 @@ pub async fn a_piece_that_was_made_whole_is_not_discarded(place: Place) {
     let outcome = store.discard(&piece).await.expect("no trouble");
     assert!(!matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!(body(&store, &only(&store, &head(URL).id.key).await).await, "whole");
+}
+
+pub async fn verifying_tells_a_damaged_body_from_a_whole_one(place: Place) {
+    let store = place.open();
+    put(&store, head("https://e.org/small"), "x").await;
+    put(&store, head(URL), noise(1, LARGE)).await;
+    for found in all(&store, Query::default()).await {
+        assert_eq!(check(&*store, &found).await.expect("no trouble"), None);
+    }
+    let Some((wounds, path)) = place.wounds() else { return };
+    let found = only(&store, &head(URL).id.key).await;
+    wounds.flip_in_large_body(path);
+    let piece = check(&*store, &found).await.expect("no trouble").expect("damage");
+    assert_eq!(piece.problem, Problem::DigestMismatch, "{piece:?}");
+    assert_eq!(piece.entry, Some((found.head.id.clone(), found.stamp)));
+    let outcome = store.discard(&piece).await.expect("no trouble");
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert_eq!(all(&store, Query::default()).await.len(), 1, "the other entry stays");
+    // One under a key that is not that of its request.
+    let mut stray = head("https://e.org/stray");
+    stray.id = head("https://e.org/elsewhere").id;
+    let stray = put(&store, stray, "x").await;
+    let piece = check(&*store, &stray).await.expect("no trouble").expect("damage");
+    assert_eq!(piece.problem, Problem::KeyMismatch, "{piece:?}");
 }

@@ -75,6 +75,7 @@ suite! {
     a_record_without_its_body_is_left_over,
     a_damaged_record_can_be_saved_and_discarded,
     a_piece_that_was_made_whole_is_not_discarded,
+    verifying_tells_a_damaged_body_from_a_whole_one,
 }
 
 conformance!(memory_pooled);

@@ -227,6 +227,21 @@ impl Job<'_> {
         }
     }
 
+    /// How much there is to do, where the source knows that at once.
+    async fn total(&self) -> Result<Option<Tally>> {
+        let source = &self.pair.source.store;
+        let selection = self.selection;
+        let is_whole = selection.is_everything()
+            && selection.most().is_none()
+            && selection.after.is_none()
+            && self.shard.is_none();
+        if !is_whole || !source.capabilities().counts_itself {
+            return Ok(None);
+        }
+        let usage = source.usage().await?;
+        Ok(Some(Tally { entries: usage.entries, bytes: usage.stored_bytes }))
+    }
+
     async fn copy(
         &self,
         checkpoint: &mut Option<Checkpoint>,
@@ -245,7 +260,8 @@ impl Job<'_> {
         receive.verify = !args.transfer.no_verify;
         receive.include_expired = args.transfer.include_expired;
         receive.serializer = args.serializer.clone();
-        let mut progress = Progress::start(args.work.progress, "migrated", None);
+        let total = self.total().await?;
+        let mut progress = Progress::start(args.work.progress, "migrated", total);
         let mut trouble = Ok(());
         let report = {
             let mut on = |passed: Passed<'_>| {

@@ -59,7 +59,9 @@ impl Progress {
         let can_draw =
             io::stderr().is_terminal() && !environment::is_dumb_terminal() && !environment::is_ci();
         let mode = match mode.unwrap_or(Mode::Auto) {
-            _ if talk::is_quiet() || talk::is_json() => Mode::None,
+            _ if talk::is_quiet() => Mode::None,
+            Mode::None => Mode::None,
+            _ if talk::is_json() => Mode::Lines,
             Mode::Auto if can_draw => Mode::Bar,
             Mode::Auto => Mode::Lines,
             mode => mode,
@@ -77,7 +79,7 @@ impl Progress {
             Mode::Bar if self.started.elapsed() >= QUIET_FOR => self.draw(),
             Mode::Lines if self.said.elapsed() >= self.every => {
                 self.said = Instant::now();
-                talk::note(&self.line());
+                talk::progress(&self.line(), self.done.entries, self.done.bytes, self.left());
             }
             _ => {}
         }
@@ -115,10 +117,21 @@ impl Progress {
         format!("{} {done}, {}", self.verb, size(self.done.bytes))
     }
 
+    /// How many seconds it will take, where the end is known.
+    fn left(&self) -> Option<u64> {
+        let total = self.total?.entries.checked_sub(self.done.entries)?;
+        let rate = self.done.entries as f64 / self.started.elapsed().as_secs_f64();
+        (rate > 0.0).then(|| (total as f64 / rate).ceil() as u64)
+    }
+
     fn line(&self) -> String {
         let seconds = self.started.elapsed().as_secs_f64().max(0.001);
         let rate = self.done.entries as f64 / seconds;
-        format!("{}, {rate:.0} entries/s", self.counted())
+        let left = match self.left() {
+            Some(seconds) => format!(", {seconds}s left"),
+            None => String::new(),
+        };
+        format!("{}, {rate:.0} entries/s{left}", self.counted())
     }
 }
 

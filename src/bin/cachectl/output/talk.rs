@@ -157,6 +157,22 @@ pub fn note(message: &str) {
     say(&format!("{}\n", escaped(message)));
 }
 
+/// Tells how far long work has come.
+pub fn progress(message: &str, entries: u64, bytes: u64, left_s: Option<u64>) {
+    if !manner().json {
+        return note(message);
+    }
+    line(&json!({
+        "level": "info",
+        "event": "progress",
+        "at": Timestamp::now().to_string(),
+        "message": message,
+        "entries": entries,
+        "bytes": bytes,
+        "left_s": left_s,
+    }));
+}
+
 fn or_null(text: &str) -> Option<&str> {
     Some(text).filter(|t| !t.is_empty())
 }
