@@ -2,6 +2,7 @@
 //! is what it was.
 
 use bytes::Bytes;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyFacts, EntryHead, Timestamp};
@@ -128,18 +129,29 @@ pub async fn receive(
         head.serializer = options.serializer.clone().map(Into::into);
     }
     let told = head.body;
+    let damaged = |how: &str| {
+        Error::codec(format!("the body of {} is damaged", head.id))
+            .because(how.to_owned())
+            .coded("body_damaged")
+    };
     let mut put = store.put(head.clone()).await?;
+    let (mut bytes, mut hash) = (0, Xxh3::new());
     while let Some(chunk) = body.chunk().await? {
+        bytes += chunk.len() as u64;
+        hash.update(&chunk);
         put.write(chunk).await?;
+    }
+    // Before it takes the place of anything.
+    let is_told = told.bytes == bytes || told == BodyFacts::default();
+    if !is_told || told.xxh3.is_some_and(|xxh3| xxh3 != hash.digest()) {
+        return Err(damaged("it is not the one that its head tells of"));
     }
     let found = put.commit().await?;
     let as_told = EntryHead { body: told, ..found.head.clone() };
     if !is_same(&found.head, &as_told) {
         // The body is not the one that its head told of: it must not stay.
         store.remove(&found.head.id, Some(found.stamp)).await?;
-        return Err(Error::codec(format!("the body of {} is damaged", head.id))
-            .because("its digest is another one than that in its head")
-            .coded("body_damaged"));
+        return Err(damaged("its SHA-256 is another one than that in its head"));
     }
     if options.verify {
         verify(store, &head, &found).await?;

@@ -338,3 +338,87 @@ fn touching_changes_what_is_noted_and_nothing_else() {
         assert_eq!(desk.ok(&["body", url, "--backend", store]), "<p>hello</p>");
     }
 }
+
+#[test]
+fn shards_at_once_equal_one_run() {
+    for target in ["sqlite:s.db", "file:s"] {
+        let desk = Desk::new();
+        fill(&desk);
+        let children: Vec<_> = (1..=4)
+            .map(|i| {
+                let shard = format!("{i}/4");
+                desk.command(&["migrate", "-q", "file:origin", target, "--shard", &shard])
+                    .stdout(std::process::Stdio::null())
+                    .spawn()
+                    .expect("the program runs")
+            })
+            .collect();
+        for mut child in children {
+            assert!(child.wait().expect("it ends").success());
+        }
+        assert_eq!(desk.run(&["diff", "--content", "file:origin", target]).code, 0, "{target}");
+    }
+}
+
+#[test]
+fn a_killed_conversion_leaves_every_entry_readable() {
+    for store in ["file:origin", "sqlite:s.db"] {
+        let desk = Desk::new();
+        fill(&desk);
+        desk.ok(&["migrate", "file:origin", "sqlite:s.db"]);
+        desk.ok(&["migrate", "file:origin", "file:before"]);
+        for (round, to) in ["bincode", "yaml", "json", "bincode"].into_iter().enumerate() {
+            let mut child = desk
+                .command(&["convert", "--to", to, "--backend", store])
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .expect("the program runs");
+            std::thread::sleep(Duration::from_millis(15 + 15 * round as u64));
+            let _ = child.kill();
+            let _ = child.wait();
+            desk.ok(&["verify", "--backend", store]);
+            let ran = desk.run(&["diff", "--content", "file:before", store]);
+            assert_eq!(ran.code, 0, "{store}: {}", ran.text());
+        }
+    }
+}
+
+#[test]
+fn a_full_destination_ends_the_work_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let limits = ["--maxmemory", "2mb", "--maxmemory-policy", "noeviction"];
+    let redis = RedisServer::with(folder.path(), &limits);
+    let desk = Desk::new();
+    fill(&desk);
+    let ran = desk.run(&["migrate", "file:origin", &redis.address()]);
+    ran.failed(3, &["error: "]);
+    assert!(ran.stderr.contains("memory") || ran.stderr.contains("space"), "{}", ran.stderr);
+    assert_eq!(desk.run(&["verify", "--backend", "file:origin"]).code, 0);
+}
+
+#[test]
+fn a_source_that_is_written_to_meanwhile_arrives_as_it_was_or_is() {
+    let desk = Desk::new();
+    fill(&desk);
+    desk.ok(&["migrate", "file:origin", "sqlite:s.db"]);
+    let store = shelf::open(&desk, "sqlite:s.db");
+    let mut child = desk
+        .command(&["migrate", "-q", "sqlite:s.db", "file:t", "-j", "2"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    for i in 0..40u64 {
+        let written = block_on(async {
+            let mut put = store.put(head(&format!("https://e.org/plain/{}", i + 1))).await?;
+            put.write(noise(1000 + i, 40_000)).await?;
+            put.commit().await
+        });
+        written.expect("a reader does not keep a writer out");
+    }
+    assert!(child.wait().expect("it ends").success());
+    desk.ok(&["verify", "--backend", "file:t"]);
+    desk.ok(&["migrate", "-q", "sqlite:s.db", "file:t"]);
+    let ran = desk.run(&["diff", "--content", "sqlite:s.db", "file:t"]);
+    assert!(ran.text().lines().all(|line| !line.starts_with('-')), "{}", ran.text());
+}
