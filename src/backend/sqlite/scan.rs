@@ -15,7 +15,7 @@ use super::place::Snapshot;
 use super::{Inner, STORED, Stored, id_of};
 
 /// Rows of a page: of whole records, and of columns only.
-const PAGE: usize = 128;
+const PAGE: usize = 64;
 const PAGE_OF_COLUMNS: usize = 1024;
 
 /// The most entries that are sorted here; their row numbers are held in memory.
@@ -40,7 +40,7 @@ pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> BlockingScan {
 /// Pages that are read before whoever asks has taken those before; the first few are read
 /// on the spot, so that short listings cost no thread.
 const ON_THE_SPOT: usize = 2;
-const READ_AHEAD: usize = 2;
+const READ_AHEAD: usize = 1;
 
 /// A scan that is read by a thread of its own once it turns out to be long.
 struct Ahead {
