@@ -198,13 +198,13 @@ fn credentials_are_hidden() {
     let origin =
         Origin::start(|_| response("200 OK", "Cache-Control: max-age=60\nVary: Cookie", "x"));
     let desk = Desk::new();
-    let url = origin.url("/?token=abc");
+    let url = origin.url("/?token=planted-too");
     desk.ok(&["get", "-q", "-o", "/dev/null", "-H", "Cookie: id=planted", &url]);
     for format in [&[][..], &["--json"]] {
         let mut args = vec!["explain", &url, "-H", "Cookie: id=other-planted"];
         args.extend(format);
         let text = desk.ok(&args);
-        assert!(!text.contains("planted") && !text.contains("abc"), "{text}");
+        assert!(!text.contains("planted"), "{text}");
         assert!(text.contains("[redacted]"), "{text}");
     }
 }
