@@ -23,7 +23,7 @@ pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> 
     let mut body = match store.body(&head.id, found.stamp, ByteRange::WHOLE).await {
         Ok(body) => body,
         Err(e) if e.kind() == ErrorKind::Changed => return Ok(None),
-        Err(e) if is_damage(&e) => return Ok(piece(Problem::DigestMismatch, detail(&e))),
+        Err(e) if is_damage(&e) => return Ok(piece(problem_of(&e), detail(&e))),
         Err(e) => return Err(e),
     };
     let mut bytes = 0;
@@ -39,13 +39,7 @@ pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> 
             }
             Ok(None) => break,
             Err(e) if e.kind() == ErrorKind::Changed => return Ok(None),
-            Err(e) if is_damage(&e) => {
-                let problem = match e.code() {
-                    "body_length" => Problem::LengthMismatch,
-                    _ => Problem::DigestMismatch,
-                };
-                return Ok(piece(problem, detail(&e)));
-            }
+            Err(e) if is_damage(&e) => return Ok(piece(problem_of(&e), detail(&e))),
             Err(e) => return Err(e),
         }
     }
@@ -58,6 +52,13 @@ pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> 
             Ok(piece(Problem::DigestMismatch, "its SHA-256 is another one".to_owned()))
         }
         _ => Ok(None),
+    }
+}
+
+fn problem_of(error: &Error) -> Problem {
+    match error.code() {
+        "body_length" => Problem::LengthMismatch,
+        _ => Problem::DigestMismatch,
     }
 }
 

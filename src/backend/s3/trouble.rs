@@ -108,6 +108,7 @@ fn by_status(status: Option<u16>) -> &'static str {
         Some(301 | 307) => "PermanentRedirect",
         Some(403) => "AccessDenied",
         Some(404) => "NoSuchBucket",
+        Some(416) => "InvalidRange",
         Some(429 | 503) => "SlowDown",
         Some(501) => "NotImplemented",
         _ => "",
@@ -162,6 +163,10 @@ pub(super) fn by_code(code: &str, message: &str, asked: &Asked<'_>) -> Error {
         | "IncorrectEndpoint" => error(format!("the bucket {bucket} is in another region"))
             .coded("wrong_region")
             .try_this("region=NAME as the cause says, or AWS_REGION"),
+        // More was asked for than there is, as the head of an entry has told.
+        "InvalidRange" => Error::codec(format!("{} is too short", asked.place()))
+            .because(said.clone())
+            .coded("body_length"),
         "SlowDown"
         | "ServiceUnavailable"
         | "InternalError"

@@ -141,6 +141,7 @@ pub(super) fn reader(
         left: length,
         ahead: None,
         buffer: BytesMut::new(),
+        began: false,
     };
     // The first chunk is read at once, so that a body which is gone is known before
     // anything of it was used.
@@ -162,6 +163,8 @@ struct Chunks {
     left: u64,
     ahead: Option<Bytes>,
     buffer: BytesMut,
+    /// Something of it was there.
+    began: bool,
 }
 
 impl Chunks {
@@ -190,13 +193,22 @@ impl Chunks {
                 Err(e) => Err(e),
             }
         })?;
+        if !found && self.began && self.snapshot.is_steady() {
+            let error = Error::codec(format!("the body of {} is damaged", self.key));
+            return Err(error.because("a chunk is missing").coded("body_length"));
+        }
         if !found {
             return Err(Error::changed(&self.key));
         }
+        self.began = true;
         self.buffer = data;
         let data = self.buffer.split().freeze();
-        if data.is_empty() {
-            return Err(Error::codec(format!("a chunk of the body of {} is too short", self.key)));
+        // All chunks but the last are full, and none is written twice.
+        let expected = (CHUNK - skip).min(left);
+        if data.len() < expected {
+            let how = format!("a chunk has {} bytes instead of {expected}", data.len());
+            let error = Error::codec(format!("the body of {} is damaged", self.key));
+            return Err(error.because(how).coded("body_length"));
         }
         self.skip = 0;
         self.chunk += 1;

@@ -421,6 +421,11 @@ impl Snapshot {
         Ok(Snapshot { database, reader })
     }
 
+    /// Whether it stays as it is.
+    pub(super) fn is_steady(&self) -> bool {
+        self.reader.is_some()
+    }
+
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,

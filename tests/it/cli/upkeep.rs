@@ -456,3 +456,33 @@ fn failures_and_inspections_hide_credentials() {
         assert!(!ran.stderr.contains("planted-secret"), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_body_that_was_cut_off_is_damage_in_a_database_too() {
+    let desk = Desk::new();
+    let large = |url, n: usize| Item { body: bytes::Bytes::from(vec![b'y'; n]), ..item(url, DAY) };
+    shelf::fill(
+        &desk,
+        "sqlite:s.db",
+        &[
+            large("https://e.org/cut", 100_000),
+            large("https://e.org/gap", 700_000),
+            large("https://e.org/whole", 700_000),
+        ],
+    );
+    let database = rusqlite::Connection::open(desk.file("s.db")).expect("a database");
+    database
+        .execute_batch(
+            "UPDATE cache_chunk SET data = substr(data, 1, 100)
+               WHERE id = (SELECT body << 20 FROM cache WHERE url LIKE '%cut');
+             DELETE FROM cache_chunk
+               WHERE id = (SELECT body << 20 | 1 FROM cache WHERE url LIKE '%gap');",
+        )
+        .expect("damaged");
+    drop(database);
+    let ran = desk.run(&["verify", "--backend", "sqlite:s.db"]);
+    ran.failed(1, &["2 damaged"]);
+    assert_eq!(ran.text().matches("length-mismatch").count(), 2, "{}", ran.text());
+    desk.ok(&["verify", "--repair", "--yes", "--backend", "sqlite:s.db", "--quarantine", "q"]);
+    assert_eq!(urls(&desk, "sqlite:s.db"), ["https://e.org/whole"]);
+}
