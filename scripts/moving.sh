@@ -123,8 +123,8 @@ memory() {
     redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
 }
 
-# ratio NAME GOAL ANCHOR COMMAND: rounds of both in turn; ROUND stands for a fresh name.
-ratio() {
+# once NAME GOAL ANCHOR COMMAND: rounds of both in turn; ROUND stands for a fresh name.
+once() {
     local name=$1 goal=$2 anchor=$3 command=$4 round
     : >ratios.txt
     for round in $(seq "$ROUNDS"); do
@@ -147,19 +147,19 @@ speed() {
     "$FILL" sqlite:d1.db 10000 >/dev/null
     "$FILL" file:d2 1000 1048576 >/dev/null
     local m="$BIN migrate -q --no-verify --include-expired --restart"
-    ratio "M1 file -> file" 0.9 "cp -r d1 m1ROUND" "$m file:d1 file:m1ROUND"
-    ratio "M2 file -> new SQLite" 1.0 "cp -r d1 m2ROUND" "$m file:d1 sqlite:m2ROUND.db"
-    ratio "M3 SQLite -> file" 0.9 "cp -r d1 m3ROUND" "$m sqlite:d1.db file:m3ROUND"
+    once "M1 file -> file" 0.9 "cp -r d1 m1ROUND" "$m file:d1 file:m1ROUND"
+    once "M2 file -> new SQLite" 1.0 "cp -r d1 m2ROUND" "$m file:d1 sqlite:m2ROUND.db"
+    once "M3 SQLite -> file" 0.9 "cp -r d1 m3ROUND" "$m sqlite:d1.db file:m3ROUND"
     start_redis
-    ratio "M4 file -> Redis" 0.6 "cp -r d1 m4ROUND" "$m file:d1 '$REDIS?namespace=ROUND'"
-    ratio "M4 Redis -> file" 1.0 "cp -r d1 m5ROUND" "$m '$REDIS?namespace=b1' file:m5ROUND"
+    once "M4 file -> Redis" 0.6 "cp -r d1 m4ROUND" "$m file:d1 '$REDIS?namespace=ROUND'"
+    once "M4 Redis -> file" 1.0 "cp -r d1 m5ROUND" "$m '$REDIS?namespace=b1' file:m5ROUND"
     redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
-    ratio "M5 SQLite -> SQLite" 1.3 "sqlite3 d1.db '.backup m6ROUND.db'" "$m sqlite:d1.db sqlite:m6ROUND.db"
-    ratio "M6 1,000 of 1 MiB, file -> new SQLite" 1.2 "cp -r d2 m7ROUND" "$m file:d2 sqlite:m7ROUND.db"
+    once "M5 SQLite -> SQLite" 1.3 "sqlite3 d1.db '.backup m6ROUND.db'" "$m sqlite:d1.db sqlite:m6ROUND.db"
+    once "M6 1,000 of 1 MiB, file -> new SQLite" 1.2 "cp -r d2 m7ROUND" "$m file:d2 sqlite:m7ROUND.db"
     for round in $(seq "$ROUNDS"); do cp -r d1 "cb$round"; done
     local c="$BIN convert -q"
-    ratio "C1 convert JSON -> bincode, files" 1.1 "$m file:d1 file:c0ROUND" "$c --to bincode --backend file:cROUND"
-    ratio "C2 convert bincode -> YAML, files" 2.5 "$m file:d1 file:c1ROUND" "$c --to yaml --backend file:cROUND"
+    once "C1 convert JSON -> bincode, files" 1.1 "$m file:d1 file:c0ROUND" "$c --to bincode --backend file:cROUND"
+    once "C2 convert bincode -> YAML, files" 2.5 "$m file:d1 file:c1ROUND" "$c --to yaml --backend file:cROUND"
 }
 
 for part in ${@:-kill interrupt trouble memory speed}; do

@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 ENTRIES=${SCALE_ENTRIES:-1000000}
 FEW=$((ENTRIES / 100))
 ROUNDS=${ROUNDS:-5}
+RUNS=1
 . scripts/workplace.sh
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
@@ -48,25 +49,6 @@ memory() {
         [ "$("$BIN" list --keys --where 'age > 1d' --backend $kind | wc -l)" = 0 ] || fail "$kind still has some"
         "$BIN" verify --backend $kind || fail "$kind is damaged"
     done
-}
-
-# ratio NAME GOAL ANCHOR COMMAND: both in each round, the median of the ratios.
-ratio() {
-    local name=$1 goal=$2 anchor=$3 command=$4 runs=${5:-1}
-    : >ratios.txt
-    for _ in $(seq "$ROUNDS"); do
-        hyperfine -N -i -w 1 -r "$runs" --export-json round.json "$anchor" "$command" >/dev/null 2>&1
-        python3 -c "
-import json
-a, b = json.load(open('round.json'))['results']
-print(b['median'] / a['median'], a['median'] * 1000, b['median'] * 1000)" >>ratios.txt
-    done
-    python3 -c "
-import statistics
-rows = [list(map(float, line.split())) for line in open('ratios.txt')]
-ratio, a, b = (statistics.median(column) for column in zip(*rows))
-verdict = 'met' if ratio <= $goal else 'MISSED'
-print(f'{\"$name\":40} {ratio:6.2f}x  goal {$goal}x  {verdict:7} {b:9.2f} ms against {a:9.2f} ms')"
 }
 
 list() {

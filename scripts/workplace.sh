@@ -21,3 +21,22 @@ export HOME=$WORK
 CHILDREN+=($!)
 until [ -s origin.txt ]; do sleep 0.05; done
 URL=$(cat origin.txt)
+
+# ratio NAME GOAL ANCHOR COMMAND [RUNS]: both in each of ROUNDS rounds, medians of RUNS runs.
+ratio() {
+    local name=$1 goal=$2 anchor=$3 command=$4 runs=${5:-$RUNS} round
+    : >ratios.txt
+    for round in $(seq "$ROUNDS"); do
+        hyperfine -N -i -w 2 -r "$runs" --export-json round.json "$anchor" "$command" >/dev/null 2>&1
+        python3 -c "
+import json
+a, b = json.load(open('round.json'))['results']
+print(b['median'] / a['median'], a['median'] * 1000, b['median'] * 1000)" >>ratios.txt
+    done
+    python3 -c "
+import statistics
+rows = [list(map(float, line.split())) for line in open('ratios.txt')]
+ratio, a, b = (statistics.median(column) for column in zip(*rows))
+verdict = 'met' if ratio <= $goal else 'MISSED'
+print(f'{\"$name\":42} {ratio:6.2f}x  goal {$goal}x  {verdict:7} {b:9.2f} ms against {a:9.2f} ms')"
+}
