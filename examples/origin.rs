@@ -1,8 +1,11 @@
 //! A small HTTP origin on loopback, for trying things out and for the scripts.
 //!
 //! ```text
-//! cargo run --release --example origin -- 8080
+//! cargo run --release --example origin -- 8080 [--delay MS] [--log FILE]
 //! ```
+//!
+//! `--delay` waits before each answer; `--log` writes a line a request: its path, when it
+//! came and when it was answered, in microseconds since the start.
 //!
 //! | path | answer |
 //! |---|---|
@@ -12,11 +15,12 @@
 //! | `/count` | how many requests came, without counting this one |
 //! | anything else | a short text with an `ETag`, fresh for an hour |
 
-use std::io::{BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Twelve fields of about a kilobyte, as a usual answer has them.
 const FIELDS: &str = "Date: Sun, 22 Nov 2026 12:00:00 GMT\r\n\
@@ -30,21 +34,49 @@ Content-Security-Policy: default-src 'self'; script-src 'self' https://cdn.examp
 X-Request-Id: 5be7c0d4-1f22-79c0-a1e4-be8d50617f3a\r\n\
 Link: <https://example.org/next>; rel=\"next\"\r\n";
 
+/// What all connections share.
+struct Shared {
+    requests: AtomicU64,
+    delay: Duration,
+    log: Option<Mutex<BufWriter<File>>>,
+    started: Instant,
+}
+
 fn main() -> std::io::Result<()> {
-    let port = std::env::args().nth(1).unwrap_or_else(|| "8080".to_owned());
+    let mut port = "8080".to_owned();
+    let mut shared = Shared {
+        requests: AtomicU64::new(0),
+        delay: Duration::ZERO,
+        log: None,
+        started: Instant::now(),
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--delay" => {
+                let millis = words.next().and_then(|w| w.parse().ok()).unwrap_or(0);
+                shared.delay = Duration::from_millis(millis);
+            }
+            "--log" => {
+                let file = File::create(words.next().unwrap_or_default())?;
+                shared.log = Some(Mutex::new(BufWriter::new(file)));
+            }
+            _ => port = word,
+        }
+    }
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     let mut out = std::io::stdout();
     writeln!(out, "http://{}", listener.local_addr()?)?;
     out.flush()?;
-    let requests = Arc::new(AtomicU64::new(0));
+    let shared = Arc::new(shared);
     for stream in listener.incoming() {
-        let requests = Arc::clone(&requests);
-        std::thread::spawn(move || serve(stream?, &requests));
+        let shared = Arc::clone(&shared);
+        std::thread::spawn(move || serve(stream?, &shared));
     }
     Ok(())
 }
 
-fn serve(stream: TcpStream, requests: &AtomicU64) -> std::io::Result<()> {
+fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut out = stream.try_clone()?;
     let mut input = BufReader::new(stream);
@@ -53,6 +85,7 @@ fn serve(stream: TcpStream, requests: &AtomicU64) -> std::io::Result<()> {
         if input.read_line(&mut first)? == 0 {
             return Ok(());
         }
+        let came = shared.started.elapsed();
         let mut words = first.split_whitespace();
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or("/"));
         let mut line = String::new();
@@ -60,9 +93,16 @@ fn serve(stream: TcpStream, requests: &AtomicU64) -> std::io::Result<()> {
             line.clear();
         }
         if target != "/count" {
-            requests.fetch_add(1, Ordering::Relaxed);
+            shared.requests.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(shared.delay);
         }
-        answer(&mut out, method == "HEAD", target, requests)?;
+        // Noted before the other side can know that it is over.
+        if let Some(Ok(mut log)) = shared.log.as_ref().map(Mutex::lock) {
+            let answered = shared.started.elapsed();
+            writeln!(log, "{target} {} {}", came.as_micros(), answered.as_micros())?;
+            log.flush()?;
+        }
+        answer(&mut out, method == "HEAD", target, &shared.requests)?;
     }
 }
 

@@ -7,8 +7,11 @@
 
 mod answer;
 mod http;
+mod locked;
 mod redirect;
+mod retry;
 mod transport;
+pub mod warm;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +22,8 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Credentials, EntryHead, EntryId, Headers, Method, Request, Sha256Digest, Stamp, Timestamp,
-    UrlText,
+    Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Sha256Digest, Stamp, StatusSet,
+    Timestamp, UrlText,
 };
 use crate::policy::{
     self, Absorbed, CacheStatus, Decision, Delivery, Demands, Exchange, Extent, Forward, Fwd, Plan,
@@ -34,6 +37,9 @@ pub use redirect::FollowOptions;
 pub use transport::{Incoming, Outgoing, Transport};
 
 use answer::{AnswerBody, Delivering, Used};
+use locked::Expected;
+use redirect::is_redirect;
+use retry::{Backoff, is_passing_status, retry_after};
 
 /// Fetches URLs through a store.
 #[derive(Debug, Clone)]
@@ -62,13 +68,19 @@ pub struct FetchOptions {
     pub retries: u32,
     /// When everything has to be over.
     pub deadline: Option<Instant>,
+    /// The statuses that are worth keeping. Another one is neither answered from the store
+    /// nor stored, and leaves alone what is there; redirects are on the way, and are no
+    /// such answer. `None`: all.
+    pub accept: Option<StatusSet>,
+    /// The only answers that are given and stored. Another one is an error of kind
+    /// `Differs`, and leaves alone what is there.
+    pub lock: Option<Arc<Lock>>,
+    /// Nobody uses the answer, so that no use is counted.
+    pub unused: bool,
 }
 
 /// How often a lookup starts over when another process replaces the entry meanwhile.
 const ATTEMPTS: usize = 8;
-
-/// The longest wait that an origin may ask for before another attempt.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Client {
     /// A private cache over this store, with the default settings.
@@ -101,6 +113,12 @@ impl Client {
     pub fn with_clock(mut self, clock: fn() -> Timestamp) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// The same client on another way to the origin.
+    #[must_use]
+    pub fn through(&self, transport: Arc<dyn Transport>) -> Self {
+        Client { transport, ..self.clone() }
     }
 
     /// The store.
@@ -197,28 +215,23 @@ impl Client {
 
     /// Sends a request, again after passing failures where that is safe.
     async fn send(&self, request: Outgoing, retries: u32) -> Result<(Incoming, Timestamp)> {
-        let mut left = retries;
-        let mut pause = Duration::from_millis(500);
+        let mut backoff = Backoff::new(retries);
+        let repeatable = request.method.is_safe() || request.method.as_str() == "PUT";
         loop {
             let requested_at = (self.clock)();
             let sent = self.transport.send(request.clone()).await;
-            let repeatable = request.method.is_safe() || request.method.as_str() == "PUT";
             let wait = match &sent {
-                Ok(incoming) if matches!(incoming.status, 429 | 502..=504) => {
-                    Some(retry_after(&incoming.headers, requested_at).unwrap_or(pause))
+                Ok(incoming) if repeatable && is_passing_status(incoming.status) => {
+                    backoff.next(retry_after(&incoming.headers, requested_at))
                 }
-                Err(e) if e.is_transient() => Some(pause),
+                Err(e) if repeatable && e.is_transient() => backoff.next(None),
                 _ => None,
             };
-            match wait {
-                Some(wait) if left > 0 && repeatable && wait <= LONGEST_PAUSE => {
-                    tracing::info!("trying {:?} again in {wait:?}", request.url);
-                    self.transport.pause(wait).await;
-                    left -= 1;
-                    pause *= 2;
-                }
-                _ => return sent.map(|incoming| (incoming, requested_at)),
-            }
+            let Some(wait) = wait else {
+                return sent.map(|incoming| (incoming, requested_at));
+            };
+            tracing::info!("trying {:?} again in {wait:?}", request.url);
+            self.transport.pause(wait).await;
         }
     }
 
@@ -243,15 +256,6 @@ impl Client {
 fn basic(credentials: &Credentials) -> String {
     let joined = [&credentials.user[..], b":", &credentials.password[..]].concat();
     format!("Basic {}", BASE64.encode(joined))
-}
-
-/// The wait that an origin asks for, in seconds or until a date (RFC 9110 section 10.2.3).
-fn retry_after(headers: &Headers, now: Timestamp) -> Option<Duration> {
-    let value = headers.get_text("retry-after")?;
-    match value.trim().parse() {
-        Ok(secs) => Some(Duration::from_secs(secs)),
-        Err(_) => policy::parse_date(value.trim().as_bytes(), now).map(|until| until.since(now)),
-    }
 }
 
 /// One request on its way through the client.
@@ -300,6 +304,9 @@ impl Known {
 
 impl Job<'_> {
     async fn run(&mut self) -> Result<Answer> {
+        if let Some(lock) = &self.options.lock {
+            locked::check_named(lock, &self.request.url)?;
+        }
         let known = self.look_up().await?;
         let now = (self.client.clock)();
         let settings = &self.client.settings;
@@ -346,7 +353,21 @@ impl Job<'_> {
             Err(e) => return Err(e),
         };
         let usable = usable && !self.client.store.capabilities().read_only;
+        let mut found = found;
+        found.retain(|found| self.may_answer(&found.head));
         Ok(Known::of(found, usable))
+    }
+
+    /// Whether what is stored is among what the caller wants at all.
+    fn may_answer(&self, head: &EntryHead) -> bool {
+        let is_locked = || self.options.lock.as_ref().is_none_or(|lock| lock.fits(head));
+        self.accepts(head.status, &head.headers) && is_locked()
+    }
+
+    /// Whether an answer with this head is worth keeping.
+    fn accepts(&self, status: u16, headers: &Headers) -> bool {
+        let Some(accept) = &self.options.accept else { return true };
+        accept.contains(status) || is_redirect(status, headers)
     }
 
     fn refused(&self, decision: &Decision) -> Error {
@@ -396,7 +417,11 @@ impl Job<'_> {
             not_stored: None,
             warnings: std::mem::take(&mut self.warnings),
             body: AnswerBody::stored(body, client.store.clone(), head.id.clone(), kept.stamp),
-            used: Some(Used { id: head.id.clone(), stamp: kept.stamp, last: head.last_used_at }),
+            used: (!self.options.unused).then(|| Used {
+                id: head.id.clone(),
+                stamp: kept.stamp,
+                last: head.last_used_at,
+            }),
             entry: Some(Box::new(head)),
             stored_bytes: Some(kept.stored_bytes),
             gone: Vec::new(),
@@ -432,6 +457,15 @@ impl Job<'_> {
                 received_at: (client.clock)(),
             };
             let ttl = self.options.ttl.unwrap_or_else(|| client.store.capabilities().ttl);
+            let validated = received.status == 304 && !forward.offered.is_empty();
+            if let Some(lock) = self.options.lock.as_ref().filter(|_| !validated) {
+                locked::check_head(lock, &self.request.url, received.status, &received.headers)?;
+            }
+            if !validated && !self.accepts(received.status, &received.headers) {
+                let not_stored = Some(Reason::StatusNotAccepted(received.status));
+                let delivery = Delivery { not_stored, ..Delivery::default() };
+                return self.deliver(known, decision, &forward, incoming, received, delivery).await;
+            }
             let absorbed = policy::absorb(
                 &Exchange {
                     request: self.request,
@@ -546,6 +580,10 @@ impl Job<'_> {
             put,
             limit: client.settings.max_body.filter(|_| self.options.policy.force.is_none()),
             muted: settled,
+            expected: self.options.lock.as_ref().map(|lock| {
+                let url = &self.request.url;
+                Expected::new(lock, url, received.status, &received.headers)
+            }),
         };
         let cache = CacheStatus {
             fwd: Some(forward.why),

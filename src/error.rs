@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Codec,
     /// The entry was replaced since the caller looked at it.
     Changed,
+    /// Something is not what it was to be: the answer to a question is no.
+    Differs,
     /// A bug in this crate.
     Internal,
 }
@@ -181,6 +183,7 @@ impl ErrorKind {
             ErrorKind::LocalFile => "local_file",
             ErrorKind::Codec => "undecodable",
             ErrorKind::Changed => "changed",
+            ErrorKind::Differs => "differs",
             ErrorKind::Internal => "internal",
         }
     }

@@ -23,6 +23,7 @@ mod line;
 mod message;
 mod output;
 mod redact;
+pub mod urls;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,6 +7,7 @@ mod digest;
 mod entry;
 mod headers;
 mod key;
+pub mod lock;
 mod secrets;
 mod status;
 mod time;
@@ -22,6 +23,7 @@ pub use entry::{
 };
 pub use headers::Headers;
 pub use key::{EntryId, Key, Stamp, Variant};
+pub use lock::{Lock, Locked};
 pub use secrets::Secrets;
 pub use status::StatusSet;
 pub use time::{Civil, Timestamp};

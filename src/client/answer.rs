@@ -12,6 +12,7 @@ use crate::policy::{CacheStatus, Decision, Reason, StaleBecause};
 use crate::storage::{Backend, BodyStream, FilePart, Found, Put};
 
 use super::FetchOptions;
+use super::locked::Expected;
 
 /// The answer to a request.
 #[derive(Debug)]
@@ -79,7 +80,8 @@ impl Answer {
     /// The next chunk of the body; `None` at its end, when the entry has been committed.
     ///
     /// # Errors
-    /// `Network` when the transfer breaks (nothing is stored then), `Codec` when a stored
+    /// `Network` when the transfer breaks (nothing is stored then), `Differs` when the
+    /// body is not the locked one (the same), `Codec` when a stored
     /// body turns out to be damaged (it is removed then), `Store` when it cannot be read.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         if let Some(chunk) = self.body.ahead.pop_front() {
@@ -145,6 +147,17 @@ impl Answer {
         self.body.is_done()
     }
 
+    /// Whether something is to be removed once the body has been taken.
+    pub(super) fn leaves_something(&self) -> bool {
+        !self.gone.is_empty()
+    }
+
+    /// Whether the entry behind the answer is removed once the body has been taken.
+    pub(super) fn is_about_to_go(&self) -> bool {
+        let own = self.entry.as_ref().map(|head| &head.id);
+        self.gone.iter().any(|(id, _)| Some(id) == own)
+    }
+
     /// The file in which the body lies, if it is a stored one that can be moved without
     /// going through memory. Whoever takes it checks its digest, and
     /// [condemns](Self::condemn) the entry if that is wrong.
@@ -199,10 +212,7 @@ impl Answer {
                     }
                     Ok(Some(chunk))
                 }
-                Ok(None) => {
-                    self.commit().await;
-                    Ok(None)
-                }
+                Ok(None) => self.commit().await.map(|()| None),
                 Err(error) => {
                     // Dropping what was begun is what keeps a broken transfer out.
                     self.body.source = Source::Done;
@@ -212,12 +222,16 @@ impl Answer {
         }
     }
 
-    /// Makes the entry visible.
-    async fn commit(&mut self) {
-        let Source::Origin(_, delivering) = std::mem::replace(&mut self.body.source, Source::Done)
+    /// Makes the entry visible, unless the body is not the one that has to be.
+    async fn commit(&mut self) -> Result<()> {
+        let Source::Origin(_, mut delivering) =
+            std::mem::replace(&mut self.body.source, Source::Done)
         else {
-            return;
+            return Ok(());
         };
+        if let Some(expected) = delivering.expected.take() {
+            expected.check()?;
+        }
         match delivering.commit().await {
             Ok(Some(found)) => {
                 self.cache.stored = true;
@@ -230,6 +244,7 @@ impl Answer {
                 self.warnings.push(Warning::Store(error));
             }
         }
+        Ok(())
     }
 }
 
@@ -308,6 +323,8 @@ pub(super) struct Delivering {
     pub limit: Option<u64>,
     /// The caller's own condition makes this a 304 for it: the body is stored only.
     pub muted: bool,
+    /// What the body has to be.
+    pub expected: Option<Expected>,
 }
 
 enum Failed {
@@ -318,6 +335,9 @@ enum Failed {
 impl Delivering {
     async fn take(&mut self, chunk: &Bytes, seen: &mut u64) -> Result<(), Failed> {
         *seen += chunk.len() as u64;
+        if let Some(expected) = &mut self.expected {
+            expected.update(chunk);
+        }
         let Some(put) = &mut self.put else { return Ok(()) };
         if let Some(limit) = self.limit.filter(|&limit| *seen > limit) {
             self.put = None;

@@ -37,6 +37,8 @@ pub struct HttpOptions {
     pub read_timeout: Option<Duration>,
     /// Proxies. Default: none.
     pub proxies: Proxies,
+    /// How many idle connections to one host are kept to be used again. Default: 3.
+    pub keep_per_host: usize,
     /// Block the caller instead of a worker thread: for programs that do one thing at a
     /// time, which then need no runtime. Default: false.
     pub in_place: bool,
@@ -48,6 +50,7 @@ impl Default for HttpOptions {
             connect_timeout: Some(Duration::from_secs(10)),
             read_timeout: Some(Duration::from_secs(30)),
             proxies: Proxies::default(),
+            keep_per_host: 3,
             in_place: false,
         }
     }
@@ -83,6 +86,8 @@ impl HttpTransport {
             .accept_encoding("")
             .max_response_header_size(MAX_HEADER_BYTES)
             .input_buffer_size(BODY_CHUNK)
+            .max_idle_connections_per_host(options.keep_per_host)
+            .max_idle_connections(options.keep_per_host.max(10))
             .timeout_connect(options.connect_timeout)
             .timeout_resolve(options.connect_timeout)
             .timeout_per_read(options.read_timeout)

@@ -1,7 +1,7 @@
 //! Following redirects, hop by hop: every hop is looked up and stored under its own URL.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Method, Request, Secrets};
+use crate::model::{Headers, Method, Request, Secrets};
 
 use super::answer::Answer;
 use super::{Client, FetchOptions, basic};
@@ -56,9 +56,14 @@ impl Client {
     }
 }
 
+/// Whether an answer with this head points elsewhere.
+pub(super) fn is_redirect(status: u16, headers: &Headers) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308) && headers.contains("location")
+}
+
 /// The request for the target of a redirect; `None` when the answer is none.
 fn next_hop(request: &Request, answer: &Answer) -> Option<Request> {
-    if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+    if !is_redirect(answer.status, &answer.headers) {
         return None;
     }
     let location = answer.headers.get("location")?;

@@ -26,6 +26,8 @@ use super::{
     Format, MAX_CHUNK, Target, Wanted, WriteOptions, Writer, Written, damaged, out_of_order,
 };
 
+pub(super) use skim::{Found, Skimmer};
+
 pub(super) const FORMAT: Format = Format {
     name: "har",
     endings: &[".har", ".har.gz"],

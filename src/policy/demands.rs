@@ -18,6 +18,8 @@ pub struct RequestOptions {
     pub no_store: bool,
     /// Accept no answer older than this.
     pub max_age: Option<Duration>,
+    /// Accept only answers that stay fresh for so long. Zero: anything fresh, but nothing stale.
+    pub min_fresh: Option<Duration>,
     /// Accept stale answers.
     pub max_stale: Option<MaxStale>,
     /// Accept stale answers when the origin fails.
@@ -59,7 +61,7 @@ impl Demands {
             only_if_cached: said.only_if_cached,
             offline: options.offline,
             max_age: stricter(said.max_age, max_age),
-            min_fresh: said.min_fresh,
+            min_fresh: said.min_fresh.max(options.min_fresh.map(|d| d.as_secs())),
             max_stale: stricter(said.max_stale, options.max_stale),
             stale_if_error: stricter(said.stale_if_error, options.stale_if_error),
             force: options.force,
@@ -77,6 +79,9 @@ impl Demands {
         }
         if let Some(age) = options.max_age {
             said.push(format!("max-age={}", age.as_secs()));
+        }
+        if let Some(left) = options.min_fresh.filter(|left| !left.is_zero()) {
+            said.push(format!("min-fresh={}", left.as_secs()));
         }
         let mut with_limit = |name: &str, limit: Option<MaxStale>| match limit {
             Some(MaxStale::Any) => said.push(name.to_owned()),

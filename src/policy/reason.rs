@@ -89,6 +89,8 @@ pub enum Reason {
     NoStore,
     /// The status is not cacheable, or not without explicit freshness.
     StatusNotCacheable(u16),
+    /// The caller does not want answers of this status.
+    StatusNotAccepted(u16),
     /// The response wants a cache that understands this status.
     MustUnderstand(u16),
     /// The answer to this method is not stored.
@@ -137,6 +139,7 @@ impl Reason {
             Reason::NoValidator => "no-validator",
             Reason::NoStore => "no-store",
             Reason::StatusNotCacheable(_) => "status-not-cacheable",
+            Reason::StatusNotAccepted(_) => "status-not-accepted",
             Reason::MustUnderstand(_) => "must-understand",
             Reason::MethodNotCacheable(_) => "method-not-cacheable",
             Reason::VaryStar => "vary-star",
@@ -202,6 +205,7 @@ impl fmt::Display for Reason {
             Reason::StatusNotCacheable(status) => {
                 write!(f, "status {status} is not stored without explicit freshness")
             }
+            Reason::StatusNotAccepted(status) => write!(f, "status {status} is not accepted"),
             Reason::MustUnderstand(status) => {
                 write!(f, "must-understand, and status {status} is not understood")
             }

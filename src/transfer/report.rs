@@ -186,7 +186,7 @@ impl Report {
 }
 
 /// Whether trouble with one entry is trouble with all of them.
-pub(super) fn ends_all(error: &Error) -> bool {
+pub(crate) fn ends_all(error: &Error) -> bool {
     const WHOLE: &[&str] = &[
         "no_space",
         "store_unreachable",

@@ -109,15 +109,23 @@ impl Bucket {
     /// Reads a small object; `None` when it is not there.
     pub(super) async fn get(&self, key: &str) -> Result<Option<Object>> {
         let asked = self.asked("s3:GetObject", key);
-        let request = self.client().await?.get_object().bucket(&self.name).key(key);
-        let output = match request.send().await {
-            Ok(output) => output,
-            Err(e) if trouble::is_absent(&e) => return Ok(None),
-            Err(e) => return Err(trouble::explain(e, &asked)),
-        };
-        let etag = output.e_tag.clone();
-        let body = output.body.collect().await.map_err(|e| trouble::broken(e, &asked))?;
-        Ok(Some(Object { bytes: body.into_bytes(), etag }))
+        let client = self.client().await?;
+        let mut left = ATTEMPTS;
+        loop {
+            left -= 1;
+            let output = match client.get_object().bucket(&self.name).key(key).send().await {
+                Ok(output) => output,
+                Err(e) if trouble::is_absent(&e) => return Ok(None),
+                Err(e) => return Err(trouble::explain(e, &asked)),
+            };
+            let etag = output.e_tag.clone();
+            match output.body.collect().await {
+                Ok(body) => return Ok(Some(Object { bytes: body.into_bytes(), etag })),
+                // The SDK tries requests again, but not bodies that break off.
+                Err(e) if left > 0 => tracing::debug!("{key} broke off and is read again: {e}"),
+                Err(e) => return Err(trouble::broken(e, &asked)),
+            }
+        }
     }
 
     /// The length of an object; `None` when it is not there.

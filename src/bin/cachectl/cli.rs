@@ -10,12 +10,14 @@ mod convert;
 mod diff;
 mod explain;
 mod export;
+mod fetch;
 mod gc;
 mod get;
 mod get_report;
 mod import;
 mod inspect;
 mod list;
+mod lock;
 mod man;
 mod migrate;
 mod options;
@@ -27,6 +29,9 @@ mod stats;
 mod store;
 mod touch;
 mod verify;
+mod warm;
+mod warm_lists;
+mod warm_report;
 
 use anyhow::Result;
 use clap::builder::FalseyValueParser;
@@ -58,6 +63,7 @@ const EXAMPLES: &str = "\
 Examples:
   cachectl get https://example.org/              fetch through the cache
   cachectl get -o page.html --backend sqlite URL into a file, kept in SQLite
+  cachectl warm --from urls.txt                  fill the cache, and leave fresh entries alone
   cachectl list                                  what is in the cache
   cachectl inspect https://example.org/          everything known about an entry
   cachectl explain https://example.org/          why it would be a hit or a miss
@@ -93,6 +99,8 @@ pub enum Command {
     /// Fetch a URL through the cache; its body goes to standard output
     #[command(visible_alias = "fetch")]
     Get(Box<get::GetArgs>),
+    /// Fetch what is missing or stale into the store, from lists of URLs
+    Warm(Box<warm::WarmArgs>),
     /// List entries
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
@@ -169,6 +177,7 @@ pub fn run() -> Result<u8> {
     talk::start(&cli.common)?;
     match cli.command {
         Command::Get(args) => get::run(*args, &cli.common),
+        Command::Warm(args) => warm::run(&args, &cli.common),
         Command::Purge(args) => purge::run(&args, &cli.common),
         Command::Gc(args) => gc::run(&args, &cli.common),
         Command::Stats(args) => stats::run(&args, &cli.common),

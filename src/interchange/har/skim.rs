@@ -13,12 +13,12 @@ use super::super::truncated;
 const MAX_ENTRY: usize = 256 << 20;
 const MAX_NAME: usize = 1024;
 
-pub(super) struct Skimmer {
+pub(in super::super) struct Skimmer {
     from: Input,
 }
 
 /// One member of `log.entries`.
-pub(super) enum Found {
+pub(in super::super) enum Found {
     /// Its text.
     Entry(Vec<u8>),
     /// It is longer than may be held, and was passed over.
@@ -56,7 +56,7 @@ fn foreign(why: &str) -> Error {
 
 impl Skimmer {
     /// Walks to the first entry.
-    pub(super) fn new(from: Input) -> Result<Self> {
+    pub(in super::super) fn new(from: Input) -> Result<Self> {
         let mut skimmer = Skimmer { from };
         if skimmer.peek()? == 0xef {
             for _ in 0..3 {
@@ -72,7 +72,7 @@ impl Skimmer {
     }
 
     /// The next entry.
-    pub(super) fn next(&mut self) -> Result<Found> {
+    pub(in super::super) fn next(&mut self) -> Result<Found> {
         if self.token()? == b',' {
             self.take()?;
         }

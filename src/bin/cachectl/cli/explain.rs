@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::options::Format;
 use super::selection::find_named;
 use super::store::OpenStore;
-use super::{CommonArgs, OutputArgs, StoreArgs, exit, get, store};
+use super::{CommonArgs, OutputArgs, StoreArgs, exit, fetch, store};
 use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::entry::EntryObject;
@@ -115,7 +115,7 @@ impl ExplainArgs {
         let method = self.method.as_deref().map(Method::parse).transpose()?;
         if self.target.starts_with("http://") || self.target.starts_with("https://") {
             let method = method.unwrap_or(Method::GET);
-            let request = get::request_for(method, &self.target, &self.headers, false, config)?;
+            let request = fetch::request_for(method, &self.target, &self.headers, false, config)?;
             let key = client.key_of(&request).0;
             return Ok((request, key));
         }
@@ -124,7 +124,7 @@ impl ExplainArgs {
         if let Some(method) = method {
             request.method = method;
         }
-        for (name, value) in get::headers_of(&self.headers)? {
+        for (name, value) in fetch::headers_of(&self.headers)? {
             request.headers.remove(&name);
             request.headers.push(name, value);
         }

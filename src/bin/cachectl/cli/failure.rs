@@ -13,6 +13,7 @@ use crate::output::talk::{self, Complaint};
 pub fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Usage => exit::USAGE,
+        ErrorKind::Differs => exit::NO,
         ErrorKind::Store | ErrorKind::Codec | ErrorKind::Changed => exit::STORE,
         ErrorKind::NotFound => exit::NOT_CACHED,
         ErrorKind::Partial => exit::PARTIAL,

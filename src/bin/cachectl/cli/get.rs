@@ -1,26 +1,24 @@
 //! `get`: one URL through the cache.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Result;
-use async_trait::async_trait;
 use cachectl::{
-    Access, Answer, Client, Error, ErrorKind, FetchOptions, FollowOptions, HttpOptions,
-    HttpTransport, InMemoryStorage, InPlace, Incoming, MaxStale, Method, Outgoing, Request,
-    RequestOptions, Settings, Transport, Warning, decode,
+    Access, Answer, Client, Error, FetchOptions, FollowOptions, InMemoryStorage, InPlace, MaxStale,
+    Method, Request, RequestOptions, Settings, Warning,
 };
 use clap::Args;
 
+use super::fetch::{FetchArgs, Origin};
 use super::get_report::{Report, Template};
-use super::options::{Limit, limit, span};
+use super::options::span;
 use super::store::{self, OpenStore};
 use super::{CommonArgs, StoreArgs, WriteArgs, exit};
 use crate::config::Config;
 use crate::output::sink::{Delivery, Sink, Target};
 use crate::output::talk;
-use crate::{environment, signals};
 
 /// Fetch a URL through the cache; its body goes to standard output.
 ///
@@ -50,10 +48,6 @@ pub struct GetArgs {
     #[arg(short = 'X', long, value_name = "METHOD")]
     request: Option<String>,
 
-    /// Send this header field; @FILE reads one a line, to keep secrets out of the process list
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<String>,
-
     /// Do not follow redirects
     #[arg(long, overrides_with = "location")]
     no_location: bool,
@@ -61,10 +55,6 @@ pub struct GetArgs {
     /// Follow redirects; the default
     #[arg(short = 'L', long, overrides_with = "no_location")]
     location: bool,
-
-    /// Follow at most this many redirects
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    max_redirs: u32,
 
     /// Errors are shown anyway; accepted so that the habitual -fsSL works
     #[arg(short = 'S', long)]
@@ -75,18 +65,6 @@ pub struct GetArgs {
     #[arg(short, long, value_name = "TEXT")]
     write_out: Option<String>,
 
-    /// Limit the whole of it, redirects and retries included
-    #[arg(long, value_name = "DUR", value_parser = limit)]
-    max_time: Option<Limit>,
-
-    /// Limit connecting [default: 10s]
-    #[arg(long, value_name = "DUR", value_parser = limit)]
-    connect_timeout: Option<Limit>,
-
-    /// Limit how long the origin may be silent [default: 30s]
-    #[arg(long, value_name = "DUR", value_parser = limit)]
-    read_timeout: Option<Limit>,
-
     /// Try again so often after connection errors, 429 and 502 to 504; obeys Retry-After
     #[arg(long, value_name = "N", default_value_t = 0)]
     retry: u32,
@@ -94,18 +72,6 @@ pub struct GetArgs {
     /// Open no connection: any stored answer will do, stale ones with a warning
     #[arg(long, conflicts_with_all = ["revalidate", "refresh"])]
     offline: bool,
-
-    /// Ask the origin whether the stored answer still holds, even if it is fresh
-    #[arg(long)]
-    revalidate: bool,
-
-    /// Fetch anew, whatever is stored
-    #[arg(long, conflicts_with = "revalidate")]
-    refresh: bool,
-
-    /// Accept no answer older than this
-    #[arg(long, value_name = "DUR", value_parser = span)]
-    max_age: Option<Duration>,
 
     /// Accept stale answers, up to DUR of staleness
     #[arg(long, value_name = "DUR", num_args = 0..=1, require_equals = true,
@@ -117,17 +83,13 @@ pub struct GetArgs {
           default_missing_value = "any", value_parser = staleness)]
     stale_if_error: Option<MaxStale>,
 
-    /// Ask for gzip, br and zstd; store what comes, undo it on the way out
-    #[arg(long)]
-    compressed: bool,
-
     /// Look up nothing and store nothing
     #[arg(long, conflicts_with_all = ["force_cache", "offline"])]
     no_store: bool,
 
-    /// Store and serve for --ttl even what the headers forbid
-    #[arg(long, requires = "ttl")]
-    force_cache: bool,
+    /// Give only what this lock file names; anything else is exit 1
+    #[arg(long, value_name = "FILE")]
+    locked: Option<PathBuf>,
 
     /// Trouble with the store is a warning only: the fetch goes on without it
     #[arg(long)]
@@ -154,6 +116,9 @@ pub struct GetArgs {
     json: bool,
 
     #[command(flatten)]
+    fetch: FetchArgs,
+
+    #[command(flatten)]
     store: StoreArgs,
 
     #[command(flatten)]
@@ -162,7 +127,7 @@ pub struct GetArgs {
 
 const EXIT_HELP: &str = "\
 Exit codes:
-  0 done    4 not in the cache (--offline)    5 delivered, but not stored as it should be
+  0 done    1 not what --locked says    4 not in the cache (--offline)    5 delivered, but not stored as it should be
   3 store cannot be used    6 origin cannot be reached    8 output cannot be written
   22 status of 400 or above";
 
@@ -181,12 +146,12 @@ pub fn run(args: GetArgs, common: &CommonArgs) -> Result<u8> {
     let template = args.write_out.as_deref().map(Template::parse).transpose()?;
     let settings = args.settings(&config);
     let open = args.open(&config, common)?;
-    let transport = Origin::new(args.http_options(&config, open.is_in_place()));
+    let transport = Origin::new(args.fetch.http_options(&config, open.is_in_place()));
     let partition = config.partition();
     let client = Client::new(open.store.clone(), transport)
         .with_settings(settings)
         .with_partition(partition);
-    let options = args.fetch_options(&config, started);
+    let options = args.fetch_options(&config, started)?;
     let get = Get { args: &args, client: &client, config: &config, common, template, started };
     open.run(get.run(&request, &options))
 }
@@ -198,7 +163,7 @@ impl GetArgs {
             None if self.head => Method::HEAD,
             None => Method::GET,
         };
-        request_for(method, &self.url, &self.headers, self.compressed, config)
+        self.fetch.request(method, &self.url, config)
     }
 
     fn settings(&self, config: &Config) -> Settings {
@@ -208,49 +173,24 @@ impl GetArgs {
         }
     }
 
-    fn http_options(&self, config: &Config, in_place: bool) -> HttpOptions {
-        let defaults = HttpOptions::default();
-        let http = &config.http;
-        let limit = |flag: Option<Limit>, file: Option<Option<Duration>>, default| {
-            flag.map(|l| l.0).or(file).unwrap_or(default)
-        };
-        HttpOptions {
-            connect_timeout: limit(
-                self.connect_timeout,
-                http.connect_timeout.as_ref().map(|g| g.value),
-                defaults.connect_timeout,
-            ),
-            read_timeout: limit(
-                self.read_timeout,
-                http.read_timeout.as_ref().map(|g| g.value),
-                defaults.read_timeout,
-            ),
-            proxies: environment::proxies(),
-            in_place,
-        }
-    }
-
-    fn fetch_options(&self, config: &Config, started: Instant) -> FetchOptions {
-        let whole = self.max_time.map(|l| l.0).or(config.http.timeout.as_ref().map(|g| g.value));
-        let force = self.write.ttl.and_then(|ttl| ttl.0).filter(|_| self.force_cache);
-        FetchOptions {
+    fn fetch_options(&self, config: &Config, started: Instant) -> Result<FetchOptions> {
+        let lock = self.locked.as_deref().map(super::lock::read).transpose()?;
+        Ok(FetchOptions {
             policy: RequestOptions {
-                revalidate: self.revalidate,
-                refresh: self.refresh,
                 no_store: self.no_store,
-                max_age: self.max_age,
                 max_stale: self.max_stale,
                 stale_if_error: self.stale_if_error,
                 offline: self.offline,
-                force,
+                ..self.fetch.policy(&self.write)
             },
             ttl: self.write.ttl.map(|ttl| ttl.0),
-            serializer: None,
-            tags: Vec::new(),
+            tags: self.fetch.tags.clone(),
             best_effort: self.best_effort,
             retries: self.retry,
-            deadline: whole.flatten().map(|whole| started + whole),
-        }
+            deadline: self.fetch.whole(config).map(|whole| started + whole),
+            lock: lock.map(Arc::new),
+            ..FetchOptions::default()
+        })
     }
 
     /// Opens the store, before any network use. With `--best-effort` memory stands in for
@@ -271,110 +211,6 @@ impl GetArgs {
     }
 }
 
-/// The request that `get` sends for a URL: with the fields that were said, those of the
-/// configuration, and the usual ones.
-pub fn request_for(
-    method: Method,
-    url: &str,
-    headers: &[String],
-    compressed: bool,
-    config: &Config,
-) -> Result<Request> {
-    let mut request = Client::request(method, url)?;
-    let given = headers_of(headers)?;
-    let mut default = |name: &str, value: &str| {
-        let is_given = given.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-        if !is_given && !request.headers.contains(name) {
-            request.headers.push(name, value);
-        }
-    };
-    for header in &config.http.headers {
-        default(&header.value.0, &header.value.1);
-    }
-    default("User-Agent", concat!("cachectl/", env!("CARGO_PKG_VERSION")));
-    default("Accept", "*/*");
-    if compressed {
-        default("Accept-Encoding", decode::ACCEPTED);
-    }
-    for (name, _) in &given {
-        // What is said explicitly replaces what the URL implies.
-        request.headers.remove(name);
-    }
-    for (name, value) in given {
-        request.headers.push(name, value);
-    }
-    Ok(request)
-}
-
-/// Header fields as they are said: `Name: value`, or `@FILE` with one a line.
-pub fn headers_of(said: &[String]) -> Result<Vec<(String, String)>> {
-    let mut given = Vec::new();
-    for header in said {
-        match header.strip_prefix('@') {
-            Some(file) => given.extend(headers_from(file)?),
-            None => given.push(parse_header(header)?),
-        }
-    }
-    Ok(given)
-}
-
-/// One field a line; empty lines and `#` comments are skipped.
-fn headers_from(file: &str) -> Result<Vec<(String, String)>> {
-    let text = std::fs::read_to_string(file).map_err(|e| {
-        Error::new(ErrorKind::LocalFile, format!("cannot read the header fields in {file}"))
-            .because(e)
-    })?;
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(parse_header)
-        .collect()
-}
-
-/// `Name: value`. The value is not repeated in an error, for it may be a credential.
-fn parse_header(text: &str) -> Result<(String, String)> {
-    let refuse = |why: &str| {
-        Error::usage(format!("a header field cannot be sent: {why}")).try_this("-H 'Name: value'")
-    };
-    let (name, value) = text.split_once(':').ok_or_else(|| refuse("it has no colon"))?;
-    let name = name.trim();
-    Method::parse(name).map_err(|_| refuse("its name is not a token"))?;
-    let value = value.trim();
-    if value.bytes().any(|c| c < b' ' && c != b'\t' || c == 0x7f) {
-        return Err(refuse(&format!("the value of {name} has control characters")).into());
-    }
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-/// The transport, made when the first request goes out: a hit needs none of it.
-#[derive(Debug)]
-struct Origin {
-    options: HttpOptions,
-    transport: OnceLock<HttpTransport>,
-}
-
-impl Origin {
-    fn new(options: HttpOptions) -> Self {
-        Origin { options, transport: OnceLock::new() }
-    }
-}
-
-#[async_trait]
-impl Transport for Origin {
-    async fn send(&self, request: Outgoing) -> cachectl::Result<Incoming> {
-        signals::listen();
-        let transport = self.transport.get_or_init(|| HttpTransport::new(self.options.clone()));
-        tracing::debug!("> {} {:?} {:?}", request.method, request.url, request.headers);
-        let incoming = transport.send(request).await?;
-        tracing::debug!("< {} {:?}", incoming.status, incoming.headers);
-        Ok(incoming)
-    }
-
-    async fn pause(&self, span: Duration) {
-        std::thread::sleep(span);
-    }
-}
-
 /// One run of the command.
 struct Get<'a> {
     args: &'a GetArgs,
@@ -390,7 +226,7 @@ impl Get<'_> {
         let mut answer = if self.args.no_location {
             self.client.fetch(request, options).await?
         } else {
-            let follow = FollowOptions { most: self.args.max_redirs };
+            let follow = FollowOptions { most: self.args.fetch.max_redirs };
             let on_hop = |hop: &Answer| {
                 tracing::info!("{} {:?}: {}", hop.status, hop.url, hop.cache);
             };
@@ -421,7 +257,7 @@ impl Get<'_> {
         if shows_head {
             sink.head(&self.report(answer, 0).head())?;
         }
-        let decode = self.args.compressed;
+        let decode = self.args.fetch.compressed;
         let size = sink.body(answer, Delivery { decode }).await?;
         sink.finish()?;
         Ok(size)

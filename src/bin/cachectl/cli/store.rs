@@ -237,6 +237,12 @@ impl OpenStore {
         })
     }
 
+    /// The same for somebody who has a runtime: one that runs, and closes, the store.
+    pub fn without_runtime(mut self) -> Self {
+        self.runtime = None;
+        self
+    }
+
     /// Whether everything happens on this thread, without a runtime.
     pub fn is_in_place(&self) -> bool {
         self.runtime.is_none()
@@ -322,26 +328,19 @@ pub fn open_pair(from: &Chosen, to: &Chosen, is_dry: bool, common: &CommonArgs) 
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let source = open_alone(from, Access::Existing, common)?;
+    let source = open(from, Access::Existing, common)?.without_runtime();
     let destination = match is_dry {
-        false => open_alone(to, Access::Create, common)?,
+        false => open(to, Access::Create, common)?,
         true => open_as_if_made(to, common)?,
     };
-    Ok(Pair { source, destination, runtime })
+    Ok(Pair { source, destination: destination.without_runtime(), runtime })
 }
 
 /// Opens two stores that have to be there.
 pub fn open_existing_pair(a: &Chosen, b: &Chosen, common: &CommonArgs) -> Result<Pair> {
     let mut pair = open_pair(a, b, true, common)?;
-    pair.destination = open_alone(b, Access::Existing, common)?;
+    pair.destination = open(b, Access::Existing, common)?.without_runtime();
     Ok(pair)
-}
-
-/// An open store that runs on somebody else's runtime.
-fn open_alone(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
-    let mut open = open(chosen, access, common)?;
-    open.runtime = None;
-    Ok(open)
 }
 
 /// Whether two addresses mean the same place.

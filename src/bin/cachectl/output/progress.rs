@@ -16,6 +16,9 @@ use crate::environment;
 /// Work that is over sooner shows nothing.
 const QUIET_FOR: Duration = Duration::from_secs(1);
 
+/// How often a bar is drawn.
+const FRAME: Duration = Duration::from_millis(120);
+
 /// How often a line is written where there is no bar.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const LINE_EVERY_IN_CI: Duration = Duration::from_secs(30);
@@ -45,6 +48,7 @@ pub fn around_bar(say: impl FnOnce()) {
 pub struct Progress {
     mode: Mode,
     verb: &'static str,
+    noun: &'static str,
     done: Tally,
     total: Option<Tally>,
     started: Instant,
@@ -69,14 +73,30 @@ impl Progress {
         let every = if environment::is_ci() { LINE_EVERY_IN_CI } else { LINE_EVERY };
         let now = Instant::now();
         let done = Tally::default();
-        Progress { mode, verb, done, total, started: now, said: now, every, bar: false }
+        let noun = "entry";
+        Progress { mode, verb, noun, done, total, started: now, said: now, every, bar: false }
+    }
+
+    /// Counts these instead of entries.
+    #[must_use]
+    pub fn of(mut self, noun: &'static str) -> Self {
+        self.noun = noun;
+        self
     }
 
     /// So much more is done.
     pub fn advance(&mut self, more: Tally) {
+        self.advance_below(more, String::new);
+    }
+
+    /// The same, with lines that stand above the bar.
+    pub fn advance_below(&mut self, more: Tally, above: impl FnOnce() -> String) {
         self.done = self.done.plus(more);
         match self.mode {
-            Mode::Bar if self.started.elapsed() >= QUIET_FOR => self.draw(),
+            Mode::Bar if self.said.elapsed() >= FRAME && self.started.elapsed() >= QUIET_FOR => {
+                self.said = Instant::now();
+                self.draw(&above());
+            }
             Mode::Lines if self.said.elapsed() >= self.every => {
                 self.said = Instant::now();
                 talk::progress(&self.line(), self.done.entries, self.done.bytes, self.left());
@@ -85,7 +105,7 @@ impl Progress {
         }
     }
 
-    fn draw(&mut self) {
+    fn draw(&mut self, above: &str) {
         let mut slot = BAR.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = slot.get_or_insert_with(|| {
             let bar = match self.total {
@@ -104,15 +124,15 @@ impl Progress {
             bar
         });
         self.bar = true;
-        bar.set_message(self.counted());
+        bar.set_message(format!("{above}{}", self.counted()));
         bar.set_position(self.done.entries);
     }
 
     /// `removing 1204 of 5000 entries, 312.4 MiB`
     fn counted(&self) -> String {
         let done = match self.total {
-            Some(total) => format!("{} of {}", self.done.entries, count(total.entries, "entry")),
-            None => count(self.done.entries, "entry"),
+            Some(total) => format!("{} of {}", self.done.entries, count(total.entries, self.noun)),
+            None => count(self.done.entries, self.noun),
         };
         format!("{} {done}, {}", self.verb, size(self.done.bytes))
     }
@@ -131,7 +151,8 @@ impl Progress {
             Some(seconds) => format!(", {seconds}s left"),
             None => String::new(),
         };
-        format!("{}, {rate:.0} entries/s{left}", self.counted())
+        let noun = self.noun.strip_suffix('y').map_or_else(|| format!("{}s", self.noun), |n| format!("{n}ies"));
+        format!("{}, {rate:.0} {noun}/s{left}", self.counted())
     }
 }
 

@@ -277,7 +277,7 @@ impl PartFile {
     }
 
     /// The file to write to. A device or pipe is written to directly.
-    fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
+    pub fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
         let existing = fs::metadata(path).ok();
         if existing.as_ref().is_some_and(|meta| !meta.is_file()) {
             return Ok((OpenOptions::new().write(true).open(path)?, None));

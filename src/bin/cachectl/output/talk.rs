@@ -157,6 +157,13 @@ pub fn note(message: &str) {
     say(&format!("{}\n", escaped(message)));
 }
 
+/// Tells something as a warning without the word; `-qq` silences it.
+pub fn remark(message: &str) {
+    if manner().loudness >= -1 {
+        say(&format!("{message}\n"));
+    }
+}
+
 /// Tells how far long work has come.
 pub fn progress(message: &str, entries: u64, bytes: u64, left_s: Option<u64>) {
     if !manner().json {

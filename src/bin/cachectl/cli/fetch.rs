@@ -1,0 +1,218 @@
+//! What `get` and `warm` have in common: the request they send, and how.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use cachectl::{
+    Client, Error, ErrorKind, HttpOptions, HttpTransport, Incoming, Method, Outgoing, Request,
+    RequestOptions, Transport, decode,
+};
+use clap::Args;
+
+use super::WriteArgs;
+use super::options::{Limit, limit, span};
+use crate::config::Config;
+use crate::{environment, signals};
+
+/// What is sent, and what is wanted of the answer.
+#[derive(Debug, Clone, Args)]
+pub struct FetchArgs {
+    /// Send this header field; @FILE reads one a line, to keep secrets out of the process list
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+
+    /// Follow at most this many redirects
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub max_redirs: u32,
+
+    /// Limit the whole of it, redirects and retries included
+    #[arg(long, value_name = "DUR", value_parser = limit)]
+    pub max_time: Option<Limit>,
+
+    /// Limit connecting [default: 10s]
+    #[arg(long, value_name = "DUR", value_parser = limit)]
+    pub connect_timeout: Option<Limit>,
+
+    /// Limit how long the origin may be silent [default: 30s]
+    #[arg(long, value_name = "DUR", value_parser = limit)]
+    pub read_timeout: Option<Limit>,
+
+    /// Ask the origin whether the stored answer still holds, even if it is fresh
+    #[arg(long)]
+    pub revalidate: bool,
+
+    /// Fetch anew, whatever is stored
+    #[arg(long, conflicts_with = "revalidate")]
+    pub refresh: bool,
+
+    /// Accept no answer older than this
+    #[arg(long, value_name = "DUR", value_parser = span)]
+    pub max_age: Option<Duration>,
+
+    /// Ask for gzip, br and zstd; store what comes, undo it on the way out
+    #[arg(long)]
+    pub compressed: bool,
+
+    /// Store and serve for --ttl even what the headers forbid
+    #[arg(long, requires = "ttl")]
+    pub force_cache: bool,
+
+    /// Label what is stored now; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+}
+
+impl FetchArgs {
+    /// The request for a URL: with the fields that were said, those of the configuration,
+    /// and the usual ones.
+    pub fn request(&self, method: Method, url: &str, config: &Config) -> Result<Request> {
+        request_for(method, url, &self.headers, self.compressed, config)
+    }
+
+    /// How the transport connects.
+    pub fn http_options(&self, config: &Config, in_place: bool) -> HttpOptions {
+        let defaults = HttpOptions::default();
+        let http = &config.http;
+        let limit = |flag: Option<Limit>, file: Option<Option<Duration>>, default| {
+            flag.map(|l| l.0).or(file).unwrap_or(default)
+        };
+        HttpOptions {
+            connect_timeout: limit(
+                self.connect_timeout,
+                http.connect_timeout.as_ref().map(|g| g.value),
+                defaults.connect_timeout,
+            ),
+            read_timeout: limit(
+                self.read_timeout,
+                http.read_timeout.as_ref().map(|g| g.value),
+                defaults.read_timeout,
+            ),
+            proxies: environment::proxies(),
+            in_place,
+            ..defaults
+        }
+    }
+
+    /// How long the whole of one fetch may take.
+    pub fn whole(&self, config: &Config) -> Option<Duration> {
+        let whole = self.max_time.map(|l| l.0).or(config.http.timeout.as_ref().map(|g| g.value));
+        whole.flatten()
+    }
+
+    /// The options that are directives.
+    pub fn policy(&self, write: &WriteArgs) -> RequestOptions {
+        RequestOptions {
+            revalidate: self.revalidate,
+            refresh: self.refresh,
+            max_age: self.max_age,
+            force: write.ttl.and_then(|ttl| ttl.0).filter(|_| self.force_cache),
+            ..RequestOptions::default()
+        }
+    }
+}
+
+/// The request that `get` sends for a URL: with the fields that were said, those of the
+/// configuration, and the usual ones.
+pub fn request_for(
+    method: Method,
+    url: &str,
+    headers: &[String],
+    compressed: bool,
+    config: &Config,
+) -> Result<Request> {
+    let mut request = Client::request(method, url)?;
+    let given = headers_of(headers)?;
+    let mut default = |name: &str, value: &str| {
+        let is_given = given.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        if !is_given && !request.headers.contains(name) {
+            request.headers.push(name, value);
+        }
+    };
+    for header in &config.http.headers {
+        default(&header.value.0, &header.value.1);
+    }
+    default("User-Agent", concat!("cachectl/", env!("CARGO_PKG_VERSION")));
+    default("Accept", "*/*");
+    if compressed {
+        default("Accept-Encoding", decode::ACCEPTED);
+    }
+    for (name, _) in &given {
+        // What is said explicitly replaces what the URL implies.
+        request.headers.remove(name);
+    }
+    for (name, value) in given {
+        request.headers.push(name, value);
+    }
+    Ok(request)
+}
+
+/// Header fields as they are said: `Name: value`, or `@FILE` with one a line.
+pub fn headers_of(said: &[String]) -> Result<Vec<(String, String)>> {
+    let mut given = Vec::new();
+    for header in said {
+        match header.strip_prefix('@') {
+            Some(file) => given.extend(headers_from(file)?),
+            None => given.push(parse_header(header)?),
+        }
+    }
+    Ok(given)
+}
+
+/// One field a line; empty lines and `#` comments are skipped.
+fn headers_from(file: &str) -> Result<Vec<(String, String)>> {
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        Error::new(ErrorKind::LocalFile, format!("cannot read the header fields in {file}"))
+            .because(e)
+    })?;
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(parse_header)
+        .collect()
+}
+
+/// `Name: value`. The value is not repeated in an error, for it may be a credential.
+fn parse_header(text: &str) -> Result<(String, String)> {
+    let refuse = |why: &str| {
+        Error::usage(format!("a header field cannot be sent: {why}")).try_this("-H 'Name: value'")
+    };
+    let (name, value) = text.split_once(':').ok_or_else(|| refuse("it has no colon"))?;
+    let name = name.trim();
+    Method::parse(name).map_err(|_| refuse("its name is not a token"))?;
+    let value = value.trim();
+    if value.bytes().any(|c| c < b' ' && c != b'\t' || c == 0x7f) {
+        return Err(refuse(&format!("the value of {name} has control characters")).into());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The transport, made when the first request goes out: a hit needs none of it.
+#[derive(Debug)]
+pub struct Origin {
+    options: HttpOptions,
+    transport: OnceLock<HttpTransport>,
+}
+
+impl Origin {
+    pub fn new(options: HttpOptions) -> Self {
+        Origin { options, transport: OnceLock::new() }
+    }
+}
+
+#[async_trait]
+impl Transport for Origin {
+    async fn send(&self, request: Outgoing) -> cachectl::Result<Incoming> {
+        signals::listen();
+        let transport = self.transport.get_or_init(|| HttpTransport::new(self.options.clone()));
+        tracing::debug!("> {} {:?} {:?}", request.method, request.url, request.headers);
+        let incoming = transport.send(request).await?;
+        tracing::debug!("< {} {:?}", incoming.status, incoming.headers);
+        Ok(incoming)
+    }
+
+    async fn pause(&self, span: Duration) {
+        std::thread::sleep(span);
+    }
+}

@@ -1,0 +1,94 @@
+//! The requests of a HAR. Credentials stay behind: of the fields only `Accept…` come along.
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::model::Headers;
+
+use super::super::har::{Found, Skimmer};
+use super::super::input::Input;
+use super::{Items, Listed};
+
+pub(super) struct Requests {
+    entries: Skimmer,
+    name: String,
+    index: u64,
+    left_out: u64,
+    is_over: bool,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    request: Asked,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: Vec<Pair>,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    name: String,
+    value: String,
+}
+
+impl Requests {
+    pub(super) fn new(from: Input, name: String) -> Result<Self> {
+        let entries = Skimmer::new(from)?;
+        Ok(Requests { entries, name, index: 0, left_out: 0, is_over: false })
+    }
+
+    fn listed(&mut self, text: &[u8]) -> Option<Result<Listed>> {
+        let place = format!("{} log.entries[{}]", self.name, self.index);
+        self.index += 1;
+        let asked = match serde_json::from_slice::<Entry>(text) {
+            Ok(entry) => entry.request,
+            Err(e) => {
+                return Some(Err(Error::codec(format!("{place} is no request")).because(e)));
+            }
+        };
+        // `data:` and the like were never fetched.
+        let is_http = asked.url.starts_with("http://") || asked.url.starts_with("https://");
+        if asked.method != "GET" || !is_http {
+            self.left_out += 1;
+            return None;
+        }
+        let mut headers = Headers::new();
+        for Pair { name, value } in asked.headers {
+            // A field that a later one of the same name replaces is none of HTTP/2's.
+            if name.to_ascii_lowercase().starts_with("accept") && !value.contains(['\r', '\n']) {
+                headers.push(name, value);
+            }
+        }
+        Some(Ok(Listed { url: asked.url, headers, place }))
+    }
+}
+
+impl Items for Requests {
+    fn next(&mut self) -> Option<Result<Listed>> {
+        while !self.is_over {
+            match self.entries.next() {
+                Ok(Found::Entry(text)) => {
+                    if let Some(listed) = self.listed(&text) {
+                        return Some(listed);
+                    }
+                }
+                Ok(Found::TooLong) => self.left_out += 1,
+                Ok(Found::End) => self.is_over = true,
+                Err(e) => {
+                    self.is_over = true;
+                    return Some(Err(e));
+                }
+            }
+        }
+        None
+    }
+
+    fn left_out(&self) -> u64 {
+        self.left_out
+    }
+}

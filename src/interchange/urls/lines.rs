@@ -1,0 +1,125 @@
+//! URLs line by line: as they are, in JSON objects as failures are written, or in a lock.
+
+use std::io::Read;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::model::{Headers, lock};
+
+use super::super::input::Input;
+use super::{Items, Listed, unreadable};
+
+/// Longer lines than this hold no URL.
+const MAX_LINE: usize = 64 * 1024;
+
+/// One URL a line.
+pub(super) struct Lines {
+    from: Input,
+    name: String,
+    number: u64,
+    is_over: bool,
+}
+
+/// What a line in JSON has to have.
+#[derive(Deserialize)]
+struct Object {
+    url: Option<String>,
+}
+
+impl Lines {
+    pub(super) fn new(from: Input, name: String) -> Self {
+        Lines { from, name, number: 0, is_over: false }
+    }
+
+    fn place(&self) -> String {
+        format!("{} line {}", self.name, self.number)
+    }
+
+    /// The next line; `None` at the end.
+    fn line(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        self.number += 1;
+        let most = MAX_LINE as u64 + 1;
+        let read = read_line(&mut self.from, most, &mut line);
+        let read = read.map_err(|e| unreadable(&self.name, e))?;
+        if read > MAX_LINE {
+            // What follows can no longer be told from lines.
+            self.is_over = true;
+            return Err(Error::codec(format!("{} is too long for a URL", self.place()))
+                .coded("bad_url")
+                .try_this("a list with one URL a line"));
+        }
+        Ok((read > 0).then_some(line))
+    }
+
+    fn listed(&self, line: &[u8]) -> Option<Result<Listed>> {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() || text.starts_with('#') {
+            return None;
+        }
+        let url = if text.starts_with('{') {
+            match serde_json::from_str::<Object>(text) {
+                Ok(Object { url: Some(url) }) => url,
+                // A summary at the end, as reports have it.
+                Ok(Object { url: None }) => return None,
+                Err(e) => {
+                    let told = format!("{} is no JSON object with a url", self.place());
+                    return Some(Err(Error::codec(told).because(e).coded("bad_url")));
+                }
+            }
+        } else {
+            text.to_owned()
+        };
+        Some(Ok(Listed { url, headers: Headers::new(), place: self.place() }))
+    }
+}
+
+fn read_line(from: &mut Input, most: u64, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    use std::io::BufRead;
+    from.by_ref().take(most).read_until(b'\n', line)
+}
+
+impl Items for Lines {
+    fn next(&mut self) -> Option<Result<Listed>> {
+        while !self.is_over {
+            match self.line() {
+                Ok(Some(line)) => {
+                    if let Some(listed) = self.listed(&line) {
+                        return Some(listed);
+                    }
+                }
+                Ok(None) => self.is_over = true,
+                Err(e) => {
+                    self.is_over = true;
+                    return Some(Err(e));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The URLs of a lock file.
+pub(super) struct Locked(std::vec::IntoIter<Listed>);
+
+impl Locked {
+    pub(super) fn read(from: Input, name: &str) -> Result<Self> {
+        let mut urls: Vec<Listed> = Vec::new();
+        lock::lines(from, name, |locked| {
+            let url = locked.url.as_str().to_owned();
+            // Several answers to one URL stand side by side.
+            if urls.last().is_none_or(|last| last.url != url) {
+                urls.push(Listed { url, headers: Headers::new(), place: name.to_owned() });
+            }
+        })?;
+        Ok(Locked(urls.into_iter()))
+    }
+}
+
+impl Items for Locked {
+    fn next(&mut self) -> Option<Result<Listed>> {
+        self.0.next().map(Ok)
+    }
+}
