@@ -38,6 +38,7 @@ complete -c cachectl -n "__fish_cachectl_needs_command" -s h -l help -d 'Print h
 complete -c cachectl -n "__fish_cachectl_needs_command" -s V -l version -d 'Print version'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "get" -d 'Fetch a URL through the cache; its body goes to standard output'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "fetch" -d 'Fetch a URL through the cache; its body goes to standard output'
+complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "warm" -d 'Fetch what is missing or stale into the store, from lists of URLs'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "list" -d 'List entries'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "ls" -d 'List entries'
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "inspect" -d 'Show everything known about entries'
@@ -67,16 +68,18 @@ complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "completions" -d '
 complete -c cachectl -n "__fish_cachectl_needs_command" -f -a "man" -d 'Print the manual, or write its pages to a folder'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s o -l output -d 'Write the body to FILE, in one piece or not at all; - is standard output, also a terminal' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s X -l request -d 'Use this request method; only GET is stored' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s w -l write-out -d 'After the body print TEXT with %{http_code}, %{content_type}, %{size_download}, %{time_total}, %{url_effective}, %{cache}, %{cache_status}, %{cache_key}, %{age}, %{ttl}' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l retry -d 'Try again so often after connection errors, 429 and 502 to 504; obeys Retry-After' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l max-stale -d 'Accept stale answers, up to DUR of staleness' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l stale-if-error -d 'Serve a stale answer when the origin fails, up to DUR of staleness' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l locked -d 'Give only what this lock file names; anything else is exit 1' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s H -l header -d 'Send this header field; @FILE reads one a line, to keep secrets out of the process list' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l max-redirs -d 'Follow at most this many redirects' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s w -l write-out -d 'After the body print TEXT with %{http_code}, %{content_type}, %{size_download}, %{time_total}, %{url_effective}, %{cache}, %{cache_status}, %{cache_key}, %{age}, %{ttl}' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l max-time -d 'Limit the whole of it, redirects and retries included' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l connect-timeout -d 'Limit connecting [default: 10s]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l read-timeout -d 'Limit how long the origin may be silent [default: 30s]' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l retry -d 'Try again so often after connection errors, 429 and 502 to 504; obeys Retry-After' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l max-age -d 'Accept no answer older than this' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l max-stale -d 'Accept stale answers, up to DUR of staleness' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l stale-if-error -d 'Serve a stale answer when the origin fails, up to DUR of staleness' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l tag -d 'Label what is stored now; may be repeated' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l serializer -d 'How the heads of entries are written: json, yaml or bincode' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l ttl -d 'How long what is stored now may stay, such as 90s, 2h, 7d; none lifts the store\'s' -r
@@ -92,17 +95,17 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l no-location -d
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s L -l location -d 'Follow redirects; the default'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s S -l show-error -d 'Errors are shown anyway; accepted so that the habitual -fsSL works'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l offline -d 'Open no connection: any stored answer will do, stale ones with a warning'
-complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l revalidate -d 'Ask the origin whether the stored answer still holds, even if it is fresh'
-complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l refresh -d 'Fetch anew, whatever is stored'
-complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l compressed -d 'Ask for gzip, br and zstd; store what comes, undo it on the way out'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l no-store -d 'Look up nothing and store nothing'
-complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l force-cache -d 'Store and serve for --ttl even what the headers forbid'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l best-effort -d 'Trouble with the store is a warning only: the fetch goes on without it'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s f -l fail -d 'Print a status of 400 and above as a failure without its body'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l fail-with-body -d 'Print the body of a failure too, also into -o FILE'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l no-fail -d 'Treat every status as a success'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l why -d 'Explain the decision on standard error'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l json -d 'Print a report as JSON; the body goes to -o FILE only'
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l revalidate -d 'Ask the origin whether the stored answer still holds, even if it is fresh'
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l refresh -d 'Fetch anew, whatever is stored'
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l compressed -d 'Ask for gzip, br and zstd; store what comes, undo it on the way out'
+complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l force-cache -d 'Store and serve for --ttl even what the headers forbid'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l readonly -d 'Change nothing in the store, not even the count of uses'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l no-config -d 'Read no configuration file'
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
@@ -111,16 +114,18 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand get" -l show-secrets -
 complete -c cachectl -n "__fish_cachectl_using_subcommand get" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s o -l output -d 'Write the body to FILE, in one piece or not at all; - is standard output, also a terminal' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s X -l request -d 'Use this request method; only GET is stored' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s w -l write-out -d 'After the body print TEXT with %{http_code}, %{content_type}, %{size_download}, %{time_total}, %{url_effective}, %{cache}, %{cache_status}, %{cache_key}, %{age}, %{ttl}' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l retry -d 'Try again so often after connection errors, 429 and 502 to 504; obeys Retry-After' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l max-stale -d 'Accept stale answers, up to DUR of staleness' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l stale-if-error -d 'Serve a stale answer when the origin fails, up to DUR of staleness' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l locked -d 'Give only what this lock file names; anything else is exit 1' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s H -l header -d 'Send this header field; @FILE reads one a line, to keep secrets out of the process list' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l max-redirs -d 'Follow at most this many redirects' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s w -l write-out -d 'After the body print TEXT with %{http_code}, %{content_type}, %{size_download}, %{time_total}, %{url_effective}, %{cache}, %{cache_status}, %{cache_key}, %{age}, %{ttl}' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l max-time -d 'Limit the whole of it, redirects and retries included' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l connect-timeout -d 'Limit connecting [default: 10s]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l read-timeout -d 'Limit how long the origin may be silent [default: 30s]' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l retry -d 'Try again so often after connection errors, 429 and 502 to 504; obeys Retry-After' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l max-age -d 'Accept no answer older than this' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l max-stale -d 'Accept stale answers, up to DUR of staleness' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l stale-if-error -d 'Serve a stale answer when the origin fails, up to DUR of staleness' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l tag -d 'Label what is stored now; may be repeated' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l serializer -d 'How the heads of entries are written: json, yaml or bincode' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l ttl -d 'How long what is stored now may stay, such as 90s, 2h, 7d; none lifts the store\'s' -r
@@ -136,23 +141,75 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l no-location 
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s L -l location -d 'Follow redirects; the default'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s S -l show-error -d 'Errors are shown anyway; accepted so that the habitual -fsSL works'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l offline -d 'Open no connection: any stored answer will do, stale ones with a warning'
-complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l revalidate -d 'Ask the origin whether the stored answer still holds, even if it is fresh'
-complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l refresh -d 'Fetch anew, whatever is stored'
-complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l compressed -d 'Ask for gzip, br and zstd; store what comes, undo it on the way out'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l no-store -d 'Look up nothing and store nothing'
-complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l force-cache -d 'Store and serve for --ttl even what the headers forbid'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l best-effort -d 'Trouble with the store is a warning only: the fetch goes on without it'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s f -l fail -d 'Print a status of 400 and above as a failure without its body'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l fail-with-body -d 'Print the body of a failure too, also into -o FILE'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l no-fail -d 'Treat every status as a success'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l why -d 'Explain the decision on standard error'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l json -d 'Print a report as JSON; the body goes to -o FILE only'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l revalidate -d 'Ask the origin whether the stored answer still holds, even if it is fresh'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l refresh -d 'Fetch anew, whatever is stored'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l compressed -d 'Ask for gzip, br and zstd; store what comes, undo it on the way out'
+complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l force-cache -d 'Store and serve for --ttl even what the headers forbid'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l readonly -d 'Change nothing in the store, not even the count of uses'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l no-config -d 'Read no configuration file'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand fetch" -s h -l help -d 'Print help'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l from -d 'Read URLs from this file: one a line, a HAR, a sitemap or a lock file, also with gzip; - is standard input' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l from-format -d 'What the files are: lines, har, sitemap or lock [default: told by their beginning]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l sitemap -d 'Fetch this sitemap, or index of sitemaps, and take its URLs' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l accept -d 'Statuses that count as success; other answers are failures, and are not stored' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l min-remaining -d 'Also fetch or validate what goes stale within this time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l per-host -d 'Requests to one host at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l rate -d 'Requests to one host in a time, such as 5/s or 100/m [default: no limit]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l retry -d 'Try again so often after passing failures, with growing pauses; obeys Retry-After' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l max-errors -d 'Stop after so many failures' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l failed -d 'Write failures to this file, one JSON object a line; --from takes it' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l lock -d 'Hold fast what was answered: URL, status, ETag and digest of the body' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -s H -l header -d 'Send this header field; @FILE reads one a line, to keep secrets out of the process list' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l max-redirs -d 'Follow at most this many redirects' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l max-time -d 'Limit the whole of it, redirects and retries included' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l connect-timeout -d 'Limit connecting [default: 10s]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l read-timeout -d 'Limit how long the origin may be silent [default: 30s]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l max-age -d 'Accept no answer older than this' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l tag -d 'Label what is stored now; may be repeated' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -s j -l jobs -d 'How many operations are under way at the same time' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar on a terminal, else lines'
+bar\t''
+lines\t''
+none\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l serializer -d 'How the heads of entries are written: json, yaml or bincode' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l ttl -d 'How long what is stored now may stay, such as 90s, 2h, 7d; none lifts the store\'s' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
+wide\t''
+plain\t''
+json\t''
+ndjson\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l config -d 'Read this configuration file and no other' -r -F
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
+json\t''"
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l strict -d 'What may not be stored counts as failed'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l fail-fast -d 'Stop after the first failure'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l locked -d 'Take only what the lock file names; anything else is a failure, and exit 1'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -s n -l dry-run -d 'Say what would be done, without any connection to an origin'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l revalidate -d 'Ask the origin whether the stored answer still holds, even if it is fresh'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l refresh -d 'Fetch anew, whatever is stored'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l compressed -d 'Ask for gzip, br and zstd; store what comes, undo it on the way out'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l force-cache -d 'Store and serve for --ttl even what the headers forbid'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l readonly -d 'Change nothing in the store, not even the count of uses'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l json -d 'The same as --format json'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l no-config -d 'Read no configuration file'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -s q -l quiet -d 'Say less; repeat to silence warnings too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -l show-secrets -d 'Show credentials instead of [redacted]'
+complete -c cachectl -n "__fish_cachectl_using_subcommand warm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l after -d 'Go on behind the entry where another listing has ended' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l key -d 'Keys that match this glob' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand list" -l url -d 'URLs that match this glob: * any characters, ? one, [a-z]' -r

@@ -22,8 +22,8 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Sha256Digest, Stamp, StatusSet,
-    Timestamp, UrlText,
+    Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Sha256Digest, Stamp,
+    StatusSet, Timestamp, UrlText,
 };
 use crate::policy::{
     self, Absorbed, CacheStatus, Decision, Delivery, Demands, Exchange, Extent, Forward, Fwd, Plan,

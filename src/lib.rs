@@ -145,8 +145,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use filter::{Bound, Column, Detail, Filter, FilterError, Moment, SortBy, glob_matches};
 pub use model::{
     BodyDigest, BodyFacts, Credentials, EntryHead, EntryId, Extensions, Headers, Key, Lock, Locked,
-    Metadata, Method, Request, Response, Secrets, Selecting, Selection, Sha256Digest, Stamp, StatusSet,
-    Stored, Timestamp, UrlText, Variant, format_duration, nearest, parse_duration, parse_size,
+    Metadata, Method, Request, Response, Secrets, Selecting, Selection, Sha256Digest, Stamp,
+    StatusSet, Stored, Timestamp, UrlText, Variant, format_duration, nearest, parse_duration,
+    parse_size,
 };
 pub use open::{Store, open, open_blocking, open_with};
 pub use policy::{

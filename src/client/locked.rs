@@ -16,12 +16,7 @@ pub(super) fn check_named(lock: &Lock, url: &UrlText) -> Result<()> {
 }
 
 /// Whether a response with this head may be a locked one.
-pub(super) fn check_head(
-    lock: &Lock,
-    url: &UrlText,
-    status: u16,
-    headers: &Headers,
-) -> Result<()> {
+pub(super) fn check_head(lock: &Lock, url: &UrlText, status: u16, headers: &Headers) -> Result<()> {
     let answers = lock.answers(url);
     if answers.iter().any(|answer| answer.may_be(status, headers)) {
         return Ok(());

@@ -119,10 +119,13 @@ impl<'a> UrlList<'a> {
         name: &str,
         open: OpenSitemap<'a>,
     ) -> Result<Self> {
-        let mut from = undone(from, name)?;
-        let format = match format {
-            Some(format) => format,
-            None => ListFormat::of_start(from.fill_buf().map_err(|e| unreadable(name, e))?),
+        let from = undone(from, name)?;
+        let (format, from) = match format {
+            Some(format) => (format, from),
+            None => {
+                let (start, from) = looked_at(from).map_err(|e| unreadable(name, e))?;
+                (ListFormat::of_start(&start), from)
+            }
         };
         let name = name.to_owned();
         let items: Box<dyn Items + Send + 'a> = match format {
@@ -151,6 +154,21 @@ impl Iterator for UrlList<'_> {
 impl std::fmt::Debug for UrlList<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UrlList").finish_non_exhaustive()
+    }
+}
+
+/// The first line that is not empty, with what stands before it, and the stream as it was.
+/// Nobody is waited for longer than for that line.
+fn looked_at(mut from: Input) -> std::io::Result<(Vec<u8>, Input)> {
+    const MOST: usize = 4096;
+    let mut start = Vec::new();
+    loop {
+        let room = (MOST - start.len()) as u64;
+        let read = from.by_ref().take(room).read_until(b'\n', &mut start)?;
+        if read == 0 || !start.trim_ascii().is_empty() {
+            let whole = std::io::Cursor::new(start.clone()).chain(from);
+            return Ok((start, Box::new(whole)));
+        }
     }
 }
 

@@ -155,9 +155,8 @@ impl LockedAnswer {
 /// # Errors
 /// As [`Lock::read`].
 pub fn lines(mut from: impl BufRead, name: &str, mut each: impl FnMut(Locked)) -> Result<()> {
-    let cannot = |e: io::Error| {
-        Error::new(ErrorKind::LocalFile, format!("cannot read {name}")).because(e)
-    };
+    let cannot =
+        |e: io::Error| Error::new(ErrorKind::LocalFile, format!("cannot read {name}")).because(e);
     let mut line = String::new();
     let mut number = 0;
     loop {

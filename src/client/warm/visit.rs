@@ -63,8 +63,7 @@ impl Work {
         let client = self.client.through(passage.clone());
         let plain = FetchOptions { lock: None, accept: None, ..self.fetch.clone() };
         let fetch = FetchOptions { retries: self.options.retries, ..plain };
-        let answer =
-            client.fetch_following(request, &fetch, self.options.follow, |_| {}).await?;
+        let answer = client.fetch_following(request, &fetch, self.options.follow, |_| {}).await?;
         Ok(Fetched { answer, _passage: passage })
     }
 
@@ -106,7 +105,9 @@ impl Work {
         loop {
             let tried = self.try_once(client, request, warmed).await;
             let wait = match &tried {
-                Ok(Some(refused)) if is_passing_status(refused.status) => backoff.next(refused.wait),
+                Ok(Some(refused)) if is_passing_status(refused.status) => {
+                    backoff.next(refused.wait)
+                }
                 Err(e) if e.is_transient() => backoff.next(None),
                 _ => None,
             };
@@ -127,9 +128,8 @@ impl Work {
     ) -> Result<Option<Refused>> {
         let mut course = Course { strict: self.options.strict, ..Course::default() };
         let follow = self.options.follow;
-        let mut answer = client
-            .fetch_following(request, &self.fetch, follow, |hop| course.pass(hop, 0))
-            .await?;
+        let mut answer =
+            client.fetch_following(request, &self.fetch, follow, |hop| course.pass(hop, 0)).await?;
         warmed.status = Some(answer.status);
         warmed.key = Some(answer.key.clone());
         if !self.options.accept.contains(answer.status) {
@@ -245,7 +245,9 @@ impl Course {
         if self.strict {
             let told = format!("{} may not be stored", Secrets::built_in().url(&warmed.name));
             let code = reason.code();
-            return Err(Error::new(ErrorKind::Partial, told).because(reason.to_string()).coded(code));
+            return Err(Error::new(ErrorKind::Partial, told)
+                .because(reason.to_string())
+                .coded(code));
         }
         warmed.reason = Some(reason);
         Ok(())

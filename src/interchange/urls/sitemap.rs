@@ -169,8 +169,8 @@ impl Sitemap {
                     append(&mut text, &part);
                 }
                 Event::GeneralRef(entity) => {
-                    let meant = meaning(&entity)
-                        .ok_or_else(|| self_made(&self.name, position, &entity))?;
+                    let meant =
+                        meaning(&entity).ok_or_else(|| self_made(&self.name, position, &entity))?;
                     append(&mut text, meant.encode_utf8(&mut [0; 4]));
                 }
                 Event::End(_) => {
@@ -248,7 +248,9 @@ fn self_made(name: &str, position: u64, entity: &BytesRef<'_>) -> Error {
 fn broken(name: &str, position: u64, error: quick_xml::Error) -> Error {
     if let quick_xml::Error::Io(e) = &error {
         if let Some(limit) = e.get_ref().and_then(|inner| inner.downcast_ref::<OverLimit>()) {
-            return Error::codec(format!("{name} is not read any further")).because(limit.0).coded("bomb");
+            return Error::codec(format!("{name} is not read any further"))
+                .because(limit.0)
+                .coded("bomb");
         }
         return unreadable(name, io::Error::new(e.kind(), e.to_string()));
     }

@@ -10,3 +10,4 @@ mod moving;
 mod selection;
 mod snapshots;
 mod upkeep;
+mod warm;

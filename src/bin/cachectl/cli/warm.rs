@@ -9,9 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cachectl::client::warm::{Target, WarmOptions, Warmer};
 use cachectl::interchange::urls::ListFormat;
-use cachectl::{
-    Access, Client, Error, FetchOptions, FollowOptions, HttpOptions, Lock, StatusSet,
-};
+use cachectl::{Access, Client, Error, FetchOptions, FollowOptions, HttpOptions, Lock, StatusSet};
 use clap::Args;
 use tokio::sync::mpsc;
 

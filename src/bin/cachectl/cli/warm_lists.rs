@@ -36,8 +36,9 @@ impl List {
             return Ok(List::File { from, name: "standard input".to_owned(), format });
         }
         let name = path.display().to_string();
-        let file = File::open(path)
-            .map_err(|e| Error::new(ErrorKind::LocalFile, format!("cannot read {name}")).because(e))?;
+        let file = File::open(path).map_err(|e| {
+            Error::new(ErrorKind::LocalFile, format!("cannot read {name}")).because(e)
+        })?;
         Ok(List::File { from: Box::new(file), name, format })
     }
 }
@@ -128,7 +129,8 @@ impl Feeding {
     fn request(&self, listed: &Listed) -> Result<Request> {
         let mut request = self.fetch.request(Method::GET, &listed.url, &self.config)?;
         let said = super::fetch::headers_of(&self.fetch.headers)?;
-        let is_said = |name: &[u8]| said.iter().any(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name));
+        let is_said =
+            |name: &[u8]| said.iter().any(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name));
         for (name, _) in listed.headers.iter().filter(|(name, _)| !is_said(name)) {
             request.headers.remove(&String::from_utf8_lossy(name));
         }
@@ -148,13 +150,14 @@ impl Feeding {
         let request = self.fetch.request(Method::GET, url, &self.config).map_err(|failure| {
             failure.downcast::<Error>().unwrap_or_else(|other| Error::usage(other.to_string()))
         })?;
-        let fetched = self.runtime.block_on(self.warmer.fetch(&request)).map_err(|e| {
-            match e.code() {
-                "not_sent" => Error::new(ErrorKind::NotFound, format!("the sitemap {name} is not stored"))
-                    .because("nothing is fetched in a dry run"),
+        let fetched =
+            self.runtime.block_on(self.warmer.fetch(&request)).map_err(|e| match e.code() {
+                "not_sent" => {
+                    Error::new(ErrorKind::NotFound, format!("the sitemap {name} is not stored"))
+                        .because("nothing is fetched in a dry run")
+                }
                 _ => e,
-            }
-        })?;
+            })?;
         let status = fetched.answer.status;
         if !(200..300).contains(&status) {
             let told = format!("the sitemap {name} answered {status}");

@@ -170,10 +170,13 @@ impl<'a> Reporter<'a> {
         if let Some((file, path)) = &mut self.failures {
             writeln!(file, "{line}").map_err(|e| unwritable(path, e))?;
         }
-        let why = match (error.code(), warmed.status, error.causes()) {
-            ("status", Some(status), _) => status.to_string(),
-            (_, _, causes) if causes.is_empty() => error.message().to_owned(),
-            (.., causes) => causes,
+        // These messages name the URL, which stands in the line already.
+        let is_about_the_url = matches!(error.kind(), ErrorKind::Network | ErrorKind::Differs);
+        let why = match (warmed.status.filter(|_| error.code() == "status"), error.causes()) {
+            (Some(status), _) => status.to_string(),
+            (None, causes) if causes.is_empty() => error.message().to_owned(),
+            (None, causes) if is_about_the_url => causes,
+            (None, causes) => format!("{}: {causes}", error.message()),
         };
         self.say(warmed, &why);
         Ok(())
@@ -221,7 +224,11 @@ impl<'a> Reporter<'a> {
             match is_whole {
                 true => {
                     lock::write(&self.lock, path)?;
-                    talk::note(&format!("{}: {}", path.display(), count(self.lock.len() as u64, "answer")));
+                    talk::note(&format!(
+                        "{}: {}",
+                        path.display(),
+                        count(self.lock.len() as u64, "answer")
+                    ));
                 }
                 false => talk::note(&format!(
                     "{} was not written, as not everything is stored",
@@ -284,15 +291,22 @@ impl Closing<'_> {
         if failed == 0 {
             return Ok(exit::DONE);
         }
-        let told = format!("{failed} of {} are not in the store as they should be", count(report.urls(), "URL"));
+        let told = format!(
+            "{failed} of {} are not in the store as they should be",
+            count(report.urls(), "URL")
+        );
         let error = Error::new(ErrorKind::Partial, told);
         let error = match (report.differing, self.wishes.failed) {
             (0, Some(path)) => error.try_this(format!("cachectl warm --from {}", path.display())),
-            (0, None) => error.try_this("the same command again: what is stored is not fetched twice"),
+            (0, None) => {
+                error.try_this("the same command again: what is stored is not fetched twice")
+            }
             (differing, _) => error
                 .because(format!("{} other than the lock file says", count(differing, "answer")))
                 .coded("locked_changed")
-                .try_this("if the change is meant: --refresh --lock FILE without --locked, and review it"),
+                .try_this(
+                    "if the change is meant: --refresh --lock FILE without --locked, and review it",
+                ),
         };
         let mut complaint = failure::complaint(&error, None);
         complaint.exit = match (report.differing, self.unreadable) {
@@ -313,10 +327,12 @@ fn is_transferred(result: WarmResult) -> bool {
 /// A table of the results, a row each; the usual ones also where there is none.
 fn rows(counted: &BTreeMap<WarmResult, Tally>, color: bool) -> String {
     let columns = vec![Column::left("RESULT"), Column::right("URLS"), Column::right("BYTES")];
-    let is_plan = counted.contains_key(&WarmResult::Fetch) || counted.contains_key(&WarmResult::Revalidate);
+    let is_plan =
+        counted.contains_key(&WarmResult::Fetch) || counted.contains_key(&WarmResult::Revalidate);
     let shown = WarmResult::ALL.into_iter().filter(|result| {
         let is_planned = matches!(result, WarmResult::Fetch | WarmResult::Revalidate);
-        let is_usual = is_planned == is_plan || *result == WarmResult::Fresh || *result == WarmResult::Failed;
+        let is_usual =
+            is_planned == is_plan || *result == WarmResult::Fresh || *result == WarmResult::Failed;
         is_usual || counted.contains_key(result)
     });
     let rows = shown.map(|result| {
@@ -327,7 +343,11 @@ fn rows(counted: &BTreeMap<WarmResult, Tally>, color: bool) -> String {
             _ => Tint::Plain,
         };
         let name = if result == WarmResult::Fresh { "already fresh" } else { result.name() };
-        let bytes = if is_transferred(result) && tally.entries > 0 { size(tally.bytes) } else { "-".to_owned() };
+        let bytes = if is_transferred(result) && tally.entries > 0 {
+            size(tally.bytes)
+        } else {
+            "-".to_owned()
+        };
         vec![(name.to_owned(), tint), (tally.entries.to_string(), tint), (bytes, Tint::Plain)]
     });
     Rows::new(columns, false, color).layout(rows.collect())

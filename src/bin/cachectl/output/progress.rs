@@ -151,7 +151,10 @@ impl Progress {
             Some(seconds) => format!(", {seconds}s left"),
             None => String::new(),
         };
-        let noun = self.noun.strip_suffix('y').map_or_else(|| format!("{}s", self.noun), |n| format!("{n}ies"));
+        let noun = self
+            .noun
+            .strip_suffix('y')
+            .map_or_else(|| format!("{}s", self.noun), |n| format!("{n}ies"));
         format!("{}, {rate:.0} {noun}/s{left}", self.counted())
     }
 }
