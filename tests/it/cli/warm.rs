@@ -725,6 +725,7 @@ fn a_store_that_may_not_be_written_is_refused() {
     desk.ok(&["get", &url]);
     desk.run(&["warm", "--readonly", &url]).failed(7, &["read-only"]);
     desk.ok(&["warm", "--readonly", "-n", &url]);
-    desk.run(&["warm", "--backend", "redis://127.0.0.1:1", &url]).failed(3, &["nothing answers at"]);
+    desk.run(&["warm", "--backend", "redis://127.0.0.1:1", &url])
+        .failed(3, &["nothing answers at"]);
     assert_eq!(origin.hits(), 1);
 }

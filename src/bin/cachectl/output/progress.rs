@@ -113,8 +113,8 @@ impl Progress {
                 None => ProgressBar::new_spinner(),
             };
             let template = match self.total {
-                Some(_) => "{msg} {wide_bar} {percent:>3}% {eta} left",
-                None => "{spinner} {msg}",
+                Some(_) => "{prefix}{msg} {wide_bar} {percent:>3}% {eta} left",
+                None => "{prefix}{spinner} {msg}",
             };
             bar.set_style(
                 ProgressStyle::with_template(template)
@@ -124,7 +124,8 @@ impl Progress {
             bar
         });
         self.bar = true;
-        bar.set_message(format!("{above}{}", self.counted()));
+        bar.set_prefix(above.to_owned());
+        bar.set_message(self.counted());
         bar.set_position(self.done.entries);
     }
 
