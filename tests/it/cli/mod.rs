@@ -1,5 +1,6 @@
 //! The program itself, run as a process.
 
+mod ci;
 mod config;
 mod explain;
 mod generated;
