@@ -151,6 +151,22 @@ impl Error {
         self.0.transient
     }
 
+    /// Whether trouble with one entry is trouble with all of them: the store as a whole
+    /// cannot be used, or this crate has a bug.
+    pub fn is_about_all(&self) -> bool {
+        const WHOLE: &[&str] = &[
+            "no_space",
+            "store_unreachable",
+            "store_untrusted",
+            "store_missing",
+            "store_read_only",
+            "read_only",
+            "wrong_region",
+            "clock_skew",
+        ];
+        self.kind() == ErrorKind::Internal || WHOLE.contains(&self.code())
+    }
+
     /// The causes below the message, outermost first, as one line; empty without one.
     pub fn causes(&self) -> String {
         let mut text = String::new();

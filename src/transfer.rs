@@ -31,8 +31,6 @@ pub use migrate::{
 };
 pub use receive::{Conflict, Incoming, ReceiveOptions, decide, is_same, receive};
 pub use removal::{Removals, RunOptions, remove};
-#[cfg(feature = "fetch")]
-pub(crate) use report::ends_all;
 pub use report::{Action, Event, Failure, Report, Tallies, Tally};
 pub use sorted::sorted;
 pub use spool::{Parts, PutParts, Sorter, Spool, Spooled};

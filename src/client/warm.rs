@@ -42,7 +42,6 @@ use tokio::task::JoinSet;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Locked, Request, StatusSet, Timestamp, UrlText};
 use crate::policy::Reason;
-use crate::transfer::Tally;
 
 use super::{Answer, Client, FetchOptions, FollowOptions};
 use gate::{Gate, Passage};
@@ -206,11 +205,28 @@ pub struct Warmed {
     pub duration: Duration,
 }
 
+/// How many URLs, and the bytes of their bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// How many.
+    pub urls: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+impl Sum {
+    /// Counts one more.
+    pub fn count(&mut self, bytes: u64) {
+        self.urls += 1;
+        self.bytes += bytes;
+    }
+}
+
 /// What came out.
 #[derive(Debug, Default)]
 pub struct WarmReport {
     /// URLs, and bytes of bodies, by result.
-    pub results: BTreeMap<WarmResult, Tally>,
+    pub results: BTreeMap<WarmResult, Sum>,
     /// How many of the failures are answers other than the locked ones.
     pub differing: u64,
     /// Everything was dealt with.
@@ -223,13 +239,13 @@ pub struct WarmReport {
 
 impl WarmReport {
     /// What is counted of one result.
-    pub fn of(&self, result: WarmResult) -> Tally {
+    pub fn of(&self, result: WarmResult) -> Sum {
         self.results.get(&result).copied().unwrap_or_default()
     }
 
     /// How many URLs there were.
     pub fn urls(&self) -> u64 {
-        self.results.values().map(|tally| tally.entries).sum()
+        self.results.values().map(|sum| sum.urls).sum()
     }
 }
 
@@ -399,7 +415,7 @@ impl Warming<'_> {
     }
 
     fn is_hopeless(&self) -> bool {
-        let failed = self.report.of(WarmResult::Failed).entries;
+        let failed = self.report.of(WarmResult::Failed).urls;
         self.report.ended_by.is_some() || self.work.gives_up_after(failed)
     }
 

@@ -13,7 +13,7 @@ use crate::storage::{Backend, is_damage};
 
 use super::migrate::NewTtl;
 use super::receive::{Incoming, ReceiveOptions, decide, receive};
-use super::report::{Action, Event, Failure, Report, Tally, ends_all};
+use super::report::{Action, Event, Failure, Report, Tally};
 
 /// How a file is imported.
 pub struct ImportOptions<'a> {
@@ -107,7 +107,7 @@ async fn run(
             Err(e) if e.code() == "abandoned" => {
                 *left_out.entry("abandoned").or_default() += 1;
             }
-            Err(e) if ends_all(&e) || is_final(&e) => return Err(e),
+            Err(e) if e.is_about_all() || is_final(&e) => return Err(e),
             Err(e) => fail(report, options, key, Some(url), e),
         }
     }

@@ -16,7 +16,7 @@ use crate::storage::{
 };
 
 use super::receive::{Incoming, ReceiveOptions, decide, receive};
-use super::report::{Action, Event, Failure, Report, Tally, ends_all};
+use super::report::{Action, Event, Failure, Report, Tally};
 
 /// Bytes of bodies that may be under way at the same time, and what one body counts at most:
 /// a part that fills, one that goes out, and what the source has read ahead.
@@ -222,7 +222,7 @@ fn settle(
             return Ok(());
         }
         Ok(Tried { found, outcome: Err(error) }) => {
-            if ends_all(&error) {
+            if error.is_about_all() {
                 return Err(error);
             }
             let url = Some(found.head.request.url.as_str().to_owned());

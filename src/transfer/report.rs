@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// What is done with an entry, or why it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,21 +183,6 @@ impl Report {
             self.failures.push(failure);
         }
     }
-}
-
-/// Whether trouble with one entry is trouble with all of them.
-pub(crate) fn ends_all(error: &Error) -> bool {
-    const WHOLE: &[&str] = &[
-        "no_space",
-        "store_unreachable",
-        "store_untrusted",
-        "store_missing",
-        "store_read_only",
-        "read_only",
-        "wrong_region",
-        "clock_skew",
-    ];
-    error.kind() == ErrorKind::Internal || WHOLE.contains(&error.code())
 }
 
 /// What happens while a plan is run.

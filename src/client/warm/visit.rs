@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyDigest, Locked, Request, Secrets, Timestamp};
 use crate::policy::Reason;
-use crate::transfer::ends_all;
 
 use super::super::answer::{Answer, Warning};
 use super::super::retry::{Backoff, is_passing_status, retry_after};
@@ -84,7 +83,9 @@ impl Work {
                 warmed.result = passage.would().unwrap_or(WarmResult::Fetch);
                 warmed.status = None;
             }
-            Err(e) if e.kind() != ErrorKind::Network && ends_all(&e) => return Visited::Ended(e),
+            Err(e) if e.kind() != ErrorKind::Network && e.is_about_all() => {
+                return Visited::Ended(e);
+            }
             Err(e) => {
                 warmed.result = WarmResult::Failed;
                 warmed.error = Some(e);

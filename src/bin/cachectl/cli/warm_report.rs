@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use cachectl::client::warm::{WarmReport, WarmResult, Warmed};
+use cachectl::client::warm::{Sum, WarmReport, WarmResult, Warmed};
 use cachectl::transfer::Tally;
 use cachectl::{Error, ErrorKind, Lock, Secrets};
 use serde::Serialize;
@@ -48,7 +48,7 @@ pub struct Reporter<'a> {
     progress: Progress,
     failures: Option<(File, PathBuf)>,
     lock: Lock,
-    counted: BTreeMap<WarmResult, Tally>,
+    counted: BTreeMap<WarmResult, Sum>,
     told: u64,
     /// Lists that could not be read.
     unreadable: u64,
@@ -118,9 +118,7 @@ impl<'a> Reporter<'a> {
     }
 
     fn try_to_tell(&mut self, warmed: &Warmed) -> Result<()> {
-        let tally = Tally { entries: 1, bytes: warmed.body_bytes };
-        let counted = self.counted.entry(warmed.result).or_default();
-        *counted = counted.plus(tally);
+        self.counted.entry(warmed.result).or_default().count(warmed.body_bytes);
         if self.wishes.lock.is_some() {
             warmed.locked.iter().for_each(|locked| self.lock.add(locked.clone()));
         }
@@ -218,7 +216,7 @@ impl<'a> Reporter<'a> {
             unreadable: self.unreadable,
         };
         this.summary(&report)?;
-        let failed = report.of(WarmResult::Failed).entries;
+        let failed = report.of(WarmResult::Failed).urls;
         let is_whole = report.complete && failed == 0;
         if let Some(path) = this.wishes.lock {
             match is_whole {
@@ -251,9 +249,9 @@ struct Closing<'a> {
 
 impl Closing<'_> {
     fn summary(&self, report: &WarmReport) -> Result<()> {
-        let counted = |result: &WarmResult, tally: &Tally| {
-            let bytes = if is_transferred(*result) { tally.bytes } else { 0 };
-            (result.name(), Counted { entries: tally.entries, bytes })
+        let counted = |result: &WarmResult, sum: &Sum| {
+            let bytes = if is_transferred(*result) { sum.bytes } else { 0 };
+            (result.name(), Counted { entries: sum.urls, bytes })
         };
         let results = report.results.iter().filter(|(result, _)| **result != WarmResult::Failed);
         let summary = Summary {
@@ -263,8 +261,8 @@ impl Closing<'_> {
             destination: None,
             dry_run: self.wishes.dry_run,
             complete: report.complete,
-            actions: results.map(|(result, tally)| counted(result, tally)).collect(),
-            failed: Failed { entries: report.of(WarmResult::Failed).entries },
+            actions: results.map(|(result, sum)| counted(result, sum)).collect(),
+            failed: Failed { entries: report.of(WarmResult::Failed).urls },
             reclaimed_bytes: None,
             checkpoint: None,
             duration_s: (report.duration.as_millis() as u64 + 500) / 1000,
@@ -325,7 +323,7 @@ fn is_transferred(result: WarmResult) -> bool {
 }
 
 /// A table of the results, a row each; the usual ones also where there is none.
-fn rows(counted: &BTreeMap<WarmResult, Tally>, color: bool) -> String {
+fn rows(counted: &BTreeMap<WarmResult, Sum>, color: bool) -> String {
     let columns = vec![Column::left("RESULT"), Column::right("URLS"), Column::right("BYTES")];
     let is_plan =
         counted.contains_key(&WarmResult::Fetch) || counted.contains_key(&WarmResult::Revalidate);
@@ -336,19 +334,16 @@ fn rows(counted: &BTreeMap<WarmResult, Tally>, color: bool) -> String {
         is_usual || counted.contains_key(result)
     });
     let rows = shown.map(|result| {
-        let tally = counted.get(&result).copied().unwrap_or_default();
+        let sum = counted.get(&result).copied().unwrap_or_default();
         let tint = match result {
-            WarmResult::Failed if tally.entries > 0 => Tint::Bad,
-            WarmResult::Uncacheable if tally.entries > 0 => Tint::Middling,
+            WarmResult::Failed if sum.urls > 0 => Tint::Bad,
+            WarmResult::Uncacheable if sum.urls > 0 => Tint::Middling,
             _ => Tint::Plain,
         };
         let name = if result == WarmResult::Fresh { "already fresh" } else { result.name() };
-        let bytes = if is_transferred(result) && tally.entries > 0 {
-            size(tally.bytes)
-        } else {
-            "-".to_owned()
-        };
-        vec![(name.to_owned(), tint), (tally.entries.to_string(), tint), (bytes, Tint::Plain)]
+        let bytes =
+            if is_transferred(result) && sum.urls > 0 { size(sum.bytes) } else { "-".to_owned() };
+        vec![(name.to_owned(), tint), (sum.urls.to_string(), tint), (bytes, Tint::Plain)]
     });
     Rows::new(columns, false, color).layout(rows.collect())
 }
