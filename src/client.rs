@@ -582,7 +582,7 @@ impl Job<'_> {
             muted: settled,
             expected: self.options.lock.as_ref().map(|lock| {
                 let url = &self.request.url;
-                Expected::new(lock, url, received.status, &received.headers)
+                Box::new(Expected::new(lock, url, received.status, &received.headers))
             }),
         };
         let cache = CacheStatus {

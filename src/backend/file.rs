@@ -32,8 +32,8 @@ use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, hex};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Opened, Outcome, Param, Part, Piece,
-    Pooled, Problem, Query, Removed, Usage,
+    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Opened, Outcome, Over, Param, Part,
+    Piece, Pooled, Problem, Query, Removed, Usage,
 };
 
 use self::record::{Record, encode, name_below, tally};
@@ -437,7 +437,7 @@ impl BlockingPut for FilePut {
         written.map_err(|e| self.fail(e))
     }
 
-    fn commit(mut self: Box<Self>) -> Result<Found> {
+    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let (place, inline) = match &mut self.body {
             Incoming::Small(body) => (Place::Inline(0), Some(std::mem::take(body).freeze())),
             Incoming::Large { file, name, .. } => {
@@ -458,6 +458,10 @@ impl BlockingPut for FilePut {
             let _lock = inner.folder.lock(&self.spot.shard)?;
             let mut parts = inner.parts(&self.spot)?;
             let old = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
+            match over.check(old.map(|at| parts[at].0.stamp)) {
+                Outcome::Done(()) => {}
+                other => return Ok(other.map(|()| found)),
+            }
             let replaced = old.map(|at| parts.remove(at).0.place);
             parts.push((entry, inline));
             inner.write(&self.spot, parts)?;
@@ -469,7 +473,7 @@ impl BlockingPut for FilePut {
             inner.drop_body(&self.spot, &place);
         }
         inner.sweeper.expect(&inner.folder, found.head.expires_at);
-        Ok(found)
+        Ok(Outcome::Done(found))
     }
 }
 

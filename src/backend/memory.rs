@@ -16,7 +16,7 @@ use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, Variant};
 
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Driver, Found, Opened, Outcome, Param, Pooled, Query, Usage,
+    Capabilities, Driver, Found, Opened, Outcome, Over, Param, Pooled, Query, Usage,
 };
 
 const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
@@ -299,12 +299,17 @@ impl BlockingPut for MemoryPut {
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<Found> {
+    fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let head = EntryHead { body: self.digest.finish(), ..self.head };
         let slot = Slot { head, stamp: Stamp::fresh(), body: self.body.freeze() };
         let found = slot.found();
-        self.store.state().insert(slot, self.store.capacity);
-        Ok(found)
+        let mut state = self.store.state();
+        let there = state.entries.peek(&slot.head.id).map(|slot| slot.stamp);
+        let outcome = over.check(there).map(|()| found);
+        if matches!(outcome, Outcome::Done(_)) {
+            state.insert(slot, self.store.capacity);
+        }
+        Ok(outcome)
     }
 }
 

@@ -36,8 +36,8 @@ use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Problem,
-    Put, Query, Removed, Usage,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Over, Part, Piece,
+    Problem, Put, Query, Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
@@ -444,7 +444,7 @@ impl Inner {
         &self,
         entry: Recorded,
         inline: Option<Bytes>,
-        seen: Option<Stamp>,
+        over: Over,
     ) -> Result<Outcome<Found>> {
         let (record, mut entries) = record::encode(vec![(entry, inline.clone())], &self.codec)?;
         let Some(entry) = entries.pop() else { return Ok(Outcome::Absent) };
@@ -456,7 +456,7 @@ impl Inner {
             stamp: kept.entry.stamp,
             expires_at: head.expires_at,
             body: kept.beside(),
-            seen,
+            over,
             uses: head.uses,
             last_used_at: head.last_used_at,
         };
@@ -546,7 +546,7 @@ impl Backend for AsyncRedisStorage {
         let Kept { mut entry, inline, .. } = kept;
         entry.head = EntryHead { id: id.clone(), body: entry.head.body, ..head };
         entry.stamp = Stamp::fresh();
-        Ok(match self.inner.write(entry, inline, Some(seen)).await? {
+        Ok(match self.inner.write(entry, inline, Over::State(seen)).await? {
             Outcome::Done(found) => Outcome::Done(found.stamp),
             Outcome::Absent => Outcome::Absent,
             Outcome::Changed => Outcome::Changed,
@@ -632,7 +632,7 @@ impl Put for RedisPut {
         }
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<Found> {
+    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let place = match &mut self.large {
             Some(large) => Place::Beside(large.finish().await?),
             None => Place::Inline(0),
@@ -640,12 +640,10 @@ impl Put for RedisPut {
         let inline = self.large.is_none().then(|| std::mem::take(&mut self.small).freeze());
         let head = EntryHead { body: self.digest.finish(), ..self.head };
         let entry = Recorded { head, stamp: Stamp::fresh(), place };
-        let found = self.inner.write(entry, inline, None).await?;
-        if let Some(large) = self.large {
+        let outcome = self.inner.write(entry, inline, over).await?;
+        if let Some(large) = self.large.filter(|_| matches!(outcome, Outcome::Done(_))) {
             large.keep();
         }
-        found.done().ok_or_else(|| {
-            Error::store(format!("{} did not take an entry", self.inner.link.name()))
-        })
+        Ok(outcome)
     }
 }

@@ -33,8 +33,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Part, Piece, Problem,
-    Put, Query, Removed, Usage,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Over, Part, Piece,
+    Problem, Put, Query, Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
@@ -600,7 +600,7 @@ impl Put for S3Put {
         }
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<Found> {
+    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let inner = Arc::clone(&self.inner);
         let place = match &mut self.large {
             Some(large) => {
@@ -615,21 +615,34 @@ impl Put for S3Put {
         let entry = Recorded { head, stamp: Stamp::fresh(), place };
         let change = |mut parts: Vec<(Recorded, Option<Bytes>)>| {
             let at = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
+            // A write whose answer was lost has taken its place already.
+            let there = at.map(|at| parts[at].0.stamp).filter(|there| *there != entry.stamp);
+            let is_ours = there.is_none() && at.is_some();
+            match over.check(there) {
+                Outcome::Done(()) => {}
+                _ if is_ours => {}
+                other => return Change::Stop(other.map(|()| None)),
+            }
             let replaced = at.map(|at| parts.remove(at).0.place);
             parts.push((entry.clone(), inline.clone()));
             Change::Write(parts, replaced)
         };
-        let outcome = inner.change(&entry.head.id.key, true, change).await?;
+        let replaced = match inner.change(&entry.head.id.key, true, change).await? {
+            Outcome::Done(replaced) => replaced,
+            // What has come in goes again when this is dropped.
+            Outcome::Absent => return Ok(Outcome::Absent),
+            Outcome::Changed => return Ok(Outcome::Changed),
+        };
         if let Some(large) = self.large.take() {
             large.keep();
         }
-        if let Some(Some(old)) = outcome.done() {
+        if let Some(old) = replaced.filter(|old| *old != entry.place) {
             inner.drop_body(&old).await;
         }
         inner.recent.note(&entry);
         // What it takes beside other variants is known when it is read.
         let stored_bytes =
             inner.codec.dumps(std::slice::from_ref(&entry))?.len() as u64 + entry.head.body.bytes;
-        Ok(Found::whole(entry.head, entry.stamp, inline, stored_bytes))
+        Ok(Outcome::Done(Found::whole(entry.head, entry.stamp, inline, stored_bytes)))
     }
 }

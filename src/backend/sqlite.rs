@@ -21,8 +21,8 @@ use crate::policy::{Settings, usable_until};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, Found, Opened, Outcome, Param, Part, Piece, Pooled,
-    Problem, Query, Removed, Usage,
+    ByteRange, Capabilities, Compact, Driver, Found, Opened, Outcome, Over, Param, Part, Piece,
+    Pooled, Problem, Query, Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
@@ -274,6 +274,16 @@ impl Inner {
             .prepare_cached(&sql)?
             .query_row([&*id.key, id.variant.as_str()], Stored::of)
             .optional()
+    }
+
+    /// The state of an entry, if it is there.
+    fn stamp_of(&self, connection: &Connection, id: &EntryId) -> rusqlite::Result<Option<Stamp>> {
+        let sql = self.sql(r#"SELECT stamp FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
+        let stamp: Option<[u8; 16]> = connection
+            .prepare_cached(&sql)?
+            .query_row([&*id.key, id.variant.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(stamp.map(Stamp::from_bytes))
     }
 
     /// Writes a row and its record; gives the body that the row named before.
@@ -569,7 +579,7 @@ impl BlockingPut for SqlitePut {
         }
     }
 
-    fn commit(mut self: Box<Self>) -> Result<Found> {
+    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let inner = Arc::clone(&self.inner);
         if let Some(large) = &mut self.large {
             large.finish(&inner.database)?;
@@ -587,16 +597,29 @@ impl BlockingPut for SqlitePut {
             {
                 return Ok(None);
             }
-            inner.upsert(connection, &entry, &record, body).map(Some)
+            if over != Over::Anything {
+                match over.check(inner.stamp_of(connection, &entry.head.id)?) {
+                    Outcome::Done(()) => {}
+                    other => return Ok(Some(other.map(|()| None))),
+                }
+            }
+            let replaced = inner.upsert(connection, &entry, &record, body)?;
+            Ok(Some(Outcome::Done(replaced)))
         })?;
-        let Some(replaced) = replaced else {
-            return Err(Error::store(format!(
-                "the body of {} was removed meanwhile",
-                entry.head.id
-            ))
-            .coded("body_lost")
-            .passing()
-            .try_this("the same command again"));
+        let replaced = match replaced {
+            Some(Outcome::Done(replaced)) => replaced,
+            // What has come in goes again when this is dropped.
+            Some(Outcome::Absent) => return Ok(Outcome::Absent),
+            Some(Outcome::Changed) => return Ok(Outcome::Changed),
+            None => {
+                return Err(Error::store(format!(
+                    "the body of {} was removed meanwhile",
+                    entry.head.id
+                ))
+                .coded("body_lost")
+                .passing()
+                .try_this("the same command again"));
+            }
         };
         inner.has_stored();
         // Named by the row now: no longer ours to remove.
@@ -605,7 +628,7 @@ impl BlockingPut for SqlitePut {
             body::remove(&inner.database, old);
         }
         let stored_bytes = stored_bytes(&entry, &record);
-        Ok(Found::whole(entry.head, entry.stamp, inline, stored_bytes))
+        Ok(Outcome::Done(Found::whole(entry.head, entry.stamp, inline, stored_bytes)))
     }
 }
 

@@ -324,7 +324,7 @@ pub(super) struct Delivering {
     /// The caller's own condition makes this a 304 for it: the body is stored only.
     pub muted: bool,
     /// What the body has to be.
-    pub expected: Option<Expected>,
+    pub expected: Option<Box<Expected>>,
 }
 
 enum Failed {

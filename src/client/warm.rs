@@ -6,13 +6,11 @@
 //! already are passed as fast as the store can look.
 //!
 //! ```no_run
-//! use std::sync::Arc;
-//!
 //! use cachectl::client::warm::{Target, WarmOptions, Warmer};
-//! use cachectl::{Access, Client, HttpOptions, HttpTransport, Method, open};
+//! use cachectl::{Client, HttpOptions, HttpTransport, Method, open};
 //!
 //! # async fn example() -> cachectl::Result<()> {
-//! let store = open("sqlite:cache.db", Access::Create)?;
+//! let store = open("sqlite:cache.db").await?;
 //! let client = Client::new(store, HttpTransport::new(HttpOptions::default()));
 //! let (urls, targets) = tokio::sync::mpsc::channel(64);
 //! tokio::spawn(async move {

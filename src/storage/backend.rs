@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Detail, Filter, Moment};
 use crate::model::{
     EntryHead, EntryId, Headers, Key, Method, Request, Stamp, Timestamp, UrlText, Variant,
@@ -340,7 +340,41 @@ pub trait Put: Send {
     async fn write(&mut self, chunk: Bytes) -> Result<()>;
 
     /// Makes the entry visible, and gives its final head and stamp.
-    async fn commit(self: Box<Self>) -> Result<Found>;
+    async fn commit(self: Box<Self>) -> Result<Found> {
+        placed(self.commit_over(Over::Anything).await?)
+    }
+
+    /// The same, if what is in its place is what the caller has seen there: else `Changed`,
+    /// or `Absent` when it is gone, and nothing has changed.
+    async fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>>;
+}
+
+/// What an entry may take the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// Whatever is there, damaged or not.
+    Anything,
+    /// Nothing: there is none of its identity.
+    Nothing,
+    /// The entry in this state.
+    State(Stamp),
+}
+
+impl Over {
+    /// Whether this may be replaced: the state of what is there, if something is.
+    pub fn check(self, there: Option<Stamp>) -> Outcome<()> {
+        match (self, there) {
+            (Over::Anything, _) | (Over::Nothing, None) => Outcome::Done(()),
+            (Over::State(seen), Some(stamp)) if seen == stamp => Outcome::Done(()),
+            (Over::State(_), None) => Outcome::Absent,
+            (Over::Nothing | Over::State(_), Some(_)) => Outcome::Changed,
+        }
+    }
+}
+
+/// What was put over anything is in its place.
+fn placed(outcome: Outcome<Found>) -> Result<Found> {
+    outcome.done().ok_or_else(|| Error::new(ErrorKind::Internal, "an entry was not put"))
 }
 
 /// A store, in the blocking colour. The promises are those of [`Backend`], word for word.
@@ -447,7 +481,11 @@ pub trait BlockingPut: Send {
     /// See [`Put::write`].
     fn write(&mut self, chunk: Bytes) -> Result<()>;
     /// See [`Put::commit`].
-    fn commit(self: Box<Self>) -> Result<Found>;
+    fn commit(self: Box<Self>) -> Result<Found> {
+        placed(self.commit_over(Over::Anything)?)
+    }
+    /// See [`Put::commit_over`].
+    fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>>;
 }
 
 #[cfg(test)]

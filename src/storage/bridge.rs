@@ -22,7 +22,7 @@ use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
     Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
-    Found, Outcome, Put, Removed, Usage,
+    Found, Outcome, Over, Put, Removed, Usage,
 };
 use super::body::{BodyReader, BodyStream};
 use super::piece::{Compact, Part, Piece};
@@ -261,9 +261,9 @@ impl Put for PooledPut {
         result
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<Found> {
+    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let put = self.0.take().ok_or_else(cancelled)?;
-        on_pool(move || put.commit()).await?
+        on_pool(move || put.commit_over(over)).await?
     }
 }
 
@@ -366,8 +366,8 @@ impl Put for PutInPlace {
         self.0.write(chunk)
     }
 
-    async fn commit(self: Box<Self>) -> Result<Found> {
-        self.0.commit()
+    async fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
+        self.0.commit_over(over)
     }
 }
 
@@ -612,9 +612,9 @@ impl BlockingPut for PutOverThere {
         result
     }
 
-    fn commit(mut self: Box<Self>) -> Result<Found> {
+    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let put = self.put.take().ok_or_else(cancelled)?;
-        self.runtime.run(put.commit())
+        self.runtime.run(put.commit_over(over))
     }
 }
 

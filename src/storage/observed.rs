@@ -13,7 +13,7 @@ use tracing::debug;
 use crate::error::Result;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
-use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Put, Removed, Usage};
+use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Over, Put, Removed, Usage};
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;
@@ -184,10 +184,14 @@ impl Put for ObservedPut {
         self.put.write(chunk).await
     }
 
-    async fn commit(self: Box<Self>) -> Result<Found> {
+    async fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let ObservedPut { put, kind, object, bytes, started } = *self;
-        let result = put.commit().await;
-        let outcome = result.as_ref().map(|_| format!("committed {bytes} bytes"));
+        let result = put.commit_over(over).await;
+        let outcome = result.as_ref().map(|outcome| match outcome {
+            Outcome::Done(_) => format!("committed {bytes} bytes"),
+            Outcome::Absent => "absent".to_owned(),
+            Outcome::Changed => "changed".to_owned(),
+        });
         report(kind, "put", &object, started, outcome);
         result
     }

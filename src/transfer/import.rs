@@ -156,11 +156,11 @@ async fn take_in(
 ) -> Result<Action> {
     let mut head = head;
     head.expires_at = options.ttl.apply(head.expires_at, options.receive.now);
-    let action = decide(store, &head, &options.receive).await?;
+    let (action, over) = decide(store, &head, &options.receive).await?;
     if !matches!(action, Action::Copy | Action::Overwrite) || options.dry_run {
         return Ok(action);
     }
-    receive(store, head, &mut FromReader(reader), &options.receive).await?;
+    receive(store, head, over, &mut FromReader(reader), &options.receive).await?;
     Ok(action)
 }
 

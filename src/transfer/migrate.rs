@@ -291,29 +291,37 @@ impl Copier {
     async fn copy(&self, found: &Found) -> Result<Action> {
         let mut head = found.head.clone();
         head.expires_at = self.ttl.apply(head.expires_at, self.receive.now);
-        let action = decide(&*self.destination, &head, &self.receive).await?;
+        let (action, over) = decide(&*self.destination, &head, &self.receive).await?;
         if self.dry_run || !matches!(action, Action::Copy | Action::Overwrite) {
             return Ok(action);
         }
         let mut body = match self.source.open_body(found, ByteRange::WHOLE).await {
-            Ok(body) => FromStore(body),
+            Ok(body) => FromStore { body, is_gone: false },
             // Replaced or removed since it was found.
             Err(e) if e.kind() == ErrorKind::Changed => return Ok(Action::Changed),
             Err(e) => return Err(e),
         };
-        match receive(&*self.destination, head, &mut body, &self.receive).await {
+        match receive(&*self.destination, head, over, &mut body, &self.receive).await {
             Ok(_) => Ok(action),
-            Err(e) if e.kind() == ErrorKind::Changed => Ok(Action::Changed),
+            // Its body is gone in the source: it was replaced since it was found.
+            Err(e) if e.kind() == ErrorKind::Changed && body.is_gone => Ok(Action::Changed),
+            // Somebody has stored another one in the destination: decide anew.
+            Err(e) if e.kind() == ErrorKind::Changed => Err(e.passing()),
             Err(e) => Err(e),
         }
     }
 }
 
-struct FromStore(BodyStream);
+struct FromStore {
+    body: BodyStream,
+    is_gone: bool,
+}
 
 impl Incoming for FromStore {
     async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        self.0.chunk().await
+        let chunk = self.body.chunk().await;
+        self.is_gone = chunk.as_ref().is_err_and(|e| e.kind() == ErrorKind::Changed);
+        chunk
     }
 }
 

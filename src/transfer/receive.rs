@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyFacts, EntryHead, Timestamp};
-use crate::storage::{Backend, Found, Manage, is_damage};
+use crate::storage::{Backend, Found, Manage, Over, is_damage};
 
 use super::report::Action;
 
@@ -58,7 +58,8 @@ pub trait Incoming: Send {
     fn chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>>> + Send;
 }
 
-/// What is to be done with an entry that would come into a store. A digest is only
+/// What is to be done with an entry that would come into a store, and what it may take the
+/// place of, so that somebody else's entry of the meantime does not get lost. A digest is only
 /// compared where both sides know one.
 ///
 /// # Errors
@@ -68,21 +69,22 @@ pub async fn decide(
     store: &dyn Backend,
     head: &EntryHead,
     options: &ReceiveOptions,
-) -> Result<Action> {
+) -> Result<(Action, Over)> {
     if head.is_expired(options.now) && !options.include_expired {
-        return Ok(Action::Skip);
+        return Ok((Action::Skip, Over::Anything));
     }
     let there = match store.find(&head.id).await {
-        Ok(there) => there,
+        Ok(Some(there)) => there,
+        Ok(None) => return Ok((Action::Copy, Over::Nothing)),
         // What is damaged gives way.
-        Err(e) if is_damage(&e) => None,
+        Err(e) if is_damage(&e) => return Ok((Action::Copy, Over::Anything)),
         Err(e) => return Err(e),
     };
-    let Some(there) = there else { return Ok(Action::Copy) };
+    let over = Over::State(there.stamp);
     if is_same(head, &there.head) {
-        return Ok(Action::Unchanged);
+        return Ok((Action::Unchanged, over));
     }
-    Ok(match options.on_conflict {
+    let action = match options.on_conflict {
         Conflict::Newer if head.created_at > there.head.created_at => Action::Overwrite,
         Conflict::Overwrite => Action::Overwrite,
         Conflict::Newer | Conflict::Skip => Action::Keep,
@@ -93,7 +95,8 @@ pub async fn decide(
             )
             .coded("conflict"));
         }
-    })
+    };
+    Ok((action, over))
 }
 
 /// Whether two heads say the same, but for how often they were used and who wrote them.
@@ -116,11 +119,13 @@ pub fn is_same(a: &EntryHead, b: &EntryHead) -> bool {
 /// Writes an entry, and reads it back if that is wanted.
 ///
 /// # Errors
-/// Those of the body, of the store, and `Store` with the code `not_verified` when what
+/// Those of the body, of the store, `Changed` when something else stands in its place by
+/// then, and `Store` with the code `not_verified` when what
 /// comes back is something else.
 pub async fn receive(
     store: &dyn Backend,
     head: EntryHead,
+    over: Over,
     body: &mut impl Incoming,
     options: &ReceiveOptions,
 ) -> Result<Found> {
@@ -146,7 +151,8 @@ pub async fn receive(
     if !is_told || told.xxh3.is_some_and(|xxh3| xxh3 != hash.digest()) {
         return Err(damaged("it is not the one that its head tells of"));
     }
-    let found = put.commit().await?;
+    let placed = put.commit_over(over).await?.done();
+    let found = placed.ok_or_else(|| Error::changed(&head.id.to_string()))?;
     let as_told = EntryHead { body: told, ..found.head.clone() };
     if !is_same(&found.head, &as_told) {
         // The body is not the one that its head told of: it must not stay.

@@ -9,9 +9,13 @@ use std::sync::OnceLock;
 use ::redis::{Cmd, cmd};
 
 use crate::model::{Stamp, Timestamp};
+use crate::storage::Over;
 
 /// How long a replaced body stays for those who still read it, in milliseconds.
 pub(super) const REPLACED_MS: u64 = 3 * 60 * 1000;
+
+/// What stands for no stamp: shorter than any.
+const NONE: &str = "-";
 
 /// `part` gives a body its end, `forget` a record: when the last of its entries expires.
 const PRELUDE: &str = r"
@@ -42,8 +46,10 @@ local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
 const WRITE: &str = r"
 local record, new, expires, new_body, chunks, seen, tally = unpack(ARGV, 2)
 if seen ~= '' and stamp ~= new then
-  if not stamp then return 0 end
-  if stamp ~= seen then return 1 end
+  if seen == NONE then
+    if stamp then return 1 end
+  elseif not stamp then return 0
+  elseif stamp ~= seen then return 1 end
 end
 if new_body ~= '' then
   local name = key .. ':' .. new_body
@@ -109,7 +115,10 @@ return 2
 ";
 
 fn with_prelude(cell: &'static OnceLock<String>, script: &str) -> &'static str {
-    cell.get_or_init(|| (PRELUDE.to_owned() + script).replace("REPLACED", &REPLACED_MS.to_string()))
+    cell.get_or_init(|| {
+        let script = PRELUDE.to_owned() + script;
+        script.replace("REPLACED", &REPLACED_MS.to_string()).replace("NONE", &format!("'{NONE}'"))
+    })
 }
 
 fn eval(script: &str, record: &str, variant: &str) -> Cmd {
@@ -129,8 +138,8 @@ pub(super) struct Writing<'a> {
     pub expires_at: Option<Timestamp>,
     /// Name of the body beside it, and how many chunks it has.
     pub body: Option<(&'a str, u64)>,
-    /// Only if the entry still has this stamp.
-    pub seen: Option<Stamp>,
+    /// What it may take the place of.
+    pub over: Over,
     pub uses: u64,
     pub last_used_at: Option<Timestamp>,
 }
@@ -150,7 +159,11 @@ pub(super) fn write(key: &str, variant: &str, writing: &Writing<'_>) -> Cmd {
         .arg(expires)
         .arg(body)
         .arg(chunks)
-        .arg(seen_bytes(writing.seen))
+        .arg(match writing.over {
+            Over::Anything => Vec::new(),
+            Over::Nothing => NONE.as_bytes().to_vec(),
+            Over::State(stamp) => stamp.to_bytes().to_vec(),
+        })
         .arg(tally);
     command
 }

@@ -102,7 +102,8 @@ impl Host {
         if *next > now {
             return false;
         }
-        *next = now + interval;
+        // Timers come a little late; the next turn is not to be later for it.
+        *next = (*next + interval).max(now);
         true
     }
 

@@ -4,7 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cachectl::{EntryHead, SERIALIZERS, block_on};
+use cachectl::transfer::{
+    Action, Incoming, MigrateOptions, NewTtl, ReceiveOptions, decide, migrate, receive,
+};
+use cachectl::{EntryHead, Manage, Query, SERIALIZERS, block_on};
 
 use crate::testkit::program::Desk;
 use crate::testkit::redis::RedisServer;
@@ -156,6 +159,79 @@ fn conflicts_are_decided_as_told() {
     diff.failed(1, &["1 differ"]);
     assert_eq!(diff.text().lines().count(), 1);
     assert!(diff.text().starts_with("*\t"), "{}", diff.text());
+}
+
+#[test]
+fn what_somebody_stores_meanwhile_is_not_undone() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let store = runtime.block_on(cachectl::open("memory:")).expect("a store");
+    let put = |head: EntryHead, body: &'static str| {
+        let store = &store;
+        async move {
+            let mut put = store.put(head).await.expect("begun");
+            put.write(Bytes::from_static(body.as_bytes())).await.expect("written");
+            put.commit().await.expect("stored")
+        }
+    };
+    struct Body(Option<Bytes>);
+    impl Incoming for Body {
+        async fn chunk(&mut self) -> cachectl::Result<Option<Bytes>> {
+            Ok(self.0.take())
+        }
+    }
+    let mut ours = head("https://e.org/");
+    ours.created_at = ours.created_at + Duration::from_secs(60);
+    let options = ReceiveOptions::new(ours.created_at);
+    runtime.block_on(async {
+        put(head("https://e.org/"), "old").await;
+        let (action, over) = decide(&*store, &ours, &options).await.expect("decided");
+        assert_eq!(action, Action::Overwrite);
+        let mut theirs = head("https://e.org/");
+        theirs.created_at = theirs.created_at + Duration::from_secs(3600);
+        let theirs = put(theirs, "theirs").await;
+        let mut body = Body(Some(Bytes::from_static(b"ours")));
+        let error =
+            receive(&*store, ours.clone(), over, &mut body, &options).await.expect_err("no");
+        assert_eq!(error.kind(), cachectl::ErrorKind::Changed);
+        let found = store.find(&ours.id).await.expect("an answer").expect("it is there");
+        assert_eq!(found.stamp, theirs.stamp, "theirs stays");
+        // Asked again, it is theirs that is newer.
+        let (action, _) = decide(&*store, &ours, &options).await.expect("decided");
+        assert_eq!(action, Action::Keep);
+    });
+}
+
+#[test]
+fn a_store_in_memory_takes_part_in_a_program() {
+    let desk = Desk::new();
+    fill(&desk);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let open = |address: &str| runtime.block_on(cachectl::open(address)).expect("a store");
+    let memory = open("memory:?capacity=100000");
+    for (from, to) in [("file:origin", None), ("", Some("sqlite:back.db"))] {
+        let outside = |address: &str| {
+            let (kind, name) = address.split_once(':').expect("an address");
+            open(&format!("{kind}:{}", desk.file(name).display()))
+        };
+        let (source, target) = match to {
+            None => (outside(from), memory.clone()),
+            Some(to) => (memory.clone(), outside(to)),
+        };
+        let entries = source.scan(Query::default());
+        let options = MigrateOptions {
+            receive: ReceiveOptions::new(cachectl::Timestamp::now()),
+            ttl: NewTtl::Keep,
+            jobs: 8,
+            dry_run: false,
+            max_errors: None,
+            stop: &|| false,
+            on: &mut |_| {},
+        };
+        let report = runtime.block_on(migrate(&source, &target, entries, options));
+        assert!(report.complete && report.failed == 0, "{report:?}");
+        runtime.block_on(source.close()).expect("closed");
+    }
+    assert_eq!(desk.run(&["diff", "--content", "file:origin", "sqlite:back.db"]).code, 0);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use cachectl::transfer::check;
 use cachectl::{
     Backend, BodyFacts, ByteRange, Compact, Detail, EntryHead, EntryId, ErrorKind, Filter, Found,
-    Headers, Manage, Moment, Order, Outcome, Part, Piece, Problem, Query, SERIALIZERS, Settings,
-    Sort, SortBy, Stamp, Timestamp, Variant,
+    Headers, Manage, Moment, Order, Outcome, Over, Part, Piece, Problem, Query, SERIALIZERS,
+    Settings, Sort, SortBy, Stamp, Timestamp, Variant,
 };
 use futures_util::StreamExt;
 use proptest::strategy::{Strategy, ValueTree};
@@ -157,6 +157,40 @@ pub async fn a_put_replaces_the_same_identity_only(place: Place) {
         }
     }
     assert_eq!(body(&store, &only(&store, &other.id.key).await).await, "other");
+}
+
+pub async fn a_put_over_what_was_seen_undoes_nobody_s_work(place: Place) {
+    let store = place.open();
+    let id = head(URL).id;
+    for length in [10, LARGE] {
+        let over = |over: Over, seed: u64| {
+            let store = Arc::clone(&store);
+            async move {
+                let mut put = store.put(head(URL)).await.expect("begun");
+                put.write(noise(seed, length)).await.expect("written");
+                put.commit_over(over).await.expect("an answer").map(|found| found.stamp)
+            }
+        };
+        assert_eq!(over(Over::State(Stamp::fresh()), 1).await, Outcome::Absent);
+        let first = over(Over::Nothing, 2).await.done().expect("there was nothing");
+        assert_eq!(over(Over::Nothing, 3).await, Outcome::Changed);
+        assert_eq!(body(&store, &only(&store, &id.key).await).await, noise(2, length));
+        let second = over(Over::State(first), 4).await.done().expect("as it was seen");
+        assert_eq!(over(Over::State(first), 5).await, Outcome::Changed);
+        let found = only(&store, &id.key).await;
+        assert_eq!((found.stamp, body(&store, &found).await), (second, noise(4, length)));
+        if let Some((wounds, path)) = place.wounds() {
+            // A bridge may clean up on another thread.
+            for _ in 0..500 {
+                if wounds.large_bodies(path) <= 1 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            assert_eq!(wounds.large_bodies(path), usize::from(length == LARGE), "no orphan stays");
+        }
+        store.remove(&id, None).await.expect("removed");
+    }
 }
 
 pub async fn variants_of_a_key_stand_side_by_side(place: Place) {

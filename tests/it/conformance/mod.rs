@@ -44,6 +44,7 @@ suite! {
     update_changes_the_head_and_keeps_the_body,
     update_with_an_old_stamp_changes_nothing,
     update_of_an_absent_entry,
+    a_put_over_what_was_seen_undoes_nobody_s_work,
     remove_takes_one_variant,
     remove_with_an_old_stamp_changes_nothing,
     remove_of_an_absent_entry,

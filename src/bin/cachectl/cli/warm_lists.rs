@@ -97,7 +97,7 @@ impl Feeding {
             Ok(urls) => urls,
             Err(e) => return self.give_up(name, e),
         };
-        while let Some(listed) = urls.next() {
+        for listed in urls.by_ref() {
             match listed {
                 Ok(listed) => self.hand_on(listed)?,
                 Err(e) => self.give_up(name.clone(), e)?,
