@@ -458,7 +458,10 @@ impl Job<'_> {
             };
             let ttl = self.options.ttl.unwrap_or_else(|| client.store.capabilities().ttl);
             let validated = received.status == 304 && !forward.offered.is_empty();
-            if let Some(lock) = self.options.lock.as_ref().filter(|_| !validated) {
+            // What may pass by itself is refused further down, and then tried again.
+            let may_pass = is_passing_status(received.status)
+                && !self.accepts(received.status, &received.headers);
+            if let Some(lock) = self.options.lock.as_ref().filter(|_| !validated && !may_pass) {
                 locked::check_head(lock, &self.request.url, received.status, &received.headers)?;
             }
             if !validated && !self.accepts(received.status, &received.headers) {

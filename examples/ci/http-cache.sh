@@ -5,14 +5,14 @@
 #   http-cache.sh fill       fetch what is missing; an answer other than the locked one fails
 #   http-cache.sh update     fetch everything anew and write the lock file, to be reviewed
 #   http-cache.sh run CMD…   run a command whose `cachectl get` answers from the store alone
-#   http-cache.sh tidy       remove what no job has needed for a month
 #
 # From the environment:
-#   CACHECTL_BACKEND   the store               [default: file:.http-cache]
+#   CACHECTL_BACKEND   the store               [default: file:.http-cache, from here]
 #   HTTP_URLS          the list of URLs        [default: ci/urls.txt]
 #   HTTP_LOCK          the lock file           [default: ci/urls.lock]
 set -eu
-export CACHECTL_BACKEND=${CACHECTL_BACKEND:-file:.http-cache}
+# Absolute, as the command may change its folder.
+export CACHECTL_BACKEND=${CACHECTL_BACKEND:-file:$PWD/.http-cache}
 urls=${HTTP_URLS:-ci/urls.txt}
 lock=${HTTP_LOCK:-ci/urls.lock}
 
@@ -38,17 +38,9 @@ run() {
     exec "$@"
 }
 
-tidy() {
-    # Stores that count uses; on S3 the age of the entries has to do.
-    case $CACHECTL_BACKEND in
-        s3*) cachectl gc --older-than 30d --yes ;;
-        *) cachectl gc --unused-for 30d --yes ;;
-    esac
-}
-
 command=${1:-}
 case $command in
-    fill | update | tidy) "$command" ;;
+    fill | update) "$command" ;;
     run) shift && run "$@" ;;
-    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

@@ -458,7 +458,13 @@ impl BlockingPut for FilePut {
             let _lock = inner.folder.lock(&self.spot.shard)?;
             let mut parts = inner.parts(&self.spot)?;
             let old = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
-            match over.check(old.map(|at| parts[at].0.stamp)) {
+            // One whose body is gone counts as absent, here as for readers.
+            let is_whole = |place: &Place| match place {
+                Place::Beside(name) => inner.folder.bodies(&self.spot.shard).join(name).exists(),
+                Place::Inline(_) => true,
+            };
+            let there = old.map(|at| &parts[at].0).filter(|entry| is_whole(&entry.place));
+            match over.check(there.map(|entry| entry.stamp)) {
                 Outcome::Done(()) => {}
                 other => return Ok(other.map(|()| found)),
             }

@@ -345,6 +345,39 @@ impl Inner {
             .try_this("a little later"))
     }
 
+    /// Whether an entry is there for readers.
+    async fn shows(&self, id: &EntryId) -> Result<bool> {
+        let name = name_of(&id.key);
+        let Some(read) = self.read(&name).await? else { return Ok(false) };
+        let found = self.found(&name, &read.record, &scan::Bodies::unknown()).await?;
+        Ok(found.iter().any(|found| found.as_ref().map_or(true, |f| f.head.id == *id)))
+    }
+
+    /// Names an entry in its record, over what may be there; gives the place that the one
+    /// before it had.
+    async fn place_over(
+        &self,
+        entry: &Recorded,
+        inline: &Option<Bytes>,
+        over: Over,
+    ) -> Result<Outcome<Option<Place>>> {
+        let change = |mut parts: Vec<(Recorded, Option<Bytes>)>| {
+            let at = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
+            // A write whose answer was lost has taken its place already.
+            let there = at.map(|at| parts[at].0.stamp).filter(|there| *there != entry.stamp);
+            let is_ours = there.is_none() && at.is_some();
+            match over.check(there) {
+                Outcome::Done(()) => {}
+                _ if is_ours => {}
+                other => return Change::Stop(other.map(|()| None)),
+            }
+            let replaced = at.map(|at| parts.remove(at).0.place);
+            parts.push((entry.clone(), inline.clone()));
+            Change::Write(parts, replaced)
+        };
+        self.change(&entry.head.id.key, true, change).await
+    }
+
     /// Writes a record in place of the one with this entity tag; without one, where there
     /// was none. `false` when somebody else was faster.
     async fn replace(
@@ -613,21 +646,15 @@ impl Put for S3Put {
         let inline = self.large.is_none().then(|| std::mem::take(&mut self.small).freeze());
         let head = EntryHead { body: self.digest.clone().finish(), ..self.head.clone() };
         let entry = Recorded { head, stamp: Stamp::fresh(), place };
-        let change = |mut parts: Vec<(Recorded, Option<Bytes>)>| {
-            let at = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
-            // A write whose answer was lost has taken its place already.
-            let there = at.map(|at| parts[at].0.stamp).filter(|there| *there != entry.stamp);
-            let is_ours = there.is_none() && at.is_some();
-            match over.check(there) {
-                Outcome::Done(()) => {}
-                _ if is_ours => {}
-                other => return Change::Stop(other.map(|()| None)),
-            }
-            let replaced = at.map(|at| parts.remove(at).0.place);
-            parts.push((entry.clone(), inline.clone()));
-            Change::Write(parts, replaced)
-        };
-        let replaced = match inner.change(&entry.head.id.key, true, change).await? {
+        let mut outcome = inner.place_over(&entry, &inline, over).await?;
+        // One whose body is gone counts as absent, here as for readers.
+        if over == Over::Nothing
+            && outcome == Outcome::Changed
+            && !inner.shows(&entry.head.id).await?
+        {
+            outcome = inner.place_over(&entry, &inline, Over::Anything).await?;
+        }
+        let replaced = match outcome {
             Outcome::Done(replaced) => replaced,
             // What has come in goes again when this is dropped.
             Outcome::Absent => return Ok(Outcome::Absent),

@@ -276,9 +276,13 @@ impl Inner {
             .optional()
     }
 
-    /// The state of an entry, if it is there.
+    /// The state of an entry, if it is there; without its body it is not.
     fn stamp_of(&self, connection: &Connection, id: &EntryId) -> rusqlite::Result<Option<Stamp>> {
-        let sql = self.sql(r#"SELECT stamp FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
+        let sql = self.sql(
+            r#"SELECT stamp FROM "{t}" c WHERE key = ?1 AND variant = ?2
+               AND (body IS NULL OR body_bytes = 0
+                 OR EXISTS (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20))"#,
+        );
         let stamp: Option<[u8; 16]> = connection
             .prepare_cached(&sql)?
             .query_row([&*id.key, id.variant.as_str()], |row| row.get(0))

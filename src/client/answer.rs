@@ -138,13 +138,23 @@ impl Answer {
         match &self.body.source {
             Source::Stored(body, _) => Some(body.length()),
             Source::Origin(..) => self.headers.get_text("content-length")?.trim().parse().ok(),
-            Source::Done => None,
+            Source::Done | Source::Held(_) => None,
         }
     }
 
     /// Whether the body has been taken to its end.
     pub(super) fn is_complete(&self) -> bool {
         self.body.is_done()
+    }
+
+    /// Lets the end of the body not commit the entry: [`settle`](Self::settle) does.
+    pub(super) fn hold(&mut self) {
+        self.body.holds = true;
+    }
+
+    /// Makes the entry visible whose body has been taken to its end.
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        if matches!(self.body.source, Source::Held(_)) { self.commit().await } else { Ok(()) }
     }
 
     /// Whether something is to be removed once the body has been taken.
@@ -184,7 +194,7 @@ impl Answer {
 
     async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         match &mut self.body.source {
-            Source::Done => Ok(None),
+            Source::Done | Source::Held(_) => Ok(None),
             Source::Stored(body, entry) => match body.chunk().await {
                 Ok(None) => {
                     self.body.source = Source::Done;
@@ -212,6 +222,10 @@ impl Answer {
                     }
                     Ok(Some(chunk))
                 }
+                Ok(None) if self.body.holds => {
+                    self.body.hold();
+                    Ok(None)
+                }
                 Ok(None) => self.commit().await.map(|()| None),
                 Err(error) => {
                     // Dropping what was begun is what keeps a broken transfer out.
@@ -224,10 +238,9 @@ impl Answer {
 
     /// Makes the entry visible, unless the body is not the one that has to be.
     async fn commit(&mut self) -> Result<()> {
-        let Source::Origin(_, mut delivering) =
-            std::mem::replace(&mut self.body.source, Source::Done)
-        else {
-            return Ok(());
+        let mut delivering = match std::mem::replace(&mut self.body.source, Source::Done) {
+            Source::Origin(_, delivering) | Source::Held(delivering) => delivering,
+            Source::Done | Source::Stored(..) => return Ok(()),
         };
         if let Some(expected) = delivering.expected.take() {
             expected.check()?;
@@ -253,6 +266,8 @@ pub(super) struct AnswerBody {
     source: Source,
     ahead: VecDeque<Bytes>,
     seen: u64,
+    /// Whether its end does not commit the entry.
+    holds: bool,
     /// The entry whose body was taken out as a file.
     taken: Option<StoredEntry>,
 }
@@ -274,6 +289,8 @@ impl StoredEntry {
 enum Source {
     Stored(BodyStream, StoredEntry),
     Origin(BodyStream, Delivering),
+    /// It has come to its end, and waits for leave to be committed.
+    Held(Delivering),
     Done,
 }
 
@@ -292,7 +309,14 @@ impl AnswerBody {
     }
 
     fn of(source: Source) -> Self {
-        AnswerBody { source, ahead: VecDeque::new(), seen: 0, taken: None }
+        AnswerBody { source, ahead: VecDeque::new(), seen: 0, holds: false, taken: None }
+    }
+
+    fn hold(&mut self) {
+        self.source = match std::mem::replace(&mut self.source, Source::Done) {
+            Source::Origin(_, delivering) => Source::Held(delivering),
+            other => other,
+        };
     }
 
     fn is_muted(&self) -> bool {
@@ -309,6 +333,7 @@ impl fmt::Debug for AnswerBody {
         let name = match self.source {
             Source::Stored(..) => "Stored",
             Source::Origin(..) => "Origin",
+            Source::Held(_) => "Held",
             Source::Done => "Done",
         };
         f.write_str(name)

@@ -32,27 +32,68 @@ impl Client {
         follow: FollowOptions,
         mut on_hop: impl FnMut(&Answer),
     ) -> Result<Answer> {
-        let mut request = request.clone();
-        let mut hops = 0;
+        let mut way = Way::new(request, follow);
         loop {
-            let mut answer = self.fetch(&request, options).await?;
-            let Some(next) = next_hop(&request, &answer) else { return Ok(answer) };
-            if hops == follow.most {
-                let url = Secrets::built_in().url(answer.url.as_str()).into_owned();
-                return Err(Error::new(
-                    ErrorKind::Network,
-                    format!("more than {} redirects, the last one from {url}", follow.most),
-                )
-                .coded("too_many_redirects")
-                .try_this("--max-redirs N follows more"));
+            let mut answer = self.fetch(&way.request, options).await?;
+            if !way.goes_on(&answer)? {
+                return Ok(answer);
             }
-            hops += 1;
             // Its body is stored while it is drained.
             answer.drain().await?;
             on_hop(&answer);
             self.finish(&mut answer).await;
-            request = next;
         }
+    }
+
+    /// The same, but nothing of the way is committed: for a caller who keeps a redirect
+    /// only if what it leads to is worth keeping.
+    pub(super) async fn fetch_holding(
+        &self,
+        request: &Request,
+        options: &FetchOptions,
+        follow: FollowOptions,
+    ) -> Result<(Vec<Answer>, Answer)> {
+        let mut way = Way::new(request, follow);
+        let mut hops = Vec::new();
+        loop {
+            let mut answer = self.fetch(&way.request, options).await?;
+            if !way.goes_on(&answer)? {
+                return Ok((hops, answer));
+            }
+            answer.hold();
+            answer.drain().await?;
+            hops.push(answer);
+        }
+    }
+}
+
+/// The way from a request to its final answer.
+struct Way {
+    request: Request,
+    hops: u32,
+    most: u32,
+}
+
+impl Way {
+    fn new(request: &Request, follow: FollowOptions) -> Self {
+        Way { request: request.clone(), hops: 0, most: follow.most }
+    }
+
+    /// Takes the next step, if the answer is a redirect.
+    fn goes_on(&mut self, answer: &Answer) -> Result<bool> {
+        let Some(next) = next_hop(&self.request, answer) else { return Ok(false) };
+        if self.hops == self.most {
+            let url = Secrets::built_in().url(answer.url.as_str()).into_owned();
+            return Err(Error::new(
+                ErrorKind::Network,
+                format!("more than {} redirects, the last one from {url}", self.most),
+            )
+            .coded("too_many_redirects")
+            .try_this("--max-redirs N follows more"));
+        }
+        self.hops += 1;
+        self.request = next;
+        Ok(true)
     }
 }
 
@@ -81,9 +122,8 @@ fn next_hop(request: &Request, answer: &Answer) -> Option<Request> {
     }
     if url.origin() != request.url.origin() {
         // Credentials were meant for the one who asked for them.
-        for name in ["authorization", "cookie", "proxy-authorization"] {
-            next.headers.remove(name);
-        }
+        let secrets = Secrets::built_in();
+        next.headers.retain(|name, _| !secrets.is_secret_header(&String::from_utf8_lossy(name)));
         next.headers.remove("host");
     }
     if let Some(credentials) = credentials {

@@ -29,7 +29,7 @@ impl Backoff {
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
         let own = jittered(self.pause);
-        self.pause *= 2;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Some(asked.unwrap_or(own)).filter(|wait| *wait <= LONGEST_PAUSE)
     }
 }
@@ -67,6 +67,8 @@ mod tests {
             assert!((most * 3 / 4..=most).contains(&pause), "{pause} of {most}");
         }
         assert_eq!(backoff.next(None), None);
+        let mut patient = Backoff::new(200);
+        assert!((0..200).all(|_| patient.next(None).is_some()), "as often as was asked for");
     }
 
     #[test]

@@ -38,7 +38,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 
 use crate::error::{Error, ErrorKind};
-use crate::model::{Locked, Request, StatusSet, Timestamp, UrlText};
+use crate::model::{Headers, Locked, Request, StatusSet, Timestamp};
 use crate::policy::Reason;
 
 use super::{Answer, Client, FetchOptions, FollowOptions};
@@ -185,6 +185,8 @@ impl WarmResult {
 pub struct Warmed {
     /// The URL as it was asked for, or the name of what is none.
     pub name: String,
+    /// The fields that were asked with; `None` for what is no request.
+    pub headers: Option<Headers>,
     /// What became of it.
     pub result: WarmResult,
     /// The final status, where an answer came.
@@ -434,6 +436,7 @@ impl Warmed {
     fn failed(name: String, error: Error) -> Self {
         Warmed {
             name,
+            headers: None,
             result: WarmResult::Failed,
             status: None,
             key: None,
@@ -446,11 +449,12 @@ impl Warmed {
     }
 
     /// One that is about to be tried.
-    fn begun(url: &UrlText) -> Self {
+    fn begun(request: &Request) -> Self {
         Warmed {
+            headers: Some(request.headers.clone()),
             result: WarmResult::Fresh,
             error: None,
-            ..Self::failed(url.as_str().to_owned(), Error::usage(""))
+            ..Self::failed(request.url.as_str().to_owned(), Error::usage(""))
         }
     }
 }

@@ -93,6 +93,11 @@ fn is_har(text: &[u8]) -> bool {
     inner.is_empty() || inner.starts_with(b"\"log\"")
 }
 
+/// Whether a field of this name says which variant is wanted, and nothing else.
+fn is_accept(name: &str) -> bool {
+    name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("accept"))
+}
+
 /// A list that is being read. An error is one of a single URL, unless nothing follows it.
 pub struct UrlList<'a> {
     items: Box<dyn Items + Send + 'a>,

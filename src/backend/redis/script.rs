@@ -46,6 +46,8 @@ local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
 const WRITE: &str = r"
 local record, new, expires, new_body, chunks, seen, tally = unpack(ARGV, 2)
 if seen ~= '' and stamp ~= new then
+  -- One whose body was evicted counts as absent, here as for readers.
+  if (body or '') ~= '' and redis.call('EXISTS', key .. ':' .. body) == 0 then stamp = nil end
   if seen == NONE then
     if stamp then return 1 end
   elseif not stamp then return 0

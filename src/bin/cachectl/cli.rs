@@ -155,8 +155,12 @@ pub fn definition() -> clap::Command {
 /// loud each time.
 fn with_environment(command: clap::Command) -> clap::Command {
     const NEVER: &[&str] = &["help", "version", "yes", "all", "show-secrets"];
+    // The variable of `get --locked` is a file; here it is a switch that goes with --lock.
+    let is_other = |long: &str, command: &str| long == "locked" && command == "warm";
+    let name = command.get_name().to_owned();
     let command = command.mut_args(|arg| {
-        let Some(long) = arg.get_long().filter(|long| !NEVER.contains(long)) else { return arg };
+        let is_ours = |long: &&str| !NEVER.contains(long) && !is_other(long, &name);
+        let Some(long) = arg.get_long().filter(is_ours) else { return arg };
         let name = format!("CACHECTL_{}", long.replace('-', "_").to_ascii_uppercase());
         let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
         let arg = arg.env(name).hide_env(true);

@@ -19,6 +19,9 @@ use super::super::retry::{LONGEST_PAUSE, retry_after};
 use super::super::transport::{Incoming, Outgoing, Transport};
 use super::{WarmOptions, WarmResult};
 
+/// How late a timer may be for its turn to count as punctual.
+const LATENESS: Duration = Duration::from_millis(5);
+
 /// The code of the error that ends what may not go on.
 pub(super) const STOPPED: &str = "stopped";
 
@@ -102,8 +105,9 @@ impl Host {
         if *next > now {
             return false;
         }
-        // Timers come a little late; the next turn is not to be later for it.
-        *next = (*next + interval).max(now);
+        // Timers come a little late; the turn after this one is not to be later for it.
+        let is_punctual = now - *next < interval.min(LATENESS);
+        *next = if is_punctual { *next + interval } else { now + interval };
         true
     }
 

@@ -73,7 +73,7 @@ impl Work {
         let Ok(passage) = entered.map(Arc::new) else { return Visited::Stopped };
         let begun = Instant::now();
         let client = self.client.through(passage.clone());
-        let mut warmed = Warmed::begun(&request.url);
+        let mut warmed = Warmed::begun(&request);
         let outcome = self.try_often(&client, &request, &passage, &mut warmed).await;
         warmed.duration = begun.elapsed().saturating_sub(passage.waited());
         match outcome {
@@ -129,8 +129,7 @@ impl Work {
     ) -> Result<Option<Refused>> {
         let mut course = Course { strict: self.options.strict, ..Course::default() };
         let follow = self.options.follow;
-        let mut answer =
-            client.fetch_following(request, &self.fetch, follow, |hop| course.pass(hop, 0)).await?;
+        let (hops, mut answer) = client.fetch_holding(request, &self.fetch, follow).await?;
         warmed.status = Some(answer.status);
         warmed.key = Some(answer.key.clone());
         if !self.options.accept.contains(answer.status) {
@@ -142,6 +141,11 @@ impl Work {
             return Ok(Some(Refused { status: answer.status, wait }));
         }
         let bytes = take(&mut answer).await?;
+        for mut hop in hops {
+            hop.settle().await?;
+            course.pass(&hop, 0);
+            client.finish(&mut hop).await;
+        }
         course.pass(&answer, bytes);
         if answer.leaves_something() {
             client.finish(&mut answer).await;

@@ -7,7 +7,7 @@ use crate::model::Headers;
 
 use super::super::har::{Found, Skimmer};
 use super::super::input::Input;
-use super::{Items, Listed};
+use super::{Items, Listed, is_accept};
 
 pub(super) struct Requests {
     entries: Skimmer,
@@ -59,8 +59,7 @@ impl Requests {
         }
         let mut headers = Headers::new();
         for Pair { name, value } in asked.headers {
-            // A field that a later one of the same name replaces is none of HTTP/2's.
-            if name.to_ascii_lowercase().starts_with("accept") && !value.contains(['\r', '\n']) {
+            if is_accept(&name) && !value.contains(['\r', '\n']) {
                 headers.push(name, value);
             }
         }

@@ -1,5 +1,6 @@
 //! URLs line by line: as they are, in JSON objects as failures are written, or in a lock.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::{Headers, lock};
 
 use super::super::input::Input;
-use super::{Items, Listed, unreadable};
+use super::{Items, Listed, is_accept, unreadable};
 
 /// Longer lines than this hold no URL.
 const MAX_LINE: usize = 64 * 1024;
@@ -25,6 +26,11 @@ pub(super) struct Lines {
 #[derive(Deserialize)]
 struct Object {
     url: Option<String>,
+    /// Fields to send.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// The last line of a report is its summary.
+    command: Option<String>,
 }
 
 impl Lines {
@@ -59,20 +65,23 @@ impl Lines {
         if text.is_empty() || text.starts_with('#') {
             return None;
         }
-        let url = if text.starts_with('{') {
-            match serde_json::from_str::<Object>(text) {
-                Ok(Object { url: Some(url) }) => url,
-                // A summary at the end, as reports have it.
-                Ok(Object { url: None }) => return None,
-                Err(e) => {
-                    let told = format!("{} is no JSON object with a url", self.place());
-                    return Some(Err(Error::codec(told).because(e).coded("bad_url")));
-                }
-            }
-        } else {
-            text.to_owned()
+        if !text.starts_with('{') {
+            let (url, headers) = (text.to_owned(), Headers::new());
+            return Some(Ok(Listed { url, headers, place: self.place() }));
+        }
+        let refuse = |why: String| {
+            let told = format!("{} is no JSON object with a url", self.place());
+            Some(Err(Error::codec(told).because(why).coded("bad_url")))
         };
-        Some(Ok(Listed { url, headers: Headers::new(), place: self.place() }))
+        match serde_json::from_str::<Object>(text) {
+            Ok(Object { url: Some(url), headers, .. }) => {
+                let headers = headers.into_iter().filter(|(name, _)| is_accept(name)).collect();
+                Some(Ok(Listed { url, headers, place: self.place() }))
+            }
+            Ok(Object { command: Some(_), .. }) => None,
+            Ok(_) => refuse("it has none".to_owned()),
+            Err(e) => refuse(e.to_string()),
+        }
     }
 }
 

@@ -115,7 +115,13 @@ impl ExplainArgs {
         let method = self.method.as_deref().map(Method::parse).transpose()?;
         if self.target.starts_with("http://") || self.target.starts_with("https://") {
             let method = method.unwrap_or(Method::GET);
-            let request = fetch::request_for(method, &self.target, &self.headers, false, config)?;
+            let request = fetch::request_for(
+                method,
+                &self.target,
+                &fetch::headers_of(&self.headers)?,
+                false,
+                config,
+            )?;
             let key = client.key_of(&request).0;
             return Ok((request, key));
         }

@@ -68,7 +68,7 @@ impl FetchArgs {
     /// The request for a URL: with the fields that were said, those of the configuration,
     /// and the usual ones.
     pub fn request(&self, method: Method, url: &str, config: &Config) -> Result<Request> {
-        request_for(method, url, &self.headers, self.compressed, config)
+        request_for(method, url, &headers_of(&self.headers)?, self.compressed, config)
     }
 
     /// How the transport connects.
@@ -118,12 +118,11 @@ impl FetchArgs {
 pub fn request_for(
     method: Method,
     url: &str,
-    headers: &[String],
+    given: &[(String, String)],
     compressed: bool,
     config: &Config,
 ) -> Result<Request> {
     let mut request = Client::request(method, url)?;
-    let given = headers_of(headers)?;
     let mut default = |name: &str, value: &str| {
         let is_given = given.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         if !is_given && !request.headers.contains(name) {
@@ -138,7 +137,7 @@ pub fn request_for(
     if compressed {
         default("Accept-Encoding", decode::ACCEPTED);
     }
-    for (name, _) in &given {
+    for (name, _) in given {
         // What is said explicitly replaces what the URL implies.
         request.headers.remove(name);
     }

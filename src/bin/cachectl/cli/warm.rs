@@ -13,7 +13,7 @@ use cachectl::{Access, Client, Error, FetchOptions, FollowOptions, HttpOptions, 
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::fetch::{FetchArgs, Origin};
+use super::fetch::{FetchArgs, Origin, headers_of};
 use super::options::span;
 use super::plan::WorkArgs;
 use super::purge::refuse_read_only;
@@ -141,6 +141,7 @@ pub fn run(args: &WarmArgs, common: &CommonArgs) -> Result<u8> {
         Some(path) if args.locked => Some(Arc::new(lock::read(path)?)),
         _ => None,
     };
+    let said = headers_of(&args.fetch.headers)?;
     let lists = args.lists()?;
     let chosen = store::choose(&args.store, Some(&args.write), &config)?;
     let open = match args.dry_run {
@@ -165,7 +166,8 @@ pub fn run(args: &WarmArgs, common: &CommonArgs) -> Result<u8> {
     let (send, targets) = mpsc::channel::<Target>(64);
     let feeding = warm_lists::Feeding {
         warmer: Arc::clone(&warmer),
-        fetch: args.fetch.clone(),
+        said,
+        compressed: args.fetch.compressed,
         config: config.clone(),
         runtime: runtime.handle().clone(),
         send,

@@ -1,9 +1,8 @@
 //! What `warm` says: of each URL as it ends, while it runs, and at the end.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +11,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cachectl::client::warm::{Sum, WarmReport, WarmResult, Warmed};
 use cachectl::transfer::Tally;
-use cachectl::{Error, ErrorKind, Lock, Secrets};
+use cachectl::{Error, ErrorKind, Headers, Lock, Secrets};
 use serde::Serialize;
 
 use super::options::Format;
@@ -21,6 +20,7 @@ use super::store::Chosen;
 use super::{CommonArgs, OutputArgs, exit, failure, lock};
 use crate::config::Config;
 use crate::output::progress::{self, Progress};
+use crate::output::sink::PartFile;
 use crate::output::table::{Column, Rows, Tint};
 use crate::output::text::{count, escaped, size};
 use crate::output::{sink, talk};
@@ -46,7 +46,7 @@ pub struct Reporter<'a> {
     secrets: Secrets,
     color: bool,
     progress: Progress,
-    failures: Option<(File, PathBuf)>,
+    failures: Option<Failures>,
     lock: Lock,
     counted: BTreeMap<WarmResult, Sum>,
     told: u64,
@@ -66,16 +66,33 @@ struct Line<'a> {
     body_bytes: u64,
     key: Option<&'a str>,
     reason: Option<&'static str>,
-    error: Option<Trouble<'a>>,
+    error: Option<Trouble>,
     duration_s: f64,
 }
 
 #[derive(Serialize)]
-struct Trouble<'a> {
+struct Trouble {
     code: &'static str,
-    message: &'a str,
+    message: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     cause: String,
+}
+
+/// A URL that has failed, as the next run takes it.
+#[derive(Serialize)]
+struct FailedLine<'a> {
+    url: &'a str,
+    headers: BTreeMap<String, String>,
+    status: Option<u16>,
+    error: &'static str,
+    cause: String,
+}
+
+/// The file of failures, which takes its place when all are known: it may be the list.
+struct Failures {
+    file: BufWriter<File>,
+    part: Option<PartFile>,
+    path: PathBuf,
 }
 
 impl<'a> Reporter<'a> {
@@ -85,7 +102,7 @@ impl<'a> Reporter<'a> {
         config: &Config,
         common: &CommonArgs,
     ) -> Result<Self> {
-        let failures = wishes.failed.map(private_file).transpose()?;
+        let failures = wishes.failed.map(Failures::create).transpose()?;
         let verb = if wishes.dry_run { "looked for" } else { "dealt with" };
         let progress = Progress::start(wishes.progress, verb, None).of("URL");
         Ok(Reporter {
@@ -123,7 +140,7 @@ impl<'a> Reporter<'a> {
             warmed.locked.iter().for_each(|locked| self.lock.add(locked.clone()));
         }
         if self.wishes.output.wanted() == Some(Format::Ndjson) {
-            sink::print(&format!("{}\n", serde_json::to_string(&self.line(warmed, true))?))?;
+            sink::print(&format!("{}\n", serde_json::to_string(&self.line(warmed))?))?;
         }
         if warmed.result == WarmResult::Failed {
             self.fail(warmed)?;
@@ -137,13 +154,9 @@ impl<'a> Reporter<'a> {
         Ok(())
     }
 
-    fn line<'w>(&self, warmed: &'w Warmed, hides: bool) -> Line<'w> {
-        let url = match hides {
-            true => self.secrets.url(&warmed.name).into_owned(),
-            false => warmed.name.clone(),
-        };
+    fn line<'w>(&self, warmed: &'w Warmed) -> Line<'w> {
         Line {
-            url,
+            url: self.secrets.url(&warmed.name).into_owned(),
             result: warmed.result.name(),
             status: warmed.status,
             body_bytes: warmed.body_bytes,
@@ -151,8 +164,8 @@ impl<'a> Reporter<'a> {
             reason: warmed.reason.as_ref().map(cachectl::Reason::code),
             error: warmed.error.as_ref().map(|error| Trouble {
                 code: error.code(),
-                message: error.message(),
-                cause: error.causes(),
+                message: self.secrets.url(error.message()).into_owned(),
+                cause: self.secrets.url(&error.causes()).into_owned(),
             }),
             duration_s: (warmed.duration.as_secs_f64() * 1e4).round() / 1e4,
         }
@@ -163,10 +176,8 @@ impl<'a> Reporter<'a> {
         if error.kind() == ErrorKind::LocalFile {
             self.unreadable += 1;
         }
-        // Written as it is: the next run has to find it.
-        let line = serde_json::to_string(&self.line(warmed, false))?;
-        if let Some((file, path)) = &mut self.failures {
-            writeln!(file, "{line}").map_err(|e| unwritable(path, e))?;
+        if let (Some(failures), Some(headers)) = (&mut self.failures, &warmed.headers) {
+            failures.add(warmed, headers, error)?;
         }
         // These messages name the URL, which stands in the line already.
         let is_about_the_url = matches!(error.kind(), ErrorKind::Network | ErrorKind::Differs);
@@ -176,6 +187,7 @@ impl<'a> Reporter<'a> {
             (None, causes) if is_about_the_url => causes,
             (None, causes) => format!("{}: {causes}", error.message()),
         };
+        let why = self.secrets.url(&why).into_owned();
         self.say(warmed, &why);
         Ok(())
     }
@@ -203,8 +215,15 @@ impl<'a> Reporter<'a> {
 
     /// Tells what came out; gives the exit code.
     pub fn end(self, report: WarmReport) -> Result<u8> {
-        let Reporter { mut trouble, progress, .. } = self;
+        let Reporter { mut trouble, progress, failures, .. } = self;
         drop(progress);
+        if let Some(failures) = failures {
+            // A run that was cut short leaves its list alone, if that is where failures go.
+            match report.complete || !failures.path.exists() {
+                true => failures.keep()?,
+                false => talk::note(&format!("{} is left as it was", failures.path.display())),
+            }
+        }
         if let Some(e) = trouble.take() {
             return Err(e);
         }
@@ -357,12 +376,39 @@ fn seconds(span: Duration) -> String {
     format!("{}m{:02}s", whole / 60, whole % 60)
 }
 
-/// A file that only its owner may read: URLs in it may carry credentials.
-fn private_file(path: &Path) -> Result<(File, PathBuf)> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let file = options.open(path).map_err(|e| unwritable(path, e))?;
-    Ok((file, path.to_owned()))
+impl Failures {
+    /// A file that only its owner may read: URLs in it may carry credentials.
+    fn create(path: &Path) -> Result<Self> {
+        let (file, part) = PartFile::private(path)?;
+        Ok(Failures { file: BufWriter::new(file), part, path: path.to_owned() })
+    }
+
+    /// Written as it is, with the fields that say which variant is wanted: the next run has
+    /// to find it.
+    fn add(&mut self, warmed: &Warmed, headers: &Headers, error: &Error) -> Result<()> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let accepts = headers.iter().filter(|(name, _)| {
+            name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"accept"))
+        });
+        let line = FailedLine {
+            url: &warmed.name,
+            headers: accepts.map(|(name, value)| (text(name), text(value))).collect(),
+            status: warmed.status,
+            error: error.code(),
+            cause: error.causes(),
+        };
+        let line = serde_json::to_string(&line)?;
+        writeln!(self.file, "{line}").map_err(|e| unwritable(&self.path, e))?;
+        Ok(())
+    }
+
+    fn keep(mut self) -> Result<()> {
+        self.file.flush().map_err(|e| unwritable(&self.path, e))?;
+        match self.part {
+            Some(part) => Ok(part.persist()?),
+            None => Ok(()),
+        }
+    }
 }
 
 fn unwritable(path: &Path, error: io::Error) -> Error {

@@ -160,7 +160,7 @@ pub fn note(message: &str) {
 /// Tells something as a warning without the word; `-qq` silences it.
 pub fn remark(message: &str) {
     if manner().loudness >= -1 {
-        say(&format!("{message}\n"));
+        say(&format!("{}\n", escaped(message)));
     }
 }
 
