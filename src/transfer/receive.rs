@@ -31,7 +31,8 @@ pub struct ReceiveOptions {
     pub on_conflict: Conflict,
     /// Whether to read back what was written, and to compare. Default: true.
     pub verify: bool,
-    /// Whether to take entries whose store TTL is over. Default: false.
+    /// Whether to take entries whose store TTL is over, into a store that can hold them.
+    /// Default: false.
     pub include_expired: bool,
     /// What time it is.
     pub now: Timestamp,
@@ -70,7 +71,9 @@ pub async fn decide(
     head: &EntryHead,
     options: &ReceiveOptions,
 ) -> Result<(Action, Over)> {
-    if head.is_expired(options.now) && !options.include_expired {
+    // A server that forgets by itself cannot hold what has expired.
+    let takes_expired = options.include_expired && !store.capabilities().server_ttl;
+    if head.is_expired(options.now) && !takes_expired {
         return Ok((Action::Skip, Over::Anything));
     }
     let there = match store.find(&head.id).await {
@@ -173,7 +176,11 @@ async fn verify(store: &dyn Backend, head: &EntryHead, written: &Found) -> Resul
             .coded("not_verified")
             .try_this("cachectl verify on the destination")
     };
-    let back = store.find(&head.id).await?.ok_or_else(|| differs("it is not there"))?;
+    let Some(back) = store.find(&head.id).await? else {
+        // It may have expired while it was written.
+        let is_over = store.capabilities().server_ttl && head.is_expired(Timestamp::now());
+        return if is_over { Ok(()) } else { Err(differs("it is not there")) };
+    };
     if back.stamp != written.stamp {
         // Somebody else has stored a newer one meanwhile.
         return Ok(());

@@ -297,6 +297,15 @@ fn damage_in_the_source_is_told_by_key_and_the_rest_arrives() {
 }
 
 #[test]
+fn what_a_server_would_forget_at_once_is_skipped() {
+    let place = Place::new(Switches::default());
+    shelf::fill(&place.desk, "file:f", &assortment());
+    let target = place.address("redis", "r");
+    let out = place.desk.ok(&["migrate", "file:f", &target, "--include-expired"]);
+    assert!(out.contains("copy\t5\t") && out.contains("skip\t1\t"), "{out}");
+}
+
+#[test]
 fn what_s3_denies_is_left_and_taken_up_again() {
     let place = Place::new(Switches::default());
     let desk = &place.desk;

@@ -113,8 +113,8 @@ impl Progress {
                 None => ProgressBar::new_spinner(),
             };
             let template = match self.total {
-                Some(_) => "{prefix}{msg} {wide_bar} {percent:>3}% {eta} left",
-                None => "{prefix}{spinner} {msg}",
+                Some(_) => "{msg} {wide_bar} {percent:>3}% {eta} left",
+                None => "{msg} {spinner}",
             };
             bar.set_style(
                 ProgressStyle::with_template(template)
@@ -124,8 +124,7 @@ impl Progress {
             bar
         });
         self.bar = true;
-        bar.set_prefix(above.to_owned());
-        bar.set_message(self.counted());
+        bar.set_message(format!("{above}{}", self.counted()));
         bar.set_position(self.done.entries);
     }
 
