@@ -159,6 +159,20 @@ speed() {
     redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
     once "M5 SQLite -> SQLite" 1.3 "sqlite3 d1.db '.backup m6ROUND.db'" "$m sqlite:d1.db sqlite:m6ROUND.db"
     once "M6 1,000 of 1 MiB, file -> new SQLite" 1.2 "cp -r d2 m7ROUND" "$m file:d2 sqlite:m7ROUND.db"
+    if command -v rclone >/dev/null; then
+        start_s3
+        export RCLONE_CONFIG_LOOP_TYPE=s3 RCLONE_CONFIG_LOOP_PROVIDER=Other RCLONE_CONFIG=/dev/null
+        export RCLONE_CONFIG_LOOP_ENDPOINT=${STORE#*endpoint=}
+        export RCLONE_CONFIG_LOOP_ACCESS_KEY_ID=testak RCLONE_CONFIG_LOOP_SECRET_ACCESS_KEY=testsecret
+        local copy="env -u AWS_CA_BUNDLE rclone -q copy --transfers 16 --no-update-modtime"
+        once "M7 10,000 small, file -> S3" 0.8 "$copy d1 loop:team/ROUND" \
+            "$m -j 16 file:d1 '$STORE&prefix=ROUND/'"
+        once "M7 1,000 of 1 MiB, file -> S3" 0.8 "$copy d2 loop:team/bROUND" \
+            "$m -j 16 file:d2 '$STORE&prefix=bROUND/'"
+        kill $S3_PID
+    else
+        echo "M7 needs rclone"
+    fi
     for round in $(seq "$ROUNDS"); do cp -r d1 "cb$round"; done
     local c="$BIN convert -q"
     once "C1 convert JSON -> bincode, files" 1.1 "$m file:d1 file:c0ROUND" "$c --to bincode --backend file:cROUND"
