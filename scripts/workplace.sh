@@ -1,7 +1,9 @@
 # Sourced by scripts that run the release binary against the example origin: builds both,
 # and sets BIN, ORIGIN, S3, FILL, WORK (an empty folder, which is the home folder too) and URL.
 # Everything is gone when the script ends; what it started besides goes into CHILDREN.
-cargo build --release --quiet --bin cachectl --example origin --example s3 --example fill
+# The examples bring dependencies that make more of the program's own; so it is built alone.
+cargo build --release --quiet --example origin --example s3 --example fill
+cargo build --release --quiet --bin cachectl
 BIN=$PWD/target/release/cachectl
 ORIGIN=$PWD/target/release/examples/origin
 S3=$PWD/target/release/examples/s3
