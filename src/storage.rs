@@ -22,7 +22,7 @@ pub use address::Address;
 pub(crate) use address::bytes_to_path;
 pub use backend::{
     Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
-    Found, Outcome, Over, Put, Removed, Usage,
+    Found, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
 };
 pub use body::{BodyReader, BodyStream, FilePart};
 pub(crate) use bridge::current_runtime;

@@ -6,6 +6,7 @@
 //! entry only if that is still the one that was planned for; the *report* counts what
 //! came out. Trouble with one entry does not stop the others.
 
+mod copier;
 #[cfg(feature = "interchange")]
 mod export;
 mod gc;

@@ -12,6 +12,7 @@
 //! and the old one goes after. Readers take no lock: what they have opened stays readable.
 
 mod place;
+mod put;
 mod record;
 mod remains;
 mod scan;
@@ -25,25 +26,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, hex};
+use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Opened, Outcome, Over, Param, Part,
-    Piece, Pooled, Problem, Query, Removed, Usage,
+    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Opened, Outcome, Param, Parcel,
+    Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage,
 };
 
 use self::record::{Record, encode, name_below, tally};
-use super::INLINE_LIMIT;
-use super::private::{new_file, store_error, write_at};
+use super::private::{store_error, write_at};
 use place::{Spot, StoreFolder, with_parent};
+use put::FilePut;
 use sweep::Sweeper;
 
 const DEFAULT_PATH: &str = ".hishel_cache";
 const DEFAULT_CHECK: Duration = Duration::from_secs(60);
+
+/// Entries that are put together, at most: those of a shard share its lock.
+const BATCH: usize = 64;
 
 /// Keeps entries as files in a folder. Processes may share the folder.
 ///
@@ -249,6 +253,7 @@ impl fmt::Debug for FileStorage {
 impl BlockingBackend for FileStorage {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::full("file");
+        can.batch = BATCH;
         can.ttl = self.inner.ttl;
         can.serializer = self.inner.codec.name();
         can
@@ -288,13 +293,11 @@ impl BlockingBackend for FileStorage {
     }
 
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
-        Ok(Box::new(FilePut {
-            inner: Arc::clone(&self.inner),
-            spot: StoreFolder::spot(&head.id.key),
-            head,
-            digest: BodyDigest::new(),
-            body: Incoming::Small(BytesMut::new()),
-        }))
+        Ok(Box::new(FilePut::begin(&self.inner, head)))
+    }
+
+    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        Ok(self.inner.put_many(entries))
     }
 
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
@@ -382,113 +385,6 @@ impl BlockingBackend for FileStorage {
     fn location(&self, id: &EntryId) -> String {
         let spot = StoreFolder::spot(&id.key);
         self.inner.folder.record(&spot).display().to_string()
-    }
-}
-
-/// An entry on its way into the folder.
-struct FilePut {
-    inner: Arc<Inner>,
-    spot: Spot,
-    head: EntryHead,
-    digest: BodyDigest,
-    body: Incoming,
-}
-
-enum Incoming {
-    /// Small enough for the record, up to now.
-    Small(BytesMut),
-    /// In a file that nothing names yet.
-    Large { file: io::BufWriter<File>, path: PathBuf, name: String },
-}
-
-const WRITE_BUFFER: usize = 256 * 1024;
-
-impl FilePut {
-    fn fail(&self, error: io::Error) -> Error {
-        store_error(format!("cannot store {}", self.head.id), error)
-    }
-
-    /// Moves the body out of memory into a file of its own.
-    fn outgrow(&self) -> io::Result<(io::BufWriter<File>, PathBuf, String)> {
-        let nonce = hex(&Stamp::fresh().to_bytes()[..8]);
-        let name = format!("{}.{nonce}", self.spot.name);
-        let path = self.inner.folder.bodies(&self.spot.shard).join(&name);
-        let file = with_parent(&path, || new_file().open(&path))?;
-        Ok((io::BufWriter::with_capacity(WRITE_BUFFER, file), path, name))
-    }
-}
-
-impl BlockingPut for FilePut {
-    fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.digest.update(&chunk);
-        if let Incoming::Small(body) = &mut self.body {
-            if body.len() + chunk.len() <= INLINE_LIMIT {
-                body.extend_from_slice(&chunk);
-                return Ok(());
-            }
-            let begun = std::mem::take(body);
-            let (mut file, path, name) = self.outgrow().map_err(|e| self.fail(e))?;
-            let written = file.write_all(&begun);
-            self.body = Incoming::Large { file, path, name };
-            written.map_err(|e| self.fail(e))?;
-        }
-        let Incoming::Large { file, .. } = &mut self.body else { return Ok(()) };
-        let written = file.write_all(&chunk);
-        written.map_err(|e| self.fail(e))
-    }
-
-    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
-        let (place, inline) = match &mut self.body {
-            Incoming::Small(body) => (Place::Inline(0), Some(std::mem::take(body).freeze())),
-            Incoming::Large { file, name, .. } => {
-                let flushed = file.flush().and_then(|()| {
-                    if self.inner.sync { file.get_ref().sync_all() } else { Ok(()) }
-                });
-                let place = Place::Beside(name.clone());
-                flushed.map_err(|e| self.fail(e))?;
-                (place, None)
-            }
-        };
-        let head = EntryHead { body: self.digest.clone().finish(), ..self.head.clone() };
-        let entry = Recorded { head, stamp: Stamp::fresh(), place };
-        let stored_bytes = entry.head.body.bytes + 1024;
-        let found = Found::whole(entry.head.clone(), entry.stamp, inline.clone(), stored_bytes);
-        let inner = Arc::clone(&self.inner);
-        let replaced = {
-            let _lock = inner.folder.lock(&self.spot.shard)?;
-            let mut parts = inner.parts(&self.spot)?;
-            let old = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
-            // One whose body is gone counts as absent, here as for readers.
-            let is_whole = |place: &Place| match place {
-                Place::Beside(name) => inner.folder.bodies(&self.spot.shard).join(name).exists(),
-                Place::Inline(_) => true,
-            };
-            let there = old.map(|at| &parts[at].0).filter(|entry| is_whole(&entry.place));
-            match over.check(there.map(|entry| entry.stamp)) {
-                Outcome::Done(()) => {}
-                other => return Ok(other.map(|()| found)),
-            }
-            let replaced = old.map(|at| parts.remove(at).0.place);
-            parts.push((entry, inline));
-            inner.write(&self.spot, parts)?;
-            replaced
-        };
-        // Named by the record now: no longer ours to remove.
-        self.body = Incoming::Small(BytesMut::new());
-        if let Some(place) = replaced {
-            inner.drop_body(&self.spot, &place);
-        }
-        inner.sweeper.expect(&inner.folder, found.head.expires_at);
-        Ok(Outcome::Done(found))
-    }
-}
-
-/// Nothing stays of what was not committed.
-impl Drop for FilePut {
-    fn drop(&mut self) {
-        if let Incoming::Large { path, .. } = &self.body {
-            let _ = fs::remove_file(path);
-        }
     }
 }
 

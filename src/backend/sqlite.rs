@@ -2,6 +2,7 @@
 
 mod body;
 mod place;
+mod put;
 mod remains;
 mod scan;
 
@@ -12,23 +13,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, Result};
-use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, Variant};
-use crate::policy::{Settings, usable_until};
+use crate::model::{EntryHead, EntryId, Stamp, Timestamp, Variant};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, Found, Opened, Outcome, Over, Param, Part, Piece,
-    Pooled, Problem, Query, Removed, Usage,
+    ByteRange, Capabilities, Compact, Driver, Found, Opened, Outcome, Param, Parcel, Part, Piece,
+    Placed, Pooled, Problem, Query, Removed, Usage,
 };
 
-use super::INLINE_LIMIT;
 use super::record::Record;
-use body::Incoming;
 use place::{Database, FileOptions, Snapshot};
+use put::SqlitePut;
+
+/// Entries that are put in one transaction, at most.
+const BATCH: usize = 256;
 
 const DEFAULT_TABLE: &str = "cache";
 /// What the bare word `sqlite` means; the builder's own default is in memory.
@@ -276,82 +278,6 @@ impl Inner {
             .optional()
     }
 
-    /// The state of an entry, if it is there; without its body it is not.
-    fn stamp_of(&self, connection: &Connection, id: &EntryId) -> rusqlite::Result<Option<Stamp>> {
-        let sql = self.sql(
-            r#"SELECT stamp FROM "{t}" c WHERE key = ?1 AND variant = ?2
-               AND (body IS NULL OR body_bytes = 0
-                 OR EXISTS (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20))"#,
-        );
-        let stamp: Option<[u8; 16]> = connection
-            .prepare_cached(&sql)?
-            .query_row([&*id.key, id.variant.as_str()], |row| row.get(0))
-            .optional()?;
-        Ok(stamp.map(Stamp::from_bytes))
-    }
-
-    /// Writes a row and its record; gives the body that the row named before.
-    fn upsert(
-        &self,
-        connection: &Connection,
-        entry: &Recorded,
-        record: &[u8],
-        body: Option<i64>,
-    ) -> rusqlite::Result<Option<i64>> {
-        let head = &entry.head;
-        let id = &head.id;
-        let old = self.sql(r#"SELECT body FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
-        let old: Option<Option<i64>> = connection
-            .prepare_cached(&old)?
-            .query_row([&*id.key, id.variant.as_str()], |row| row.get(0))
-            .optional()?;
-        let upsert = self.sql(
-            r#"INSERT INTO "{t}" (key, variant, method, url, host, status, content_type,
-                 body_bytes, stored_bytes, created_at, expires_at, uses, last_used_at,
-                 serializer, stamp, body, usable_until)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-               ON CONFLICT (key, variant) DO UPDATE SET method = ?3, url = ?4, host = ?5,
-                 status = ?6, content_type = ?7, body_bytes = ?8, stored_bytes = ?9,
-                 created_at = ?10, expires_at = ?11, uses = ?12, last_used_at = ?13,
-                 serializer = ?14, stamp = ?15, body = ?16, usable_until = ?17
-               RETURNING id"#,
-        );
-        let content_type = head.headers.get_text("content-type");
-        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let row: i64 = connection.prepare_cached(&upsert)?.query_row(
-            params![
-                id.key,
-                id.variant.as_str(),
-                head.request.method.as_str(),
-                head.request.url.as_str(),
-                head.request.url.host(),
-                head.status,
-                content_type,
-                number(head.body.bytes),
-                number(stored_bytes(entry, record)),
-                head.created_at.millis(),
-                head.expires_at.map(Timestamp::millis),
-                number(head.uses),
-                head.last_used_at.map(Timestamp::millis),
-                head.serializer.as_deref().unwrap_or(self.codec.name()),
-                entry.stamp.to_bytes(),
-                body,
-                usable_until(head, &Settings::default()).map(Timestamp::millis),
-            ],
-            |row| row.get(0),
-        )?;
-        let write = self.sql(r#"INSERT OR REPLACE INTO "{t}_record" VALUES (?1, ?2)"#);
-        connection.prepare_cached(&write)?.execute(params![row, record])?;
-        Ok(old.flatten().filter(|old| Some(*old) != body))
-    }
-
-    /// Whether a body is still there that is coming in.
-    fn has_body(&self, connection: &Connection, body: i64) -> rusqlite::Result<bool> {
-        let sql = self.sql(r#"SELECT 1 FROM "{t}_body" WHERE id = ?1"#);
-        let found = connection.prepare_cached(&sql)?.query_row([body], |_| Ok(())).optional()?;
-        Ok(found.is_some())
-    }
-
     fn delete(&self, connection: &Connection, row: i64) -> rusqlite::Result<()> {
         for table in ["{t}", "{t}_record"] {
             let sql = self.sql(&format!(r#"DELETE FROM "{table}" WHERE id = ?1"#));
@@ -385,6 +311,7 @@ impl BlockingBackend for SqliteStorage {
         let mut can = Capabilities::full("sqlite");
         can.counts_itself = true;
         can.sorts = true;
+        can.batch = BATCH;
         can.ttl = self.inner.ttl;
         can.serializer = self.inner.codec.name();
         can
@@ -421,13 +348,23 @@ impl BlockingBackend for SqliteStorage {
     }
 
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
-        Ok(Box::new(SqlitePut {
-            inner: Arc::clone(&self.inner),
-            head,
-            digest: BodyDigest::new(),
-            small: BytesMut::new(),
-            large: None,
-        }))
+        Ok(Box::new(SqlitePut::begin(&self.inner, head)))
+    }
+
+    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        self.inner.put_many(entries)
+    }
+
+    fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let inner = &self.inner;
+        let rows = inner.database.read(|connection| {
+            ids.iter().map(|id| inner.stored(connection, id)).collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let found = |row: Option<Stored>| {
+            let row = row.filter(|row| row.whole);
+            row.map(|row| row.into_found(&inner.codec)).transpose()
+        };
+        Ok(rows.into_iter().map(found).collect())
     }
 
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
@@ -450,7 +387,7 @@ impl BlockingBackend for SqliteStorage {
             });
             match changed {
                 Ok(Some((entry, record))) => {
-                    inner.upsert(connection, &entry, &record, body)?;
+                    inner.write_row(connection, &entry, &record, body)?;
                     Ok(Ok(Outcome::Done(stamp)))
                 }
                 Ok(None) => Ok(Ok(Outcome::Changed)),
@@ -553,95 +490,6 @@ impl BlockingBackend for SqliteStorage {
     fn close(&self) -> Result<()> {
         self.inner.database.close();
         Ok(())
-    }
-}
-
-/// An entry on its way into the database.
-struct SqlitePut {
-    inner: Arc<Inner>,
-    head: EntryHead,
-    digest: BodyDigest,
-    small: BytesMut,
-    large: Option<Incoming>,
-}
-
-impl BlockingPut for SqlitePut {
-    fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.digest.update(&chunk);
-        let database = &self.inner.database;
-        if self.large.is_none() {
-            if self.small.len() + chunk.len() <= INLINE_LIMIT {
-                self.small.extend_from_slice(&chunk);
-                return Ok(());
-            }
-            let large = self.large.insert(Incoming::begin(database)?);
-            large.write(database, &std::mem::take(&mut self.small))?;
-        }
-        match &mut self.large {
-            Some(large) => large.write(database, &chunk),
-            None => Ok(()),
-        }
-    }
-
-    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
-        let inner = Arc::clone(&self.inner);
-        if let Some(large) = &mut self.large {
-            large.finish(&inner.database)?;
-        }
-        let body = self.large.as_ref().map(|large| large.body);
-        let head = EntryHead { body: self.digest.clone().finish(), ..self.head.clone() };
-        let place = body.map_or(Place::Inline(0), |body| Place::Beside(body.to_string()));
-        let inline = body.is_none().then(|| std::mem::take(&mut self.small).freeze());
-        let entry = Recorded { head, stamp: Stamp::fresh(), place };
-        let record = inner.record(&entry, inline.as_deref())?;
-        let replaced = inner.database.write(|connection| {
-            // A clean-up may have taken a body that came in very slowly.
-            if let Some(body) = body
-                && !inner.has_body(connection, body)?
-            {
-                return Ok(None);
-            }
-            if over != Over::Anything {
-                match over.check(inner.stamp_of(connection, &entry.head.id)?) {
-                    Outcome::Done(()) => {}
-                    other => return Ok(Some(other.map(|()| None))),
-                }
-            }
-            let replaced = inner.upsert(connection, &entry, &record, body)?;
-            Ok(Some(Outcome::Done(replaced)))
-        })?;
-        let replaced = match replaced {
-            Some(Outcome::Done(replaced)) => replaced,
-            // What has come in goes again when this is dropped.
-            Some(Outcome::Absent) => return Ok(Outcome::Absent),
-            Some(Outcome::Changed) => return Ok(Outcome::Changed),
-            None => {
-                return Err(Error::store(format!(
-                    "the body of {} was removed meanwhile",
-                    entry.head.id
-                ))
-                .coded("body_lost")
-                .passing()
-                .try_this("the same command again"));
-            }
-        };
-        inner.has_stored();
-        // Named by the row now: no longer ours to remove.
-        self.large = None;
-        if let Some(old) = replaced {
-            body::remove(&inner.database, old);
-        }
-        let stored_bytes = stored_bytes(&entry, &record);
-        Ok(Outcome::Done(Found::whole(entry.head, entry.stamp, inline, stored_bytes)))
-    }
-}
-
-/// Nothing stays of what was not committed.
-impl Drop for SqlitePut {
-    fn drop(&mut self) {
-        if let Some(large) = &self.large {
-            body::remove(&self.inner.database, large.body);
-        }
     }
 }
 

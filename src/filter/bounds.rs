@@ -42,6 +42,8 @@ pub enum Detail {
     /// The whole head.
     #[default]
     Head,
+    /// The head, and the body where it is small and lies with it.
+    Body,
 }
 
 /// A bound on one column. An entry that has nothing there keeps to none.

@@ -10,7 +10,8 @@ use futures_util::stream::BoxStream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Detail, Filter, Moment};
 use crate::model::{
-    EntryHead, EntryId, Headers, Key, Method, Request, Stamp, Timestamp, UrlText, Variant,
+    BodyDigest, EntryHead, EntryId, Headers, Key, Method, Request, Stamp, Timestamp, UrlText,
+    Variant,
 };
 use crate::policy::{Settings, State};
 
@@ -81,6 +82,46 @@ impl Found {
 
 /// How the removal of one among many entries ended: with the bytes that it gave back.
 pub type Removed = Result<Outcome<u64>>;
+
+/// How the storing of one among many entries ended: with the state that it shows.
+pub type Placed = Result<Outcome<Stamp>>;
+
+/// An entry with its body in hand, and what it may take the place of.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    head: EntryHead,
+    body: Bytes,
+    over: Over,
+}
+
+impl Parcel {
+    /// Puts them together. Length and digests of the head become those of the body.
+    pub fn new(head: EntryHead, body: Bytes, over: Over) -> Self {
+        let mut digest = BodyDigest::new();
+        digest.update(&body);
+        Parcel { head: EntryHead { body: digest.finish(), ..head }, body, over }
+    }
+
+    /// The head, as it is to be stored.
+    pub fn head(&self) -> &EntryHead {
+        &self.head
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// What the entry may take the place of.
+    pub fn over(&self) -> Over {
+        self.over
+    }
+
+    /// The parts.
+    pub fn into_parts(self) -> (EntryHead, Bytes, Over) {
+        (self.head, self.body, self.over)
+    }
+}
 
 /// Which bytes of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -181,6 +222,9 @@ pub struct Capabilities {
     pub counts_itself: bool,
     /// A scan comes in the order that its query asks for, if that also has a limit.
     pub sorts: bool,
+    /// How many entries at a time are best for `put_many` and `find_many`; 1 where they
+    /// gain nothing.
+    pub batch: usize,
     /// The TTL of entries that are stored without one of their own.
     pub ttl: Option<Duration>,
     /// The serializer of entries that ask for none.
@@ -205,6 +249,7 @@ impl Capabilities {
             remote: false,
             counts_itself: false,
             sorts: false,
+            batch: 1,
             ttl: None,
             serializer: "json",
         }
@@ -240,6 +285,33 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// - It replaces the variant with the same identity.
     /// - Length and digests of the head are computed from the body that passes by.
     async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>>;
+
+    /// Stores many entries whose bodies are in hand.
+    ///
+    /// - Each as by `put` and `commit_over`; one outcome for each, in order.
+    /// - Those that succeed may become visible together.
+    /// - Trouble with one does not keep the others. Trouble with the store ends it all, and
+    ///   says nothing of any: each may have been stored or not.
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for entry in entries {
+            outcomes.push(place(self, entry).await);
+        }
+        Ok(outcomes)
+    }
+
+    /// Looks for many entries by identity.
+    ///
+    /// - As `candidates` shows them; one answer for each, in order.
+    /// - Trouble with one does not keep the others; trouble with the store ends it all.
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
+            let found = self.candidates(&id.key).await;
+            answers.push(found.map(|found| found.into_iter().find(|f| f.head.id == *id)));
+        }
+        Ok(answers)
+    }
 
     /// Gives an entry a new head and keeps its body.
     ///
@@ -333,6 +405,16 @@ pub trait Backend: fmt::Debug + Send + Sync {
     }
 }
 
+/// Stores one entry whose body is in hand.
+async fn place<B: Backend + ?Sized>(store: &B, entry: Parcel) -> Placed {
+    let (head, body, over) = entry.into_parts();
+    let mut put = store.put(head).await?;
+    if !body.is_empty() {
+        put.write(body).await?;
+    }
+    Ok(put.commit_over(over).await?.map(|found| found.stamp))
+}
+
 /// An entry on its way into a store. Dropping it leaves nothing visible.
 #[async_trait]
 pub trait Put: Send {
@@ -388,6 +470,28 @@ pub trait BlockingBackend: fmt::Debug + Send + Sync {
     fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader>;
     /// See [`Backend::put`].
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>>;
+    /// See [`Backend::put_many`].
+    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        let place = |entry: Parcel| {
+            let (head, body, over) = entry.into_parts();
+            let mut put = self.put(head)?;
+            if !body.is_empty() {
+                put.write(body)?;
+            }
+            Ok(put.commit_over(over)?.map(|found| found.stamp))
+        };
+        Ok(entries.into_iter().map(place).collect())
+    }
+
+    /// See [`Backend::find_many`].
+    fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let find = |id: &EntryId| {
+            let found = self.candidates(&id.key)?;
+            Ok(found.into_iter().find(|found| found.head.id == *id))
+        };
+        Ok(ids.iter().map(find).collect())
+    }
+
     /// See [`Backend::update`].
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>>;
     /// See [`Backend::remove`].

@@ -22,7 +22,7 @@ use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
     Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
-    Found, Outcome, Over, Put, Removed, Usage,
+    Found, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
 };
 use super::body::{BodyReader, BodyStream};
 use super::piece::{Compact, Part, Piece};
@@ -144,6 +144,15 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
     async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         let put = self.run(move |store| store.put(head)).await?;
         Ok(Box::new(PooledPut(Some(put))))
+    }
+
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        self.run(move |store| store.put_many(entries)).await
+    }
+
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let ids = ids.to_vec();
+        self.run(move |store| store.find_many(&ids)).await
     }
 
     async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
@@ -299,6 +308,14 @@ where
 
     async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         Ok(Box::new(PutInPlace(self.0.put(head)?)))
+    }
+
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        self.0.put_many(entries)
+    }
+
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        self.0.find_many(ids)
     }
 
     async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
@@ -535,6 +552,15 @@ impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
         let put = self.run(|store| async move { store.put(head).await })?;
         Ok(Box::new(PutOverThere { runtime: Arc::clone(&self.runtime), put: Some(put) }))
+    }
+
+    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        self.run(|store| async move { store.put_many(entries).await })
+    }
+
+    fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let ids = ids.to_vec();
+        self.run(|store| async move { store.find_many(&ids).await })
     }
 
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {

@@ -13,7 +13,9 @@ use tracing::debug;
 use crate::error::Result;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
-use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Over, Put, Removed, Usage};
+use super::backend::{
+    Backend, ByteRange, Capabilities, Found, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
+};
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;
@@ -102,6 +104,18 @@ impl Backend for Observed {
         let put = self.watch("put", &object, work, |_| "begun".to_owned()).await?;
         let kind = self.0.capabilities().kind;
         Ok(Box::new(ObservedPut { put, kind, object, bytes: 0, started: Instant::now() }))
+    }
+
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        let object = format!("{} entries", entries.len());
+        let work = self.0.put_many(entries);
+        self.watch("put_many", &object, work, |_| "done".to_owned()).await
+    }
+
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let object = format!("{} entries", ids.len());
+        let work = self.0.find_many(ids);
+        self.watch("find_many", &object, work, |_| "done".to_owned()).await
     }
 
     async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
-use super::backend::{Backend, ByteRange, Capabilities, Found, Outcome, Put, Removed, Usage};
+use super::backend::{
+    Backend, ByteRange, Capabilities, Found, Outcome, Parcel, Placed, Put, Removed, Usage,
+};
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;
@@ -47,6 +49,14 @@ impl Backend for ReadOnly {
 
     async fn put(&self, _: EntryHead) -> Result<Box<dyn Put>> {
         self.refuse()
+    }
+
+    async fn put_many(&self, _: Vec<Parcel>) -> Result<Vec<Placed>> {
+        self.refuse()
+    }
+
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        self.0.find_many(ids).await
     }
 
     async fn update(&self, _: &EntryId, _: EntryHead, _: Stamp) -> Result<Outcome<Stamp>> {

@@ -4,30 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::sync::Semaphore;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Timestamp};
-use crate::storage::{
-    Backend, BodyStream, ByteRange, Cursor, Found, Manage, Outcome, Piece, current_runtime,
-    is_damage,
-};
+use crate::storage::{Backend, Cursor, Found, Manage, Outcome, Piece, is_damage};
 
-use super::receive::{Incoming, ReceiveOptions, decide, receive};
+use super::copier::{Copier, Tried, lots};
+use super::receive::ReceiveOptions;
 use super::report::{Action, Event, Failure, Report, Tally};
-
-/// Bytes of bodies that may be under way at the same time, and what one body counts at most:
-/// a part that fills, one that goes out, and what the source has read ahead.
-const IN_FLIGHT: usize = 64 << 20;
-const MOST_FOR_ONE: u64 = 24 << 20;
-/// Permits are counted in units of this many bytes.
-const UNIT: u64 = 64 << 10;
-
-/// How often an entry is tried when the trouble may pass, and how long the first pause is.
-const TRIES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// So many failures, and nothing but failures, end the work.
 const HOPELESS: u64 = 100;
@@ -144,32 +129,25 @@ pub async fn migrate(
 ) -> Report {
     let started = Instant::now();
     let mut report = Report::default();
-    let copier = Arc::new(Copier {
-        source: Arc::clone(source),
-        destination: Arc::clone(destination),
-        receive: options.receive.clone(),
-        ttl: options.ttl,
-        dry_run: options.dry_run,
-        in_flight: Arc::new(Semaphore::new(IN_FLIGHT / UNIT as usize)),
-    });
+    let copier = Arc::new(Copier::new(source, destination, &options));
     let stop = options.stop;
-    let taken = async_stream_until(&mut entries, stop);
-    let mut copied = taken
-        .map(|item| {
+    let lots = lots(&mut entries, copier.most_at_a_time(), stop);
+    let copied = lots
+        .map(|lot| {
             let copier = Arc::clone(&copier);
             async move {
-                match item {
+                match lot {
                     Ok(found) => copier.in_background(found).await,
                     Err(error) => Err(error),
                 }
             }
         })
         .buffered(options.jobs.max(1));
+    let mut copied = std::pin::pin!(copied);
     let ended = loop {
-        let Some(item) = copied.next().await else { break Ok(()) };
-        match settle(item, &mut report, options.on) {
-            Ok(()) => {}
-            Err(error) => break Err(error),
+        let Some(lot) = copied.next().await else { break Ok(()) };
+        if let Err(error) = settle_all(lot, &mut report, options.on) {
+            break Err(error);
         }
         if options.max_errors.is_some_and(|most| report.failed >= most) {
             break Ok(());
@@ -179,7 +157,6 @@ pub async fn migrate(
             break Err(report.failures.swap_remove(0).error);
         }
     };
-    drop(copied);
     let limited = options.max_errors.is_some_and(|most| report.failed >= most);
     report.complete = ended.is_ok() && !stop() && !limited;
     report.ended_by = ended.err();
@@ -187,23 +164,16 @@ pub async fn migrate(
     report
 }
 
-/// The same items, up to when somebody wants to stop.
-fn async_stream_until<'a, T: Send + 'a>(
-    items: &'a mut BoxStream<'_, T>,
-    stop: &'a (dyn Fn() -> bool + Sync),
-) -> impl futures_util::Stream<Item = T> + 'a {
-    futures_util::stream::poll_fn(move |context| {
-        if stop() {
-            return std::task::Poll::Ready(None);
-        }
-        items.poll_next_unpin(context)
-    })
-}
-
-/// An entry that was tried.
-struct Tried {
-    found: Found,
-    outcome: Result<Action>,
+/// Counts and tells what came out of a lot.
+fn settle_all(
+    lot: Result<Vec<Tried>>,
+    report: &mut Report,
+    on: &mut (dyn FnMut(Passed<'_>) + Send),
+) -> Result<()> {
+    match lot {
+        Ok(tried) => tried.into_iter().try_for_each(|tried| settle(Ok(tried), report, on)),
+        Err(error) => settle(Err(error), report, on),
+    }
 }
 
 fn settle(
@@ -243,86 +213,6 @@ fn settle(
     });
     report.fail(failure);
     Ok(())
-}
-
-/// What every copy needs.
-struct Copier {
-    source: Arc<dyn Backend>,
-    destination: Arc<dyn Backend>,
-    receive: ReceiveOptions,
-    ttl: NewTtl,
-    dry_run: bool,
-    in_flight: Arc<Semaphore>,
-}
-
-impl Copier {
-    /// Copies on another thread where the runtime has several.
-    async fn in_background(self: Arc<Self>, found: Found) -> Result<Tried> {
-        let runtime = current_runtime()?;
-        let work = async move {
-            let outcome = self.try_often(&found).await;
-            Tried { found, outcome }
-        };
-        runtime.spawn(work).await.map_err(|e| {
-            Error::new(ErrorKind::Internal, "the copy of an entry was not finished").because(e)
-        })
-    }
-
-    async fn try_often(&self, found: &Found) -> Result<Action> {
-        let weight = found.head.body.bytes.min(MOST_FOR_ONE) / UNIT + 1;
-        let permit = self.in_flight.acquire_many(weight as u32).await;
-        let _permit = permit.map_err(|e| Error::new(ErrorKind::Internal, "closed").because(e))?;
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1.. {
-            match self.copy(found).await {
-                Err(e) if e.is_transient() && attempt < TRIES => {
-                    tracing::debug!("{} again in {pause:?}: {e:?}", found.head.id);
-                    // Those that failed together shall not come again together.
-                    let jitter = found.head.id.fingerprint() % 100;
-                    tokio::time::sleep(pause + pause * jitter as u32 / 100).await;
-                    pause *= 2;
-                }
-                outcome => return outcome,
-            }
-        }
-        Err(Error::new(ErrorKind::Internal, "an entry was not tried"))
-    }
-
-    async fn copy(&self, found: &Found) -> Result<Action> {
-        let mut head = found.head.clone();
-        head.expires_at = self.ttl.apply(head.expires_at, self.receive.now);
-        let (action, over) = decide(&*self.destination, &head, &self.receive).await?;
-        if self.dry_run || !matches!(action, Action::Copy | Action::Overwrite) {
-            return Ok(action);
-        }
-        let mut body = match self.source.open_body(found, ByteRange::WHOLE).await {
-            Ok(body) => FromStore { body, is_gone: false },
-            // Replaced or removed since it was found.
-            Err(e) if e.kind() == ErrorKind::Changed => return Ok(Action::Changed),
-            Err(e) => return Err(e),
-        };
-        match receive(&*self.destination, head, over, &mut body, &self.receive).await {
-            Ok(_) => Ok(action),
-            // Its body is gone in the source: it was replaced since it was found.
-            Err(e) if e.kind() == ErrorKind::Changed && body.is_gone => Ok(Action::Changed),
-            // Somebody has stored another one in the destination: decide anew.
-            Err(e) if e.kind() == ErrorKind::Changed => Err(e.passing()),
-            Err(e) => Err(e),
-        }
-    }
-}
-
-struct FromStore {
-    body: BodyStream,
-    is_gone: bool,
-}
-
-impl Incoming for FromStore {
-    async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let chunk = self.body.chunk().await;
-        self.is_gone = chunk.as_ref().is_err_and(|e| e.kind() == ErrorKind::Changed);
-        chunk
-    }
 }
 
 /// In what two heads differ, in the words of the entry object; counters never do.

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{BodyFacts, EntryHead, Timestamp};
-use crate::storage::{Backend, Found, Manage, Over, is_damage};
+use crate::model::{BodyDigest, BodyFacts, EntryHead, Stamp, Timestamp};
+use crate::storage::{Backend, ByteRange, Found, Manage, Over, is_damage};
 
 use super::report::Action;
 
@@ -53,6 +53,16 @@ impl ReceiveOptions {
     }
 }
 
+impl ReceiveOptions {
+    /// The head with the serializer that it gets.
+    pub(super) fn as_written(&self, mut head: EntryHead) -> EntryHead {
+        if self.serializer.is_some() {
+            head.serializer = self.serializer.clone().map(Into::into);
+        }
+        head
+    }
+}
+
 /// Where the body of an entry on its way comes from.
 pub trait Incoming: Send {
     /// The next bytes; `None` at the end, once they are known to be right.
@@ -71,12 +81,27 @@ pub async fn decide(
     head: &EntryHead,
     options: &ReceiveOptions,
 ) -> Result<(Action, Over)> {
-    // A server that forgets by itself cannot hold what has expired.
-    let takes_expired = options.include_expired && !store.capabilities().server_ttl;
-    if head.is_expired(options.now) && !takes_expired {
+    if stays_out(store, head, options) {
         return Ok((Action::Skip, Over::Anything));
     }
-    let there = match store.find(&head.id).await {
+    let there = store.find(&head.id).await;
+    decide_against(there, head, options)
+}
+
+/// Whether an entry has expired and is therefore not taken.
+pub(super) fn stays_out(store: &dyn Backend, head: &EntryHead, options: &ReceiveOptions) -> bool {
+    // A server that forgets by itself cannot hold what has expired.
+    let takes_expired = options.include_expired && !store.capabilities().server_ttl;
+    head.is_expired(options.now) && !takes_expired
+}
+
+/// The same as [`decide`], once the store was asked.
+pub(super) fn decide_against(
+    there: Result<Option<Found>>,
+    head: &EntryHead,
+    options: &ReceiveOptions,
+) -> Result<(Action, Over)> {
+    let there = match there {
         Ok(Some(there)) => there,
         Ok(None) => return Ok((Action::Copy, Over::Nothing)),
         // What is damaged gives way.
@@ -104,11 +129,6 @@ pub async fn decide(
 
 /// Whether two heads say the same, but for how often they were used and who wrote them.
 pub fn is_same(a: &EntryHead, b: &EntryHead) -> bool {
-    let same_body = |a: &BodyFacts, b: &BodyFacts| {
-        let xxh3 = a.xxh3.zip(b.xxh3).is_none_or(|(a, b)| a == b);
-        let sha256 = a.sha256.zip(b.sha256).is_none_or(|(a, b)| a == b);
-        a.bytes == b.bytes && xxh3 && sha256
-    };
     let plain = |head: &EntryHead| EntryHead {
         uses: 0,
         last_used_at: None,
@@ -116,7 +136,14 @@ pub fn is_same(a: &EntryHead, b: &EntryHead) -> bool {
         body: BodyFacts::default(),
         ..head.clone()
     };
-    same_body(&a.body, &b.body) && plain(a) == plain(b)
+    is_same_body(&a.body, &b.body) && plain(a) == plain(b)
+}
+
+/// Whether two bodies are the same, by what is known of both.
+pub(super) fn is_same_body(a: &BodyFacts, b: &BodyFacts) -> bool {
+    let xxh3 = a.xxh3.zip(b.xxh3).is_none_or(|(a, b)| a == b);
+    let sha256 = a.sha256.zip(b.sha256).is_none_or(|(a, b)| a == b);
+    a.bytes == b.bytes && xxh3 && sha256
 }
 
 /// Writes an entry, and reads it back if that is wanted.
@@ -132,10 +159,7 @@ pub async fn receive(
     body: &mut impl Incoming,
     options: &ReceiveOptions,
 ) -> Result<Found> {
-    let mut head = head;
-    if options.serializer.is_some() {
-        head.serializer = options.serializer.clone().map(Into::into);
-    }
+    let head = options.as_written(head);
     let told = head.body;
     let damaged = |how: &str| {
         Error::codec(format!("the body of {} is damaged", head.id))
@@ -163,38 +187,44 @@ pub async fn receive(
         return Err(damaged("its SHA-256 is another one than that in its head"));
     }
     if options.verify {
-        verify(store, &head, &found).await?;
+        let back = store.find(&head.id).await?;
+        let head = EntryHead { body: found.head.body, ..head };
+        verify(store, &head, found.stamp, back).await?;
     }
     Ok(found)
 }
 
-/// Looks whether what was written is what comes back.
-async fn verify(store: &dyn Backend, head: &EntryHead, written: &Found) -> Result<()> {
+/// Looks whether what was written with this stamp is what comes back.
+pub(super) async fn verify(
+    store: &dyn Backend,
+    head: &EntryHead,
+    written: Stamp,
+    back: Option<Found>,
+) -> Result<()> {
     let differs = |what: &str| {
         Error::store(format!("{} does not come back as it was written", head.id))
             .because(what.to_owned())
             .coded("not_verified")
             .try_this("cachectl verify on the destination")
     };
-    let Some(back) = store.find(&head.id).await? else {
+    let Some(back) = back else {
         // It may have expired while it was written.
         let is_over = store.capabilities().server_ttl && head.is_expired(Timestamp::now());
         return if is_over { Ok(()) } else { Err(differs("it is not there")) };
     };
-    if back.stamp != written.stamp {
+    if back.stamp != written {
         // Somebody else has stored a newer one meanwhile.
         return Ok(());
     }
-    let wanted = EntryHead { body: written.head.body, ..head.clone() };
-    if !is_same(&back.head, &wanted) {
+    if !is_same(&back.head, head) {
         return Err(differs("its head is another one"));
     }
-    let mut digest = crate::model::BodyDigest::new();
-    let mut body = store.open_body(&back, crate::storage::ByteRange::WHOLE).await?;
+    let mut digest = BodyDigest::new();
+    let mut body = store.open_body(&back, ByteRange::WHOLE).await?;
     while let Some(chunk) = body.chunk().await? {
         digest.update(&chunk);
     }
-    if digest.finish() != written.head.body {
+    if digest.finish() != head.body {
         return Err(differs("its body is another one"));
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! Cleaning up: many removals at once, damaged records, what nothing needs, what it all takes.
 
-use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,18 +64,28 @@ impl Lying {
 impl Inner {
     /// Removes entries shard by shard, so that each lock is taken once.
     pub(super) fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Vec<Removed> {
-        let mut shards: HashMap<String, Vec<usize>> = HashMap::new();
         let spots: Vec<Spot> = entries.iter().map(|(id, _)| StoreFolder::spot(&id.key)).collect();
-        for (i, spot) in spots.iter().enumerate() {
-            shards.entry(spot.shard.clone()).or_default().push(i);
-        }
-        let mut outcomes: Vec<Removed> = entries.iter().map(|_| Ok(Outcome::Absent)).collect();
-        for (shard, places) in shards {
-            let lock = self.folder.lock(&shard);
-            for i in places {
-                let (id, stamp) = &entries[i];
+        self.under_locks(&spots, |i| {
+            let (id, stamp) = &entries[i];
+            self.remove_locked(&spots[i], id, Some(*stamp))
+        })
+    }
+
+    /// Does something with each of many entries, a shard at a time under its lock; gives
+    /// what came out in their order.
+    pub(super) fn under_locks<T>(
+        &self,
+        spots: &[Spot],
+        mut work: impl FnMut(usize) -> Result<Outcome<T>>,
+    ) -> Vec<Result<Outcome<T>>> {
+        let mut order: Vec<usize> = (0..spots.len()).collect();
+        order.sort_by(|&a, &b| spots[a].shard.cmp(&spots[b].shard));
+        let mut outcomes: Vec<_> = spots.iter().map(|_| Ok(Outcome::Absent)).collect();
+        for places in order.chunk_by(|&a, &b| spots[a].shard == spots[b].shard) {
+            let lock = self.folder.lock(&spots[places[0]].shard);
+            for &i in places {
                 outcomes[i] = match &lock {
-                    Ok(_) => self.remove_locked(&spots[i], id, Some(*stamp)),
+                    Ok(_) => work(i),
                     Err(e) => Err(e.again()),
                 };
             }

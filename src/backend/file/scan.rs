@@ -117,8 +117,13 @@ impl Reading {
                 .into_iter()
                 .filter_map(|i| self.inner.found(&spot, &record, i).transpose())
                 .filter(wanted)
-                // Bodies would hold on to the memory of their records.
-                .map(|found| found.map(|found| Found { inline: None, ..found }))
+                // Bodies hold on to the memory of their records.
+                .map(|found| {
+                    found.map(|mut found| {
+                        found.inline.take_if(|_| self.query.detail < Detail::Body);
+                        found
+                    })
+                })
                 .collect(),
             Ok(None) => Vec::new(),
             Err(e) => vec![Err(e)],

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::error::Result;
@@ -22,16 +22,18 @@ pub(super) struct Sweeper {
     every: Duration,
     /// When this process need not look before, in microseconds.
     next_look: AtomicI64,
+    /// It has noted that there is something to sweep.
+    expects: AtomicBool,
 }
 
 impl Sweeper {
     pub(super) fn new(every: Duration) -> Self {
-        Sweeper { every, next_look: AtomicI64::new(i64::MIN) }
+        Sweeper { every, next_look: AtomicI64::new(i64::MIN), expects: AtomicBool::new(false) }
     }
 
     /// Notes that there is something to sweep from now on.
     pub(super) fn expect(&self, folder: &StoreFolder, expires_at: Option<Timestamp>) {
-        if expires_at.is_some() {
+        if expires_at.is_some() && !self.expects.swap(true, Ordering::Relaxed) {
             // There already, or the folder cannot be written: the sweep is a service only.
             let _ = new_file().open(state_file(folder));
         }

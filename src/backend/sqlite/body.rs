@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use rusqlite::{ErrorCode, MAIN_DB, params};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, params};
 
 use crate::error::{Error, Result};
 use crate::model::{BodyFacts, EntryId, Timestamp, Variant};
@@ -37,11 +37,7 @@ pub(super) struct Incoming {
 
 impl Incoming {
     pub(super) fn begin(database: &Database) -> Result<Self> {
-        let body = database.write(|connection| {
-            let sql = database.sql(r#"INSERT INTO "{t}_body" (written_at) VALUES (?1)"#);
-            connection.prepare_cached(&sql)?.execute([Timestamp::now().millis()])?;
-            Ok(connection.last_insert_rowid())
-        })?;
+        let body = database.write(|connection| begin(database, connection))?;
         Ok(Incoming { body, next_chunk: 0, pending: BytesMut::new() })
     }
 
@@ -67,19 +63,62 @@ impl Incoming {
         }
         let (body, first) = (self.body, self.next_chunk);
         self.next_chunk = database.write(|connection| {
-            let insert = database.sql(r#"INSERT INTO "{t}_chunk" VALUES (?1, ?2)"#);
-            let mut insert = connection.prepare_cached(&insert)?;
-            let mut next = first;
-            for chunk in bytes.chunks(CHUNK) {
-                insert.execute(params![row(body, next), chunk])?;
-                next += 1;
-            }
+            let next = insert_chunks(database, connection, body, first, bytes)?;
             let touch = database.sql(r#"UPDATE "{t}_body" SET written_at = ?1 WHERE id = ?2"#);
             connection.prepare_cached(&touch)?.execute([Timestamp::now().millis(), body])?;
             Ok(next)
         })?;
         Ok(())
     }
+}
+
+/// A number for a body; nothing names it yet.
+fn begin(database: &Database, connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = database.sql(r#"INSERT INTO "{t}_body" (written_at) VALUES (?1)"#);
+    connection.prepare_cached(&sql)?.execute([Timestamp::now().millis()])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Writes bytes as chunks from this one on; gives the number of the next.
+fn insert_chunks(
+    database: &Database,
+    connection: &Connection,
+    body: i64,
+    first: i64,
+    bytes: &[u8],
+) -> rusqlite::Result<i64> {
+    let insert = database.sql(r#"INSERT INTO "{t}_chunk" VALUES (?1, ?2)"#);
+    let mut insert = connection.prepare_cached(&insert)?;
+    let mut next = first;
+    for chunk in bytes.chunks(CHUNK) {
+        insert.execute(params![row(body, next), chunk])?;
+        next += 1;
+    }
+    Ok(next)
+}
+
+/// Writes a body that is in hand, inside a transaction; gives its number.
+pub(super) fn insert(
+    database: &Database,
+    connection: &Connection,
+    bytes: &[u8],
+) -> rusqlite::Result<i64> {
+    let body = begin(database, connection)?;
+    insert_chunks(database, connection, body, 0, bytes)?;
+    Ok(body)
+}
+
+/// Removes a body that is not large, inside a transaction.
+pub(super) fn delete(
+    database: &Database,
+    connection: &Connection,
+    body: i64,
+) -> rusqlite::Result<()> {
+    let chunks = database.sql(r#"DELETE FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2"#);
+    let last = row(body, (1 << CHUNK_BITS) - 1);
+    connection.prepare_cached(&chunks)?.execute([row(body, 0), last])?;
+    let number = database.sql(r#"DELETE FROM "{t}_body" WHERE id = ?1"#);
+    connection.prepare_cached(&number)?.execute([body]).map(drop)
 }
 
 /// Removes a body that no record names any more, in short transactions. What cannot be

@@ -28,6 +28,9 @@ const LAYOUT: i64 = 1;
 /// Larger pages make small inserts and large bodies cheaper (measured).
 const PAGE_BYTES: u32 = 16 * 1024;
 
+/// Memory for pages while many entries are put, in KiB.
+const BULK_CACHE_KIB: u32 = 16 * 1024;
+
 /// Idle reading connections that are kept.
 const MOST_IDLE: usize = 4;
 
@@ -212,6 +215,20 @@ impl Database {
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)
+        })
+    }
+
+    /// The same for changes all over the tables: with more memory, so that pages which
+    /// change often are written once.
+    pub(super) fn write_many<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.write(|connection| {
+            connection
+                .prepare_cached(&format!("PRAGMA cache_size = -{BULK_CACHE_KIB}"))?
+                .execute([])?;
+            work(connection)
         })
     }
 

@@ -99,8 +99,8 @@ impl Scan {
         let inner = Arc::clone(inner);
         let snapshot = Snapshot::of(&inner.database)?;
         let (conditions, mut values) = conditions(query);
-        let what = if query.detail == Detail::Head { STORED } else { COLUMNS };
-        let rows = if query.detail == Detail::Head { PAGE } else { PAGE_OF_COLUMNS };
+        let what = if query.detail >= Detail::Head { STORED } else { COLUMNS };
+        let rows = if query.detail >= Detail::Head { PAGE } else { PAGE_OF_COLUMNS };
         let sort = query.sort.filter(|sort| sort.limit <= MOST_SORTED);
         let (page, step) = match sort {
             Some(sort) => {
@@ -170,7 +170,7 @@ fn read(
     while let Some(row) = rows.next()? {
         last = Some(row.get(0)?);
         let entry = match detail {
-            Detail::Head => {
+            Detail::Head | Detail::Body => {
                 let stored = Stored::of(row)?;
                 stored.whole.then(|| stored.into_found(&inner.codec))
             }

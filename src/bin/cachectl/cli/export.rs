@@ -93,7 +93,7 @@ pub fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8> {
             }
             signals::check().map_err(|_| Error::new(ErrorKind::Partial, "stopped"))
         };
-        let entries = selection.plain_entries(&open, Detail::Head);
+        let entries = selection.plain_entries(&open, Detail::Body);
         Ok(export(&*open.store, entries, writer, args.work.jobs as usize, &mut on).await?)
     });
     drop(progress);

@@ -215,7 +215,7 @@ struct FailureObject<'a> {
 
 impl Job<'_> {
     fn entries(&self) -> BoxStream<'_, cachectl::Result<Found>> {
-        let entries = self.selection.plain_entries(&self.pair.source, Detail::Head);
+        let entries = self.selection.plain_entries(&self.pair.source, Detail::Body);
         match self.shard {
             None => entries,
             Some(shard) => entries
