@@ -16,6 +16,7 @@
 mod address;
 mod body;
 mod link;
+mod put;
 mod remains;
 mod scan;
 mod script;
@@ -29,27 +30,28 @@ use std::time::Duration;
 
 use ::redis::{Client, FromRedisValue, cmd, pipe};
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use crate::error::{Error, Result};
-use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
+use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Over, Part, Piece,
-    Problem, Put, Query, Removed, Usage,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Over, Parcel, Part,
+    Piece, Placed, Problem, Put, Query, Removed, Usage,
 };
 
-use super::INLINE_LIMIT;
 use super::cleanup::Cleanups;
 use super::marker;
 use super::recent::Recent;
-use super::record::{self, Record, name_of, named};
-use body::Incoming;
+use super::record::{Record, name_of, named};
 use link::{Link, Target};
-use script::Writing;
+use put::RedisPut;
 
 pub(super) use address::DRIVER;
+
+/// Entries that one script writes or removes: few enough for other clients to get in between.
+const BATCH: usize = 64;
 
 const DEFAULT_NAMESPACE: &str = "hishel";
 const DEFAULT_SERVER: &str = "redis://localhost:6379/0";
@@ -339,16 +341,43 @@ impl Inner {
     /// The one entry with this identity.
     async fn only(&self, id: &EntryId) -> Result<Option<Kept>> {
         let name = self.names.record(&id.key);
-        let variant = id.variant.as_str();
-        let mut command = cmd("HMGET");
-        command.arg(&name).arg(format!("e{variant}")).arg(format!("u{variant}"));
-        let (record, tally): (Option<Vec<u8>>, Option<Vec<u8>>) = self.link.ask(&command).await?;
+        let fields = self.link.ask(&ask_for(&name, id)).await?;
+        self.read_only(&name, id, fields)
+    }
+
+    /// Reads what the server has of the one entry with this identity.
+    fn read_only(&self, name: &str, id: &EntryId, fields: OneEntry) -> Result<Option<Kept>> {
+        let (record, tally) = fields;
         let Some(record) = record else { return Ok(None) };
         let bytes = record.len() as u64;
         let kept = self
             .kept(record, tally.as_deref())
-            .map_err(|e| self.damaged(&name, variant, bytes, &e))?;
+            .map_err(|e| self.damaged(name, id.variant.as_str(), bytes, &e))?;
         Ok(Some(kept).filter(|kept| kept.entry.head.id == *id))
+    }
+
+    /// See [`Backend::find_many`].
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let names: Vec<String> = ids.iter().map(|id| self.names.record(&id.key)).collect();
+        let commands = names.iter().zip(ids).map(|(name, id)| ask_for(name, id));
+        let fields: Vec<OneEntry> = self.ask_each(commands).await?;
+        let kept: Vec<_> = names
+            .iter()
+            .zip(ids)
+            .zip(fields)
+            .map(|((name, id), fields)| self.read_only(name, id, fields))
+            .collect();
+        let entries = names.iter().zip(&kept).filter_map(|(name, kept)| {
+            let (body, chunks) = kept.as_ref().ok()?.as_ref()?.beside()?;
+            Some((format!("{name}:{body}"), chunks))
+        });
+        let mut there = self.are_there(&entries.collect::<Vec<_>>()).await?.into_iter();
+        let found = |kept: Result<Option<Kept>>| {
+            let is_whole = |kept: &Kept| kept.beside().is_none() || there.next().unwrap_or(false);
+            Ok(kept?.filter(is_whole).map(Kept::into_found))
+        };
+        let mut found = found;
+        Ok(kept.into_iter().map(&mut found).collect())
     }
 
     /// Which of these bodies are there, whole.
@@ -438,41 +467,16 @@ impl Inner {
         let place = format!("{} at {}", self.names.marker(), self.link.name());
         marker::check(mark, &place, "another namespace=")
     }
+}
 
-    /// Writes an entry and its small body.
-    async fn write(
-        &self,
-        entry: Recorded,
-        inline: Option<Bytes>,
-        over: Over,
-    ) -> Result<Outcome<Found>> {
-        let (record, mut entries) = record::encode(vec![(entry, inline.clone())], &self.codec)?;
-        let Some(entry) = entries.pop() else { return Ok(Outcome::Absent) };
-        let beside = if inline.is_some() { 0 } else { entry.head.body.bytes };
-        let kept = Kept { entry, inline, stored_bytes: record.len() as u64 + beside };
-        let head = &kept.entry.head;
-        let writing = Writing {
-            record: &record,
-            stamp: kept.entry.stamp,
-            expires_at: head.expires_at,
-            body: kept.beside(),
-            over,
-            uses: head.uses,
-            last_used_at: head.last_used_at,
-        };
-        let name = self.names.record(&head.id.key);
-        let command = script::write(&name, head.id.variant.as_str(), &writing);
-        match self.link.ask::<i64>(&command).await? {
-            0 => Ok(Outcome::Absent),
-            1 => Ok(Outcome::Changed),
-            2 => Ok(Outcome::Done(kept.into_found())),
-            _ => Err(Error::store(format!("{} lost the body of {}", self.link.name(), head.id))
-                .because("it was evicted or forgotten while the rest of it came")
-                .coded("body_lost")
-                .passing()
-                .try_this("more memory for the server, or the same command again")),
-        }
-    }
+/// Record and tally of one entry.
+type OneEntry = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+fn ask_for(name: &str, id: &EntryId) -> ::redis::Cmd {
+    let variant = id.variant.as_str();
+    let mut command = cmd("HMGET");
+    command.arg(name).arg(format!("e{variant}")).arg(format!("u{variant}"));
+    command
 }
 
 /// Field names and values of a hash.
@@ -491,6 +495,7 @@ impl Backend for AsyncRedisStorage {
         can.server_ttl = true;
         can.scan_repeats = true;
         can.remote = true;
+        can.batch = BATCH;
         can.ttl = self.inner.ttl;
         can.serializer = self.inner.codec.name();
         can
@@ -529,13 +534,16 @@ impl Backend for AsyncRedisStorage {
 
     async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         self.inner.mark().await?;
-        Ok(Box::new(RedisPut {
-            inner: Arc::clone(&self.inner),
-            head,
-            digest: BodyDigest::new(),
-            small: BytesMut::new(),
-            large: None,
-        }))
+        Ok(Box::new(RedisPut::begin(&self.inner, head)))
+    }
+
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        self.inner.mark().await?;
+        self.inner.put_many(entries).await
+    }
+
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        self.inner.find_many(ids).await
     }
 
     async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
@@ -601,49 +609,5 @@ impl Backend for AsyncRedisStorage {
         self.inner.cleanups.finish().await;
         self.inner.link.close().await;
         Ok(())
-    }
-}
-
-/// An entry on its way to the server.
-struct RedisPut {
-    inner: Arc<Inner>,
-    head: EntryHead,
-    digest: BodyDigest,
-    small: BytesMut,
-    large: Option<Incoming>,
-}
-
-#[async_trait]
-impl Put for RedisPut {
-    async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.digest.update(&chunk);
-        if self.large.is_none() {
-            if self.small.len() + chunk.len() <= INLINE_LIMIT {
-                self.small.extend_from_slice(&chunk);
-                return Ok(());
-            }
-            let record = self.inner.names.record(&self.head.id.key);
-            let large = self.large.insert(Incoming::new(Arc::clone(&self.inner), &record));
-            large.write(&std::mem::take(&mut self.small)).await?;
-        }
-        match &mut self.large {
-            Some(large) => large.write(&chunk).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
-        let place = match &mut self.large {
-            Some(large) => Place::Beside(large.finish().await?),
-            None => Place::Inline(0),
-        };
-        let inline = self.large.is_none().then(|| std::mem::take(&mut self.small).freeze());
-        let head = EntryHead { body: self.digest.finish(), ..self.head };
-        let entry = Recorded { head, stamp: Stamp::fresh(), place };
-        let outcome = self.inner.write(entry, inline, over).await?;
-        if let Some(large) = self.large.filter(|_| matches!(outcome, Outcome::Done(_))) {
-            large.keep();
-        }
-        Ok(outcome)
     }
 }

@@ -76,6 +76,7 @@ struct Inner {
     marked: AtomicBool,
     /// Whether the server refuses `If-Match` with the right tag, as some do.
     no_if_match: AtomicBool,
+    keeps_to_absent: tokio::sync::OnceCell<bool>,
     turns: Turns,
 }
 
@@ -192,6 +193,7 @@ impl<S> S3StorageBuilder<S> {
             recent: Recent::new(),
             marked: AtomicBool::new(false),
             no_if_match: AtomicBool::new(false),
+            keeps_to_absent: tokio::sync::OnceCell::new(),
             turns: Turns::default(),
         };
         Ok(AsyncS3Storage { inner: Arc::new(inner) })
@@ -353,6 +355,28 @@ impl Inner {
         Ok(found.iter().any(|found| found.as_ref().map_or(true, |f| f.head.id == *id)))
     }
 
+    /// Whether the server refuses to write over what is there, where it is asked to: some
+    /// know no conditions, or do not say so. The marker is there and may be written again.
+    async fn keeps_to_absent(&self) -> bool {
+        let keeps = self.keeps_to_absent.get_or_init(async || {
+            let marker = format!("{}{MARKER}", self.prefix);
+            let again = self.bucket.put(&marker, marker::of("s3").into(), Condition::Absent);
+            matches!(again.await, Ok(false))
+        });
+        *keeps.await
+    }
+
+    /// Writes a record with one entry where there is none, without a look before; `false`
+    /// when that needs a look.
+    async fn place_first(&self, entry: &Recorded, inline: &Option<Bytes>) -> Result<bool> {
+        if !self.keeps_to_absent().await {
+            return Ok(false);
+        }
+        let object = self.record_key(&name_of(&entry.head.id.key));
+        let bytes = encode(vec![(entry.clone(), inline.clone())], &self.codec)?.0;
+        self.bucket.put(&object, bytes.into(), Condition::Absent).await
+    }
+
     /// Names an entry in its record, over what may be there; gives the place that the one
     /// before it had.
     async fn place_over(
@@ -361,6 +385,9 @@ impl Inner {
         inline: &Option<Bytes>,
         over: Over,
     ) -> Result<Outcome<Option<Place>>> {
+        if over == Over::Nothing && self.place_first(entry, inline).await? {
+            return Ok(Outcome::Done(None));
+        }
         let change = |mut parts: Vec<(Recorded, Option<Bytes>)>| {
             let at = parts.iter().position(|(e, _)| e.head.id == entry.head.id);
             // A write whose answer was lost has taken its place already.

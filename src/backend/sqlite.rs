@@ -30,7 +30,7 @@ use place::{Database, FileOptions, Snapshot};
 use put::SqlitePut;
 
 /// Entries that are put in one transaction, at most.
-const BATCH: usize = 256;
+const BATCH: usize = 128;
 
 const DEFAULT_TABLE: &str = "cache";
 /// What the bare word `sqlite` means; the builder's own default is in memory.

@@ -28,8 +28,8 @@ const MOST_FOR_ONE: u64 = 24 << 20;
 /// Permits are counted in units of this many bytes.
 const UNIT: u64 = 64 << 10;
 
-/// Bytes of the bodies that go together, and of the largest of them.
-const LOT_BYTES: u64 = 4 << 20;
+/// Bytes of the bodies that go together, and of the largest that is held in memory whole.
+const LOT_BYTES: u64 = 1 << 20;
 const LOT_BODY: u64 = 1 << 20;
 
 /// How often an entry is tried when the trouble may pass, and how long the first pause is.
@@ -131,11 +131,7 @@ impl Copier {
         let weight: u32 = lot.iter().map(weigh).sum();
         // Never closed, so there is always a permit to wait for.
         let _permit = self.in_flight.acquire_many(weight).await;
-        let mut actions = match lot.len() {
-            0 | 1 => Vec::new(),
-            _ => self.together(&lot).await,
-        };
-        actions.resize(lot.len(), None);
+        let actions = self.together(&lot).await;
         let mut tried = Vec::with_capacity(lot.len());
         for (found, action) in lot.into_iter().zip(actions) {
             let outcome = match action {

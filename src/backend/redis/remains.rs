@@ -10,10 +10,7 @@ use crate::model::{BodyFacts, EntryId, Stamp, Variant};
 use crate::storage::{BodyStream, ByteRange, Outcome, Part, Piece, Problem, Removed, Usage};
 
 use super::scan::Node;
-use super::{Fields, Inner, Kept, body, script};
-
-/// Entries that one script removes: short enough for other clients to get in between.
-const BATCH: usize = 64;
+use super::{BATCH, Fields, Inner, Kept, body, script};
 
 /// What the store calls the record of one entry.
 pub(super) fn record_name(record: &str, variant: &str) -> String {

@@ -42,9 +42,11 @@ end
 local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
 ";
 
-/// Writes an entry. Gives 0 absent, 1 changed, 2 done, 3 its body is gone.
+/// Writes entries, eight arguments for each key. Gives for each 0 absent, 1 changed, 2 done,
+/// 3 its body is gone.
 const WRITE: &str = r"
-local record, new, expires, new_body, chunks, seen, tally = unpack(ARGV, 2)
+local function write(record, new, expires, new_body, chunks, seen, tally)
+local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
 if seen ~= '' and stamp ~= new then
   -- One whose body was evicted counts as absent, here as for readers.
   if (body or '') ~= '' and redis.call('EXISTS', key .. ':' .. body) == 0 then stamp = nil end
@@ -65,6 +67,14 @@ if tally == '' then redis.call('HDEL', key, 'u' .. variant)
 else redis.call('HSET', key, 'u' .. variant, tally) end
 forget()
 return 2
+end
+local outcomes = {}
+for i = 1, #KEYS do
+  local first = 8 * (i - 1) + 1
+  key, variant = KEYS[i], ARGV[first]
+  outcomes[i] = write(unpack(ARGV, first + 1, first + 7))
+end
+return outcomes
 ";
 
 const REMOVE: &str = r"
@@ -146,9 +156,21 @@ pub(super) struct Writing<'a> {
     pub last_used_at: Option<Timestamp>,
 }
 
-pub(super) fn write(key: &str, variant: &str, writing: &Writing<'_>) -> Cmd {
+/// Writes entries, given by record and variant.
+pub(super) fn write<'a>(entries: &[(&str, &str, Writing<'a>)]) -> Cmd {
     static TEXT: OnceLock<String> = OnceLock::new();
-    let mut command = eval(with_prelude(&TEXT, WRITE), key, variant);
+    let mut command = cmd("EVAL");
+    command.arg(with_prelude(&TEXT, WRITE)).arg(entries.len());
+    for (record, _, _) in entries {
+        command.arg(record);
+    }
+    for (_, variant, writing) in entries {
+        add_writing(&mut command, variant, writing);
+    }
+    command
+}
+
+fn add_writing(command: &mut Cmd, variant: &str, writing: &Writing<'_>) {
     let expires = writing.expires_at.map_or(String::new(), |at| at.millis().max(1).to_string());
     let (body, chunks) = writing.body.unwrap_or_default();
     let tally = match (writing.uses, writing.last_used_at) {
@@ -156,6 +178,7 @@ pub(super) fn write(key: &str, variant: &str, writing: &Writing<'_>) -> Cmd {
         (uses, last) => tally(uses, last),
     };
     command
+        .arg(variant)
         .arg(writing.record)
         .arg(&writing.stamp.to_bytes()[..])
         .arg(expires)
@@ -167,7 +190,6 @@ pub(super) fn write(key: &str, variant: &str, writing: &Writing<'_>) -> Cmd {
             Over::State(stamp) => stamp.to_bytes().to_vec(),
         })
         .arg(tally);
-    command
 }
 
 pub(super) fn remove(key: &str, variant: &str, seen: Option<Stamp>) -> Cmd {

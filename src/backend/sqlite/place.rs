@@ -29,7 +29,7 @@ const LAYOUT: i64 = 1;
 const PAGE_BYTES: u32 = 16 * 1024;
 
 /// Memory for pages while many entries are put, in KiB.
-const BULK_CACHE_KIB: u32 = 16 * 1024;
+const BULK_CACHE_KIB: u32 = 8 * 1024;
 
 /// Idle reading connections that are kept.
 const MOST_IDLE: usize = 4;
