@@ -164,8 +164,8 @@ pub use serializer::{
 pub use storage::{
     Access, Address, AsyncStorage, Backend, Blocking, BlockingBackend, BlockingPieces, BlockingPut,
     BlockingScan, BodyReader, BodyStream, ByteRange, Capabilities, Compact, Cursor, Driver,
-    FilePart, Found, InPlace, Manage, Observed, Opened, Order, Outcome, Over, Param, Part, Piece,
-    Pooled, Position, Problem, Put, Query, ReadOnly, RemoveTarget, Removed, Sort, Storage, Usage,
+    FilePart, Found, InPlace, Manage, Observed, Opened, Order, Outcome, Over, Param, Parcel, Part, Piece,
+    Placed, Pooled, Position, Problem, Put, Query, ReadOnly, RemoveTarget, Removed, Sort, Storage, Usage,
     block_on, is_damage,
 };
 

@@ -13,6 +13,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ const LAYOUT: i64 = 1;
 const PAGE_BYTES: u32 = 16 * 1024;
 
 /// Memory for pages while many entries are put, in KiB.
-const BULK_CACHE_KIB: u32 = 8 * 1024;
+const BULK_CACHE_KIB: i32 = 8 * 1024;
 
 /// Idle reading connections that are kept.
 const MOST_IDLE: usize = 4;
@@ -83,6 +84,10 @@ enum Source {
         busy: Duration,
         writer: Mutex<Option<Connection>>,
         idle: Mutex<Vec<Connection>>,
+        /// It was empty when it was opened.
+        made_here: AtomicBool,
+        /// Something may not have reached the disk.
+        unsynced: AtomicBool,
     },
 }
 
@@ -138,8 +143,14 @@ impl Database {
                 Error::store(format!("there is no SQLite store at {name}")).coded("store_missing")
             );
         }
-        let source =
-            Source::File { path, busy, writer: Mutex::new(None), idle: Mutex::new(Vec::new()) };
+        let source = Source::File {
+            path,
+            busy,
+            writer: Mutex::new(None),
+            idle: Mutex::new(Vec::new()),
+            made_here: AtomicBool::new(false),
+            unsynced: AtomicBool::new(false),
+        };
         let database = Database { source, table: table.to_owned(), name };
         if !(exists && database.has_store()?) {
             database.make(create && create_table)?;
@@ -209,26 +220,31 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.on_writer(|connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        })
+        self.on_writer(|connection| transact(connection, work))
     }
 
     /// The same for changes all over the tables: with more memory, so that pages which
-    /// change often are written once.
+    /// change often are written once. A database that was made just now holds nothing but
+    /// copies, so the disk is not waited for before it is closed; that a process dies does
+    /// no harm to it.
     pub(super) fn write_many<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.write(|connection| {
-            connection
-                .prepare_cached(&format!("PRAGMA cache_size = -{BULK_CACHE_KIB}"))?
-                .execute([])?;
-            work(connection)
+        let Source::File { made_here, unsynced, .. } = &self.source else {
+            return self.write(work);
+        };
+        let waits = !made_here.load(Ordering::Relaxed);
+        self.on_writer(|connection| {
+            connection.pragma_update(None, "cache_size", -BULK_CACHE_KIB)?;
+            if waits {
+                return transact(connection, work);
+            }
+            unsynced.store(true, Ordering::Relaxed);
+            connection.pragma_update(None, "synchronous", "OFF")?;
+            let done = transact(connection, work);
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            done
         })
     }
 
@@ -260,9 +276,14 @@ impl Database {
 
     /// Closes every connection, so that the database is one file again.
     pub(super) fn close(&self) {
-        if let Source::File { writer, idle, .. } = &self.source {
+        if let Source::File { path, writer, idle, unsynced, .. } = &self.source {
             lock(idle).clear();
             *lock(writer) = None;
+            if unsynced.swap(false, Ordering::Relaxed)
+                && let Err(e) = std::fs::File::open(path).and_then(|file| file.sync_all())
+            {
+                tracing::warn!("{} may not be on the disk yet: {e}", self.name);
+            }
         }
     }
 
@@ -343,7 +364,7 @@ impl Database {
                 .coded("not_a_store")
                 .try_this("another file; nothing was changed"));
         }
-        if let Source::File { path, busy, writer, .. } = &self.source {
+        if let Source::File { path, busy, writer, made_here, .. } = &self.source {
             if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
                 private::create_dir_all(folder).map_err(|e| {
                     private::store_error(format!("cannot create {}", folder.display()), e)
@@ -360,6 +381,7 @@ impl Database {
             let is_new = path.metadata().is_ok_and(|meta| meta.len() == 0);
             let connection = open_writer(path, *busy, is_new).map_err(|e| self.error(e))?;
             *lock(writer) = Some(connection);
+            made_here.store(is_new, Ordering::Relaxed);
         }
         let made = self.write(|connection| {
             // Another process may have made them while this one waited.
@@ -462,6 +484,17 @@ impl Drop for Snapshot {
             self.database.give_back(reader);
         }
     }
+}
+
+/// Changes several things at once, or nothing. Waits for other writers.
+fn transact<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
 }
 
 /// Opens for reading.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cachectl::transfer::check;
 use cachectl::{
     Backend, BodyFacts, ByteRange, Compact, Detail, EntryHead, EntryId, ErrorKind, Filter, Found,
-    Headers, Manage, Moment, Order, Outcome, Over, Part, Piece, Problem, Query, SERIALIZERS,
+    Headers, Manage, Moment, Order, Outcome, Over, Parcel, Part, Piece, Problem, Query, SERIALIZERS,
     Settings, Sort, SortBy, Stamp, Timestamp, Variant,
 };
 use futures_util::StreamExt;
@@ -195,6 +195,89 @@ pub async fn a_put_over_what_was_seen_undoes_nobody_s_work(place: Place) {
             }
         }
         store.remove(&id, None).await.expect("removed");
+    }
+}
+
+pub async fn putting_many_is_putting_each(place: Place) {
+    let store = place.open();
+    let at = |i: u64| head(&format!("https://example.org/{i}"));
+    let stale = put(&store, at(0), "old").await.stamp;
+    let seen = put(&store, at(0), "seen").await.stamp;
+    put(&store, at(1), noise(1, LARGE)).await;
+    let lengths = [0, 1, 20_000, 16 * 1024, LARGE, 300, 400_000];
+    let wanted = [
+        (at(0), Over::State(seen), 0, Outcome::Done(())),
+        (at(0), Over::State(stale), 1, Outcome::Changed),
+        (at(1), Over::Nothing, 2, Outcome::Changed),
+        (at(2), Over::Nothing, 3, Outcome::Done(())),
+        (at(2), Over::Nothing, 4, Outcome::Changed),
+        (at(3), Over::State(seen), 5, Outcome::Absent),
+        (at(1), Over::Anything, 6, Outcome::Done(())),
+        (at(4), Over::Nothing, 4, Outcome::Done(())),
+        (at(5), Over::Anything, 5, Outcome::Done(())),
+    ];
+    let body_of = |i: usize| noise(i as u64 + 7, lengths[i]);
+    let parcel = |(head, over, i, _): &(EntryHead, Over, usize, Outcome<()>)| {
+        let told = BodyFacts { bytes: 1, ..BodyFacts::default() };
+        Parcel::new(EntryHead { body: told, ..head.clone() }, body_of(*i), *over)
+    };
+    let placed = store.put_many(wanted.iter().map(parcel).collect()).await.expect("outcomes");
+    let placed: Vec<_> = placed.into_iter().map(|placed| placed.expect("no trouble")).collect();
+    let outcomes: Vec<_> = placed.iter().map(|placed| placed.map(drop)).collect();
+    assert_eq!(outcomes, wanted.iter().map(|(.., outcome)| *outcome).collect::<Vec<_>>());
+    for ((head, _, i, outcome), placed) in wanted.iter().zip(&placed) {
+        if let (Outcome::Done(()), Outcome::Done(stamp)) = (outcome, placed) {
+            let found = only(&store, &head.id.key).await;
+            assert_eq!(found.head, as_stored(head, &found));
+            assert_eq!((found.stamp, body(&store, &found).await), (*stamp, body_of(*i)));
+        }
+    }
+    assert_eq!(all(&store, Query::default()).await.len(), 5);
+    if let Some((wounds, path)) = place.wounds() {
+        // Bridges and servers may clean up a little later.
+        for _ in 0..500 {
+            if wounds.large_bodies(path) <= 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(wounds.large_bodies(path), 2, "no orphan stays");
+    }
+}
+
+pub async fn finding_many_is_finding_each(place: Place) {
+    let store = place.open();
+    let can = store.capabilities();
+    let mut ids = Vec::new();
+    for (i, length) in [(0, 10), (1, LARGE), (2, 0), (3, 20_000)] {
+        let head = head(&format!("https://example.org/{i}"));
+        ids.push(put(&store, head, noise(i, length)).await.head.id);
+    }
+    ids.push(head("https://example.org/absent").id);
+    if can.variants {
+        let variant = variant_head("https://example.org/0", "de");
+        ids.push(put(&store, variant, "a variant").await.head.id);
+        ids.push(variant_head("https://example.org/0", "fr").id);
+    }
+    let found = store.find_many(&ids).await.expect("answers");
+    assert_eq!(found.len(), ids.len());
+    for (id, found) in ids.iter().zip(found) {
+        let found = found.expect("no trouble");
+        let alone = store.find(id).await.expect("an answer");
+        assert_eq!(found.as_ref().map(|f| f.stamp), alone.as_ref().map(|f| f.stamp), "{id}");
+        assert_eq!(found.as_ref().map(|f| &f.head), alone.as_ref().map(|f| &f.head), "{id}");
+        if let (Some(found), Some(alone)) = (found, alone) {
+            assert_eq!(body(&store, &found).await, body(&store, &alone).await, "{id}");
+        }
+    }
+    if let Some((wounds, path)) = place.wounds() {
+        store.remove(&ids[0], None).await.expect("removed");
+        wounds.flip_in_record(path, &ids[3], 100);
+        let found = store.find_many(&ids[..4]).await.expect("answers");
+        assert!(matches!(found[0], Ok(None)));
+        assert!(matches!(found[2], Ok(Some(_))), "the others are not harmed");
+        let error = found[3].as_ref().expect_err("it is damaged");
+        assert_eq!(error.kind(), ErrorKind::Codec);
     }
 }
 

@@ -45,6 +45,8 @@ suite! {
     update_with_an_old_stamp_changes_nothing,
     update_of_an_absent_entry,
     a_put_over_what_was_seen_undoes_nobody_s_work,
+    putting_many_is_putting_each,
+    finding_many_is_finding_each,
     remove_takes_one_variant,
     remove_with_an_old_stamp_changes_nothing,
     remove_of_an_absent_entry,
