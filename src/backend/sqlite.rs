@@ -375,7 +375,7 @@ impl BlockingBackend for SqliteStorage {
             let Some(stored) = inner.stored(connection, id)? else {
                 return Ok(Ok(Outcome::Absent));
             };
-            let body = stored.body;
+            let (row, body) = (stored.row, stored.body);
             let changed = stored.decode(&inner.codec).and_then(|(mut entry, inline, _)| {
                 if entry.stamp != seen {
                     return Ok(None);
@@ -387,7 +387,7 @@ impl BlockingBackend for SqliteStorage {
             });
             match changed {
                 Ok(Some((entry, record))) => {
-                    inner.write_row(connection, &entry, &record, body)?;
+                    inner.write_row(connection, Some(row), &entry, &record, body)?;
                     Ok(Ok(Outcome::Done(stamp)))
                 }
                 Ok(None) => Ok(Ok(Outcome::Changed)),

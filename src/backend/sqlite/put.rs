@@ -17,6 +17,7 @@ use super::{Inner, stored_bytes};
 
 /// What stands in the place of an entry that comes in.
 struct There {
+    row: i64,
     stamp: Stamp,
     body: Option<i64>,
     /// Without its large body an entry counts as absent.
@@ -26,15 +27,15 @@ struct There {
 impl Inner {
     fn there(&self, connection: &Connection, id: &EntryId) -> rusqlite::Result<Option<There>> {
         let sql = self.sql(
-            r#"SELECT stamp, body, body IS NULL OR body_bytes = 0
+            r#"SELECT id, stamp, body, body IS NULL OR body_bytes = 0
                  OR EXISTS (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20)
                FROM "{t}" c WHERE key = ?1 AND variant = ?2"#,
         );
         connection
             .prepare_cached(&sql)?
             .query_row([&*id.key, id.variant.as_str()], |row| {
-                let stamp = Stamp::from_bytes(row.get(0).unwrap_or_default());
-                Ok(There { stamp, body: row.get(1)?, whole: row.get(2)? })
+                let stamp = Stamp::from_bytes(row.get(1).unwrap_or_default());
+                Ok(There { row: row.get(0)?, stamp, body: row.get(2)?, whole: row.get(3)? })
             })
             .optional()
     }
@@ -55,57 +56,64 @@ impl Inner {
             Outcome::Done(()) => {}
             other => return Ok(other.map(|()| None)),
         }
-        self.write_row(connection, entry, record, body)?;
+        self.write_row(connection, there.as_ref().map(|there| there.row), entry, record, body)?;
         Ok(Outcome::Done(there.and_then(|there| there.body)))
     }
 
-    /// Writes a row and its record, whatever is there.
+    /// Writes a row and its record: this one anew, or a new one. An `INSERT` that may turn
+    /// into something else would cost more than itself: SQLite writes down beforehand what
+    /// it would have to undo.
     pub(super) fn write_row(
         &self,
         connection: &Connection,
+        row: Option<i64>,
         entry: &Recorded,
         record: &[u8],
         body: Option<i64>,
     ) -> rusqlite::Result<()> {
         let head = &entry.head;
         let id = &head.id;
-        let upsert = self.sql(
-            r#"INSERT INTO "{t}" (key, variant, method, url, host, status, content_type,
-                 body_bytes, stored_bytes, created_at, expires_at, uses, last_used_at,
-                 serializer, stamp, body, usable_until)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-               ON CONFLICT (key, variant) DO UPDATE SET method = ?3, url = ?4, host = ?5,
-                 status = ?6, content_type = ?7, body_bytes = ?8, stored_bytes = ?9,
-                 created_at = ?10, expires_at = ?11, uses = ?12, last_used_at = ?13,
-                 serializer = ?14, stamp = ?15, body = ?16, usable_until = ?17
-               RETURNING id"#,
-        );
+        let facts = match row {
+            Some(_) => {
+                r#"UPDATE "{t}" SET key = ?1, variant = ?2, method = ?3, url = ?4, host = ?5,
+                     status = ?6, content_type = ?7, body_bytes = ?8, stored_bytes = ?9,
+                     created_at = ?10, expires_at = ?11, uses = ?12, last_used_at = ?13,
+                     serializer = ?14, stamp = ?15, body = ?16, usable_until = ?17
+                   WHERE id = ?18"#
+            }
+            None => {
+                r#"INSERT INTO "{t}" (key, variant, method, url, host, status, content_type,
+                     body_bytes, stored_bytes, created_at, expires_at, uses, last_used_at,
+                     serializer, stamp, body, usable_until, id)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                     ?16, ?17, ?18)"#
+            }
+        };
         let content_type = head.headers.get_text("content-type");
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let row: i64 = connection.prepare_cached(&upsert)?.query_row(
-            params![
-                id.key,
-                id.variant.as_str(),
-                head.request.method.as_str(),
-                head.request.url.as_str(),
-                head.request.url.host(),
-                head.status,
-                content_type,
-                number(head.body.bytes),
-                number(stored_bytes(entry, record)),
-                head.created_at.millis(),
-                head.expires_at.map(Timestamp::millis),
-                number(head.uses),
-                head.last_used_at.map(Timestamp::millis),
-                head.serializer.as_deref().unwrap_or(self.codec.name()),
-                entry.stamp.to_bytes(),
-                body,
-                usable_until(head, &Settings::default()).map(Timestamp::millis),
-            ],
-            |row| row.get(0),
-        )?;
-        let write = self.sql(r#"INSERT OR REPLACE INTO "{t}_record" VALUES (?1, ?2)"#);
-        connection.prepare_cached(&write)?.execute(params![row, record])?;
+        connection.prepare_cached(&self.sql(facts))?.execute(params![
+            id.key,
+            id.variant.as_str(),
+            head.request.method.as_str(),
+            head.request.url.as_str(),
+            head.request.url.host(),
+            head.status,
+            content_type,
+            number(head.body.bytes),
+            number(stored_bytes(entry, record)),
+            head.created_at.millis(),
+            head.expires_at.map(Timestamp::millis),
+            number(head.uses),
+            head.last_used_at.map(Timestamp::millis),
+            head.serializer.as_deref().unwrap_or(self.codec.name()),
+            entry.stamp.to_bytes(),
+            body,
+            usable_until(head, &Settings::default()).map(Timestamp::millis),
+            row,
+        ])?;
+        let row = row.unwrap_or_else(|| connection.last_insert_rowid());
+        let bytes = self.sql(r#"INSERT OR REPLACE INTO "{t}_record" VALUES (?1, ?2)"#);
+        connection.prepare_cached(&bytes)?.execute(params![row, record])?;
         Ok(())
     }
 
