@@ -8,7 +8,7 @@ mod file;
 mod marker;
 mod memory;
 #[cfg(any(feature = "file", feature = "sqlite"))]
-mod private;
+pub(crate) mod private;
 #[cfg(any(feature = "redis", feature = "s3"))]
 mod recent;
 #[cfg(feature = "_records")]

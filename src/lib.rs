@@ -97,6 +97,7 @@
 //!
 //! ```text
 //! open -> backend -> storage -> policy -> model -> error
+//! foreign -> backend
 //!                    client  -> policy, storage
 //!                    filter  -> policy
 //!                    serializer -> model
@@ -118,6 +119,8 @@ pub mod client;
 pub mod decode;
 pub mod error;
 pub mod filter;
+#[cfg(feature = "foreign")]
+pub mod foreign;
 #[cfg(feature = "interchange")]
 pub mod interchange;
 pub mod model;
@@ -164,9 +167,9 @@ pub use serializer::{
 pub use storage::{
     Access, Address, AsyncStorage, Backend, Blocking, BlockingBackend, BlockingPieces, BlockingPut,
     BlockingScan, BodyReader, BodyStream, ByteRange, Capabilities, Compact, Cursor, Driver,
-    FilePart, Found, InPlace, Manage, Observed, Opened, Order, Outcome, Over, Param, Parcel, Part, Piece,
-    Placed, Pooled, Position, Problem, Put, Query, ReadOnly, RemoveTarget, Removed, Sort, Storage, Usage,
-    block_on, is_damage,
+    FilePart, Found, InPlace, Manage, Observed, Opened, Order, Outcome, Over, Param, Parcel, Part,
+    Piece, Placed, Pooled, Position, Problem, Put, Query, ReadOnly, RemoveTarget, Removed, Sort,
+    Storage, Usage, block_on, is_damage,
 };
 
 /// The examples of the README are compiled and run with the others.

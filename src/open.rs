@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::backend::DRIVERS;
 use crate::error::{Error, Result};
+#[cfg(feature = "foreign")]
+use crate::foreign;
 use crate::model::nearest;
 use crate::serializer::serializer;
 use crate::storage::{
@@ -54,14 +56,80 @@ pub fn open_blocking(address: &str) -> Result<Arc<dyn BlockingBackend>> {
 /// # Errors
 /// As [`open`]; with [`Access::Existing`] a missing store is an error too.
 pub fn open_with(address: &Address, access: Access) -> Result<Store> {
-    if let Some(name) = address.param("serializer") {
-        serializer(name)?;
-    }
     let read_only = address.flag("readonly")?.unwrap_or(false);
     // What may not be written is not made either.
     let access = if read_only { Access::Existing } else { access };
-    let opened = driver(address)?.open(address, access)?;
+    let opened = open_layout(driver(address)?, address, access)?;
     Ok(Store { opened, read_only })
+}
+
+/// Opens a store in the layout that is asked for, or that lies there.
+fn open_layout(driver: &Driver, address: &Address, access: Access) -> Result<Opened> {
+    match address.param("layout") {
+        None => match open_native(driver, address, access) {
+            Err(error) if is_something_else(&error) => {
+                open_recognised(driver, address, access)?.ok_or(error)
+            }
+            opened => opened,
+        },
+        Some("native") => open_native(driver, address, access),
+        Some(name) => open_foreign(driver, name, address, access),
+    }
+}
+
+fn open_native(driver: &Driver, address: &Address, access: Access) -> Result<Opened> {
+    if let Some(name) = address.param("serializer") {
+        serializer(name)?;
+    }
+    driver.open(address, access)
+}
+
+/// Whether a place may hold what another client left there.
+fn is_something_else(error: &Error) -> bool {
+    matches!(error.code(), "not_a_store" | "store_missing")
+}
+
+#[cfg(feature = "foreign")]
+fn open_recognised(
+    driver: &Driver,
+    address: &Address,
+    access: Access,
+) -> Result<Option<Opened>> {
+    let layout = foreign::recognised(driver.kind, address)?;
+    layout.map(|layout| (layout.open)(address, access)).transpose()
+}
+
+#[cfg(not(feature = "foreign"))]
+fn open_recognised(_: &Driver, _: &Address, _: Access) -> Result<Option<Opened>> {
+    Ok(None)
+}
+
+#[cfg(feature = "foreign")]
+fn open_foreign(
+    driver: &Driver,
+    name: &str,
+    address: &Address,
+    access: Access,
+) -> Result<Opened> {
+    let Some(layout) = foreign::layout(driver.kind, name) else {
+        let names: Vec<&str> = std::iter::once("native")
+            .chain(foreign::LAYOUTS.iter().filter(|l| l.kind == driver.kind).map(|l| l.name))
+            .collect();
+        let error = address.refuse(&format!("a {} store has no layout {name:?}", driver.kind));
+        return Err(match nearest(name, names.iter().copied()) {
+            Some(name) => error.try_this(name),
+            None => error.try_this(names.join(", ")),
+        });
+    };
+    driver.check_with(address, layout.params)?;
+    (layout.open)(address, access)
+}
+
+#[cfg(not(feature = "foreign"))]
+fn open_foreign(_: &Driver, name: &str, _: &Address, _: Access) -> Result<Opened> {
+    Err(Error::usage(format!("this build has no layout {name:?}"))
+        .coded("backend_not_built")
+        .try_this("build with the cargo feature `foreign`"))
 }
 
 /// An open store that has not yet been given a colour.

@@ -196,6 +196,11 @@ pub struct Usage {
 pub struct Capabilities {
     /// The kind of backend: `file`, `sqlite`, …
     pub kind: &'static str,
+    /// How entries lie: `native`, or another client's way.
+    pub layout: &'static str,
+    /// Heads come back as they went in. Else what got lost is seen in the head that a commit
+    /// gives, for that is the one which will be read.
+    pub keeps_all: bool,
     /// Every writing call is refused.
     pub read_only: bool,
     /// Entries outlive the process.
@@ -236,6 +241,8 @@ impl Capabilities {
     pub fn full(kind: &'static str) -> Self {
         Capabilities {
             kind,
+            layout: "native",
+            keeps_all: true,
             read_only: false,
             persistent: true,
             variants: true,

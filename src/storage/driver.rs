@@ -41,6 +41,7 @@ pub struct Param {
 pub(crate) const COMMON_PARAMS: &[Param] = &[
     Param { name: "serializer", default: "json", about: "how heads are written" },
     Param { name: "ttl", default: "none", about: "how long what is stored now may stay" },
+    Param { name: "layout", default: "what lies there", about: "native, or another client's" },
     Param { name: "readonly", default: "false", about: "refuse every change" },
 ];
 
@@ -73,13 +74,22 @@ impl Driver {
     /// # Errors
     /// `Usage`, with the nearest name that exists.
     pub fn check(&self, address: &Address) -> Result<()> {
-        let known = |name: &str| self.all_params().any(|p| p.name == name);
+        self.check_with(address, &[])
+    }
+
+    /// The same where a layout has parameters of its own.
+    ///
+    /// # Errors
+    /// `Usage`, with the nearest name that exists.
+    pub fn check_with(&self, address: &Address, more: &'static [Param]) -> Result<()> {
+        let all = || self.all_params().chain(more);
+        let known = |name: &str| all().any(|p| p.name == name);
         let Some((unknown, _)) = address.params().find(|(name, _)| !known(name)) else {
             return Ok(());
         };
         let kind = self.kind;
         let error = address.refuse(&format!("a {kind} store has no parameter {unknown:?}"));
-        let names: Vec<_> = self.all_params().map(|p| p.name).collect();
+        let names: Vec<_> = all().map(|p| p.name).collect();
         Err(match nearest(unknown, names.iter().copied()) {
             Some(name) => error.try_this(name),
             None => error.try_this(names.join(", ")),

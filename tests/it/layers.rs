@@ -18,7 +18,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("backend", &["error", "filter", "model", "policy", "serializer", "storage"]),
     ("transfer", &["error", "filter", "interchange", "model", "policy", "serializer", "storage"]),
     ("client", &["error", "model", "policy", "storage"]),
-    ("open", &["error", "model", "backend", "serializer", "storage"]),
+    ("foreign", &["error", "filter", "model", "policy", "backend", "storage"]),
+    ("open", &["error", "model", "backend", "foreign", "serializer", "storage"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

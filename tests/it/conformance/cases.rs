@@ -8,8 +8,8 @@ use bytes::Bytes;
 use cachectl::transfer::check;
 use cachectl::{
     Backend, BodyFacts, ByteRange, Compact, Detail, EntryHead, EntryId, ErrorKind, Filter, Found,
-    Headers, Manage, Moment, Order, Outcome, Over, Parcel, Part, Piece, Problem, Query, SERIALIZERS,
-    Settings, Sort, SortBy, Stamp, Timestamp, Variant,
+    Headers, Manage, Moment, Order, Outcome, Over, Parcel, Part, Piece, Problem, Query,
+    SERIALIZERS, Settings, Sort, SortBy, Stamp, Timestamp, Variant,
 };
 use futures_util::StreamExt;
 use proptest::strategy::{Strategy, ValueTree};

@@ -1,0 +1,53 @@
+//! Caches that other clients left behind: each a layout of one of the backends.
+//!
+//! A foreign store is a [`Backend`](crate::Backend) like any other. What its layout cannot
+//! hold it leaves out, and says so: the head that a commit gives is the one that will be read.
+//! Opening and reading change nothing: no log is merged, no index is made, nothing is swept.
+
+mod database;
+mod decode;
+mod hishel;
+
+use crate::error::Result;
+use crate::storage::{Access, Address, Opened, Param};
+
+/// A layout that another client uses.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// What `?layout=` calls it.
+    pub name: &'static str,
+    /// The kind of backend it lies in.
+    pub kind: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// Where that client puts it unless it is told otherwise; empty for nowhere.
+    pub place: &'static str,
+    /// Parameters beside those of the backend.
+    pub params: &'static [Param],
+    /// Whether it lies at this address. Changes nothing, and takes nothing for itself that
+    /// might be something else.
+    pub lies_at: fn(&Address) -> Result<bool>,
+    /// Opens it.
+    pub open: fn(&Address, Access) -> Result<Opened>,
+}
+
+/// Every layout, those with the surest marks first.
+pub const LAYOUTS: &[Layout] = hishel::LAYOUTS;
+
+/// The layout of this name in this kind of backend.
+pub fn layout(kind: &str, name: &str) -> Option<&'static Layout> {
+    LAYOUTS.iter().find(|layout| layout.kind == kind && layout.name == name)
+}
+
+/// The layout that lies at an address, if it is a foreign one.
+///
+/// # Errors
+/// `Store` when the place cannot be looked at.
+pub fn recognised(kind: &str, address: &Address) -> Result<Option<&'static Layout>> {
+    for layout in LAYOUTS.iter().filter(|layout| layout.kind == kind) {
+        if (layout.lies_at)(address)? {
+            return Ok(Some(layout));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,4 @@
+//! Byte formats that only foreign caches use: bytes in, values out. Nothing here knows a
+//! store, runs anything, or takes more memory than its input warrants.
+
+pub(super) mod pickle;

@@ -1,0 +1,36 @@
+//! Caches of the Python library hishel.
+//!
+//! | layout | versions | lies in |
+//! |---|---|---|
+//! | `hishel-0` | 0.0.23 to 0.1.5 | a folder, SQLite, Redis, S3: one value a key |
+//! | `hishel-1` | 1.0.0 to 1.4.0 | SQLite, Redis: an entry and its chunks |
+//! | `hishel-2` | 2.0.0 | SQLite, Redis: the same with fewer facts and an end for each entry |
+
+mod file;
+mod key;
+mod one;
+mod table;
+mod value;
+
+use crate::model::{Headers, Timestamp};
+use crate::policy;
+use crate::storage::Param;
+
+use super::Layout;
+
+/// Every layout of hishel's.
+pub(super) const LAYOUTS: &[Layout] = &[file::LAYOUT, table::LAYOUT];
+
+/// Parameters of generation 0.
+const PARAMS_0: &[Param] = &[Param {
+    name: "serializer",
+    default: "json",
+    about: "what new values are written with: json, yaml or pickle",
+}];
+
+/// When the response came in, as far as that can be known: when the entry was stored, or,
+/// where a 304 has brought newer fields since, at their `Date`.
+fn received_at(headers: &Headers, created_at: Timestamp) -> Timestamp {
+    let date = headers.get("date").and_then(|date| policy::parse_date(date, created_at));
+    date.filter(|date| *date > created_at).unwrap_or(created_at)
+}

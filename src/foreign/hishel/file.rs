@@ -1,0 +1,308 @@
+//! Generation 0 in a folder: a file for each key, and its modification time for when it was
+//! stored. hishel writes in place and takes no lock, so that a file may be found torn.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::backend::private::{create_dir_all, new_file, store_error};
+use crate::error::{Error, Result};
+use crate::model::Timestamp;
+use crate::storage::{
+    Access, Address, BlockingPieces, Opened, Outcome, Piece, Problem,
+};
+
+use super::super::Layout;
+use super::PARAMS_0;
+use super::one::{Change, Lying, OneValue, Shelf, Walked};
+use super::value::{self, Form};
+
+pub(super) const LAYOUT: Layout = Layout {
+    name: "hishel-0",
+    kind: "file",
+    about: "a folder of hishel 0.x",
+    place: ".cache/hishel",
+    params: PARAMS_0,
+    lies_at,
+    open,
+};
+
+/// What hishel puts into a new folder.
+const GITIGNORE: &str = "# Automatically created by Hishel\n*";
+
+/// A file that was written so short a time ago may still be in the making.
+const IN_THE_MAKING: Duration = Duration::from_secs(2);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(30);
+
+/// Names that are sorted in memory; larger folders are walked in parts.
+const MOST_NAMES: usize = 100_000;
+
+/// Values above this length are refused before they are read: no such entry exists.
+const MOST_BYTES: u64 = 4 << 30;
+
+fn folder_of(address: &Address) -> Result<PathBuf> {
+    Ok(address.path()?.unwrap_or_else(|| Path::new(LAYOUT.place).to_owned()))
+}
+
+/// Some file has a name and a beginning like hishel's.
+fn lies_at(address: &Address) -> Result<bool> {
+    let folder = folder_of(address)?;
+    let names = match fs::read_dir(&folder) {
+        Ok(names) => names,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(false);
+        }
+        Err(e) => return Err(store_error(format!("cannot look into {}", folder.display()), e)),
+    };
+    let like_a_key = |name: &OsStr| name.to_str().is_some_and(is_usual_key);
+    let like_a_value = |path: PathBuf| {
+        let mut start = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
+        read.is_ok() && Form::of(&start).is_some()
+    };
+    let mut like_ours =
+        names.flatten().filter(|entry| like_a_key(&entry.file_name())).take(8);
+    Ok(like_ours.any(|entry| like_a_value(entry.path())))
+}
+
+fn is_usual_key(name: &str) -> bool {
+    let is_hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
+    matches!(name.len(), 32 | 64) && name.bytes().all(is_hex)
+}
+
+fn open(address: &Address, access: Access) -> Result<Opened> {
+    let folder = folder_of(address)?;
+    if !folder.is_dir() {
+        if access == Access::Existing {
+            let place = folder.display();
+            return Err(Error::store(format!("there is no folder {place}")).coded("store_missing"));
+        }
+        create(&folder)
+            .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
+    }
+    Ok(Opened::Blocking(Arc::new(OneValue::open(Folder { path: folder }, address)?)))
+}
+
+fn create(folder: &Path) -> io::Result<()> {
+    create_dir_all(folder)?;
+    match new_file().open(folder.join(".gitignore")) {
+        Ok(mut file) => file.write_all(GITIGNORE.as_bytes()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+struct Folder {
+    path: PathBuf,
+}
+
+impl fmt::Debug for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}
+
+impl Folder {
+    /// The file of a key. hishel joins whatever the application calls a key to the folder;
+    /// what would lead elsewhere is refused here.
+    fn file(&self, key: &str) -> Result<PathBuf> {
+        let leads_away = key.is_empty()
+            || matches!(key, "." | "..")
+            || key.contains(['/', '\\', '\0'])
+            || key.starts_with('.');
+        if leads_away {
+            return Err(Error::usage(format!("{key:?} cannot be the name of a file")));
+        }
+        Ok(self.path.join(key))
+    }
+
+    fn fail(path: &Path, error: io::Error) -> Error {
+        store_error(format!("cannot read {}", path.display()), error)
+    }
+
+    fn read(path: &Path) -> Result<Option<Lying>> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Self::fail(path, e)),
+        };
+        let meta = file.metadata().map_err(|e| Self::fail(path, e))?;
+        if meta.len() > MOST_BYTES {
+            return Err(Error::codec(format!("{} is too long for an entry", path.display())));
+        }
+        let mut bytes = Vec::with_capacity(meta.len() as usize);
+        file.read_to_end(&mut bytes).map_err(|e| Self::fail(path, e))?;
+        let stored_at = meta.modified().ok().map(Timestamp::from);
+        Ok(Some(Lying { bytes: bytes.into(), stored_at }))
+    }
+
+    /// Reads a file, again when somebody seems to be writing it. hishel takes an empty one
+    /// for a key without a value, and so does this.
+    fn read_patiently(path: &Path) -> Result<Option<Lying>> {
+        let mut lying = Self::read(path)?;
+        for _ in 0..2 {
+            let is_new = |lying: &Lying| {
+                lying.stored_at.is_some_and(|at| Timestamp::now().since(at) < IN_THE_MAKING)
+            };
+            match &lying {
+                Some(there) if is_new(there) && value::loads(&there.bytes).is_err() => {
+                    std::thread::sleep(LOOK_AGAIN_AFTER);
+                    lying = Self::read(path)?;
+                }
+                _ => break,
+            }
+        }
+        Ok(lying.filter(|lying| !lying.bytes.is_empty()))
+    }
+
+    /// Writes beside the folder and renames: a sweep of hishel's removes whatever it finds
+    /// inside, and readers must not see half a file.
+    fn write(&self, path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result<()> {
+        let outside = self.path.parent().filter(|p| !p.as_os_str().is_empty());
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix(".cachectl-").suffix(".tmp");
+        let mut file = builder
+            .tempfile_in(outside.unwrap_or(Path::new(".")))
+            .or_else(|_| builder.tempfile_in(&self.path))?;
+        file.write_all(bytes)?;
+        if let Ok(meta) = fs::metadata(path) {
+            file.as_file().set_permissions(meta.permissions())?;
+        }
+        file.as_file().set_modified(SystemTime::from(stored_at))?;
+        file.persist(path).map(drop).map_err(|e| e.error)
+    }
+
+    /// One writer of ours at a time; released when the folder is closed.
+    fn lock(&self) -> io::Result<File> {
+        let folder = File::open(&self.path)?;
+        folder.lock()?;
+        Ok(folder)
+    }
+
+    /// Names of files behind this one, sorted; only those of one part of a large folder.
+    fn names(&self, after: Option<&str>, part: Option<u8>) -> Result<(Vec<String>, bool)> {
+        let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(fail)? {
+            let Ok(name) = entry.map_err(fail)?.file_name().into_string() else { continue };
+            let is_meant = part.is_none_or(|part| name.as_bytes().first() == Some(&part));
+            if !is_meant || name.starts_with('.') || after.is_some_and(|after| *name <= *after) {
+                continue;
+            }
+            names.push(name);
+            if part.is_none() && names.len() > MOST_NAMES {
+                return Ok((Vec::new(), false));
+            }
+        }
+        names.sort_unstable();
+        Ok((names, true))
+    }
+}
+
+impl Shelf for Folder {
+    const KIND: &'static str = "file";
+
+    fn get(&self, key: &str) -> Result<Option<Lying>> {
+        match self.file(key) {
+            Ok(path) => Self::read_patiently(&path),
+            // Nothing can lie there.
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn change<T>(
+        &self,
+        key: &str,
+        decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
+    ) -> Result<T> {
+        let path = self.file(key)?;
+        let fail = |e| store_error(format!("cannot write {}", path.display()), e);
+        let _lock = self.lock().map_err(fail)?;
+        let (change, told) = decide(Self::read_patiently(&path)?)?;
+        match change {
+            Change::Keep => {}
+            Change::Write(new) => self.write(&path, &new.bytes, new.stored_at).map_err(fail)?,
+            Change::Remove => fs::remove_file(&path).map_err(fail)?,
+        }
+        Ok(told)
+    }
+
+    fn walk(
+        self: Arc<Self>,
+        after: Option<String>,
+        values: bool,
+    ) -> Box<dyn Iterator<Item = Walked> + Send> {
+        let parts: Vec<Option<u8>> = match self.names(after.as_deref(), None) {
+            Ok((_, true)) => vec![None],
+            Ok((_, false)) => (0..=u8::MAX).map(Some).collect(),
+            Err(e) => return Box::new(std::iter::once(Err(e))),
+        };
+        let folder = Arc::clone(&self);
+        let names = parts.into_iter().flat_map(move |part| {
+            match folder.names(after.as_deref(), part) {
+                Ok((names, _)) => names.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(e) => vec![Err(e)],
+            }
+        });
+        Box::new(names.filter_map(move |name| {
+            let name = match name {
+                Ok(name) => name,
+                Err(e) => return Some(Err(e)),
+            };
+            let path = self.path.join(&name);
+            if !path.is_file() {
+                return None;
+            }
+            if !values {
+                let lying = Lying { bytes: bytes::Bytes::new(), stored_at: None };
+                return Some(Ok((name, lying)));
+            }
+            match Self::read_patiently(&path) {
+                Ok(lying) => lying.map(|lying| Ok((name, lying))),
+                Err(e) => Some(Err(e)),
+            }
+        }))
+    }
+
+    /// Empty files, which hishel takes for nothing, and what a writer of ours has left.
+    fn leftovers(self: Arc<Self>, before: Timestamp) -> BlockingPieces {
+        let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(e) => return Box::new(std::iter::once(Err(fail(e)))),
+        };
+        Box::new(entries.flatten().filter_map(move |entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let meta = entry.metadata().ok()?;
+            let is_old = meta.modified().is_ok_and(|at| Timestamp::from(at) < before);
+            let is_ours = name.starts_with(".cachectl-");
+            let is_empty = meta.is_file() && meta.len() == 0 && !name.starts_with('.');
+            (is_old && (is_ours || is_empty))
+                .then(|| Ok(Piece::new(Problem::Unfinished, name, meta.len())))
+        }))
+    }
+
+    fn discard(&self, name: &str) -> Result<Outcome<u64>> {
+        let path = self.path.join(name);
+        let fail = |e| store_error(format!("cannot remove {}", path.display()), e);
+        let meta = match fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_file() => meta,
+            Ok(_) => return Ok(Outcome::Changed),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Absent),
+            Err(e) => return Err(fail(e)),
+        };
+        if !name.starts_with(".cachectl-") && meta.len() > 0 {
+            return Ok(Outcome::Changed);
+        }
+        fs::remove_file(&path).map_err(fail)?;
+        Ok(Outcome::Done(meta.len()))
+    }
+
+    fn location(&self, key: &str) -> String {
+        self.path.join(key).display().to_string()
+    }
+}

@@ -1,0 +1,259 @@
+//! Generation 0 in SQLite: one table without an index, one row a key.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+
+use crate::backend::private::{create_dir_all, store_error};
+use crate::error::{Error, Result};
+use crate::model::Timestamp;
+use crate::storage::{Access, Address, BlockingPieces, Opened, Outcome, Param, Piece, Problem};
+
+use super::super::Layout;
+use super::super::database::{self, BUSY, Database};
+use super::one::{Change, Lying, OneValue, Shelf, Walked};
+
+pub(super) const LAYOUT: Layout = Layout {
+    name: "hishel-0",
+    kind: "sqlite",
+    about: "a database of hishel 0.x",
+    place: ".hishel.sqlite",
+    params: &[
+        super::PARAMS_0[0],
+        Param { name: "busy_timeout", default: "5s", about: "how long to wait for other writers" },
+    ],
+    lies_at,
+    open,
+};
+
+const SCHEMA: &str = "CREATE TABLE cache(key TEXT, data BLOB, date_created REAL)";
+
+/// Rows of a page.
+const PAGE: usize = 32;
+
+fn path_of(address: &Address) -> Result<PathBuf> {
+    Ok(address.path()?.unwrap_or_else(|| PathBuf::from(LAYOUT.place)))
+}
+
+fn lies_at(address: &Address) -> Result<bool> {
+    let path = path_of(address)?;
+    if address.location() == Some(":memory:") || !database::is_one(&path) {
+        return Ok(false);
+    }
+    let columns = Database::new(path, BUSY).read(|c| database::columns(c, "cache"))?;
+    Ok(columns == ["key", "data", "date_created"])
+}
+
+fn open(address: &Address, access: Access) -> Result<Opened> {
+    let path = path_of(address)?;
+    let busy = address.duration("busy_timeout")?.unwrap_or(BUSY);
+    if !path.exists() {
+        let name = path.display();
+        if access == Access::Existing {
+            let error = Error::store(format!("there is no database {name}"));
+            return Err(error.coded("store_missing"));
+        }
+        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            create_dir_all(folder)
+                .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        Connection::open_with_flags(&path, flags)
+            .map_err(|e| Error::store(format!("cannot create {name}")).because(e))?;
+    }
+    let table = Table { database: Database::new(path, busy) };
+    if table.database.read(|c| database::columns(c, "cache"))?.is_empty() {
+        if access == Access::Existing {
+            let error = Error::store(format!("{table:?} has no table of hishel 0.x"));
+            return Err(error.coded("store_missing"));
+        }
+        table.database.write(|c| c.execute_batch(SCHEMA))?;
+    }
+    Ok(Opened::Blocking(Arc::new(OneValue::open(table, address)?)))
+}
+
+struct Table {
+    database: Database,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.database)
+    }
+}
+
+/// A value and its time, from this column on. Text or blob, as its writer liked it.
+fn lying(row: &Row<'_>, first: usize) -> rusqlite::Result<Lying> {
+    let bytes = match row.get_ref(first)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes::Bytes::copy_from_slice(bytes),
+        _ => bytes::Bytes::new(),
+    };
+    Ok(Lying { bytes, stored_at: time(row.get_ref(first + 1)?) })
+}
+
+/// Unix seconds; older versions wrote something else.
+fn time(value: ValueRef<'_>) -> Option<Timestamp> {
+    match value {
+        ValueRef::Real(seconds) => Some(Timestamp::from_micros((seconds * 1e6) as i64)),
+        ValueRef::Integer(seconds) => Some(Timestamp::from_secs(seconds)),
+        _ => None,
+    }
+}
+
+impl Table {
+    /// The first row of a key, which is the one that hishel reads.
+    fn first(connection: &Connection, key: &str) -> rusqlite::Result<Option<Lying>> {
+        let sql = "SELECT data, date_created FROM cache WHERE key = ?1 ORDER BY rowid LIMIT 1";
+        connection.prepare_cached(sql)?.query_row([key], |row| lying(row, 0)).optional()
+    }
+
+    /// A page of rows behind this one.
+    fn page(&self, after: i64, values: bool) -> Result<Vec<(i64, String, Lying)>> {
+        let what = if values { "data, date_created" } else { "NULL, NULL" };
+        let sql = format!(
+            "SELECT rowid, key, {what} FROM cache WHERE rowid > ?1 AND key IS NOT NULL
+             ORDER BY rowid LIMIT {PAGE}"
+        );
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map([after], |row| {
+                Ok((row.get(0)?, row.get(1)?, lying(row, 2)?))
+            })?;
+            rows.collect()
+        })
+    }
+
+    fn row_of(&self, key: &str) -> Result<i64> {
+        let sql = "SELECT rowid FROM cache WHERE key = ?1 ORDER BY rowid LIMIT 1";
+        let row = self.database.read(|c| c.query_row(sql, [key], |row| row.get(0)).optional())?;
+        Ok(row.unwrap_or(i64::MIN))
+    }
+
+    /// Keys with several rows. hishel leaves none behind, and has no index to rule them out.
+    fn repeated(&self) -> Result<HashSet<String>> {
+        let sql = "SELECT key FROM cache GROUP BY key HAVING count(*) > 1";
+        self.database.read(|c| {
+            let mut statement = c.prepare(sql)?;
+            let keys = statement.query_map([], |row| row.get(0))?;
+            keys.collect()
+        })
+    }
+}
+
+impl Shelf for Table {
+    const KIND: &'static str = "sqlite";
+
+    fn get(&self, key: &str) -> Result<Option<Lying>> {
+        self.database.read(|connection| Self::first(connection, key))
+    }
+
+    fn change<T>(
+        &self,
+        key: &str,
+        decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
+    ) -> Result<T> {
+        self.database.write(|connection| {
+            let (change, told) = match decide(Self::first(connection, key)?) {
+                Ok(decided) => decided,
+                Err(e) => return Ok(Err(e)),
+            };
+            if !matches!(change, Change::Keep) {
+                connection.prepare_cached("DELETE FROM cache WHERE key = ?1")?.execute([key])?;
+            }
+            if let Change::Write(new) = change {
+                let seconds = new.stored_at.micros() as f64 / 1e6;
+                let insert = "INSERT INTO cache(key, data, date_created) VALUES (?1, ?2, ?3)";
+                let mut insert = connection.prepare_cached(insert)?;
+                // hishel reads a pickle from a blob only, and writes text as such.
+                match String::from_utf8(new.bytes) {
+                    Ok(text) if new.is_text => insert.execute(params![key, text, seconds])?,
+                    Ok(text) => insert.execute(params![key, text.into_bytes(), seconds])?,
+                    Err(e) => insert.execute(params![key, e.into_bytes(), seconds])?,
+                };
+            }
+            Ok(Ok(told))
+        })?
+    }
+
+    fn walk(
+        self: Arc<Self>,
+        after: Option<String>,
+        values: bool,
+    ) -> Box<dyn Iterator<Item = Walked> + Send> {
+        let begin = after.map_or(Ok(i64::MIN), |key| self.row_of(&key));
+        let (mut at, repeated) = match begin.and_then(|at| Ok((at, self.repeated()?))) {
+            Ok(begin) => begin,
+            Err(e) => return Box::new(std::iter::once(Err(e))),
+        };
+        let mut shown = HashSet::new();
+        let mut done = false;
+        let pages = std::iter::from_fn(move || {
+            if done {
+                return None;
+            }
+            let page = match self.page(at, values) {
+                Ok(page) => page,
+                Err(e) => {
+                    done = true;
+                    return Some(vec![Err(e)]);
+                }
+            };
+            done = page.len() < PAGE;
+            at = page.last().map_or(at, |walked| walked.0);
+            Some(page.into_iter().map(|(_, key, lying)| Ok((key, lying))).collect())
+        });
+        let is_first = move |walked: &Walked| match walked {
+            Ok((key, _)) => !repeated.contains(key) || shown.insert(key.clone()),
+            Err(_) => true,
+        };
+        Box::new(pages.flatten().filter(is_first))
+    }
+
+    /// Rows behind the first one of their key, which nobody reads.
+    fn leftovers(self: Arc<Self>, _: Timestamp) -> BlockingPieces {
+        let sql = "SELECT rowid, length(data) FROM cache WHERE rowid NOT IN
+                     (SELECT min(rowid) FROM cache GROUP BY key)";
+        let rows = self.database.read(|c| {
+            let mut statement = c.prepare(sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        match rows {
+            Ok(rows) => Box::new(rows.into_iter().map(|(row, bytes)| {
+                let bytes = bytes.unwrap_or_default().max(0).unsigned_abs();
+                Ok(Piece::new(Problem::OrphanBody, format!("row {row}"), bytes))
+            })),
+            Err(e) => Box::new(std::iter::once(Err(e))),
+        }
+    }
+
+    fn discard(&self, name: &str) -> Result<Outcome<u64>> {
+        let Some(row) = name.strip_prefix("row ").and_then(|row| row.parse::<i64>().ok()) else {
+            return Ok(Outcome::Absent);
+        };
+        // Only while another row of the same key stands before it.
+        let sql = "DELETE FROM cache WHERE rowid = ?1 AND EXISTS
+                     (SELECT 1 FROM cache d WHERE d.key = cache.key AND d.rowid < ?1)
+                   RETURNING length(data)";
+        let freed: Option<Option<i64>> =
+            self.database.write(|c| c.query_row(sql, [row], |row| row.get(0)).optional())?;
+        Ok(match freed {
+            Some(bytes) => Outcome::Done(bytes.unwrap_or_default().max(0).unsigned_abs()),
+            None => Outcome::Absent,
+        })
+    }
+
+    fn location(&self, key: &str) -> String {
+        format!("{} table cache key {key}", self.database.path().display())
+    }
+
+    fn close(&self) {
+        self.database.close();
+    }
+}

@@ -1,0 +1,230 @@
+//! The JSON and YAML forms: one tree of maps and lists.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::error::{Error, Result};
+use crate::model::{Headers, Timestamp};
+use crate::policy;
+
+use super::Value;
+
+/// Texts are taken as they stand: YAML 1.1 and 1.2 disagree on which plain words are
+/// numbers, and what hishel's writer left without quotes was text to it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Tree {
+    response: ResponseTree,
+    request: RequestTree,
+    metadata: MetadataTree,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ResponseTree {
+    status: u16,
+    headers: Vec<(String, String)>,
+    content: String,
+    extensions: ResponseExtensions,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct ResponseExtensions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_phrase: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct RequestTree {
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    extensions: RequestExtensions,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct RequestExtensions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<BTreeMap<String, Option<f64>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sni_hostname: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct MetadataTree {
+    cache_key: String,
+    number_of_uses: u64,
+    created_at: String,
+}
+
+pub(super) fn from_json(bytes: &[u8]) -> Result<Value> {
+    // To the end: something behind it is what another writer has left there.
+    let tree: Tree =
+        serde_json::from_slice(bytes).map_err(|e| damaged("the JSON value is torn").because(e))?;
+    tree.into_value()
+}
+
+pub(super) fn from_yaml(bytes: &[u8]) -> Result<Value> {
+    let tree: Tree =
+        serde_yaml::from_slice(bytes).map_err(|e| damaged("the YAML value is torn").because(e))?;
+    tree.into_value()
+}
+
+/// Indented by four, in ASCII, as Python's `json` writes it.
+pub(super) fn to_json(value: &Value) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(value.body.len() / 3 * 4 + 2048);
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
+    Tree::of(value).serialize(&mut serializer).map_err(unwritable)?;
+    Ok(in_ascii(out))
+}
+
+/// The same tree with the outermost names in YAML's own style, so that the value is known
+/// for what it is. All texts stand in JSON's quotes, which YAML has too: plain words such as
+/// `no` or `12:30:45` would not be text to every reader.
+pub(super) fn to_yaml(value: &Value) -> Result<Vec<u8>> {
+    let Tree { response, request, metadata } = Tree::of(value);
+    let mut out = Vec::with_capacity(value.body.len() / 3 * 4 + 2048);
+    write_part(&mut out, "response", &response)?;
+    write_part(&mut out, "request", &request)?;
+    write_part(&mut out, "metadata", &metadata)?;
+    Ok(in_ascii(out))
+}
+
+fn write_part<T: Serialize>(out: &mut Vec<u8>, name: &str, part: &T) -> Result<()> {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    serde_json::to_writer(&mut *out, part).map_err(unwritable)?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// JSON with everything beyond ASCII escaped.
+fn in_ascii(json: Vec<u8>) -> Vec<u8> {
+    if json.is_ascii() {
+        return json;
+    }
+    let text = String::from_utf8_lossy(&json);
+    let mut out = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if c.is_ascii() {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing into a text cannot fail.
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out.into_bytes()
+}
+
+impl Tree {
+    fn of(value: &Value) -> Self {
+        let timeout = value.request_extensions.get("timeout").and_then(Json::as_object);
+        let sni = value.request_extensions.get("sni_hostname").and_then(Json::as_str);
+        let numbers = |map: &serde_json::Map<String, Json>| {
+            map.iter().map(|(name, number)| (name.clone(), number.as_f64())).collect()
+        };
+        Tree {
+            response: ResponseTree {
+                status: value.status,
+                headers: pairs(&value.headers),
+                content: STANDARD.encode(&value.body),
+                extensions: ResponseExtensions {
+                    http_version: value.http_version.clone(),
+                    reason_phrase: value.reason.as_deref().map(latin),
+                },
+            },
+            request: RequestTree {
+                method: value.method.clone(),
+                url: value.url.clone(),
+                headers: pairs(&value.request_headers),
+                extensions: RequestExtensions {
+                    timeout: timeout.map(numbers),
+                    sni_hostname: sni.map(str::to_owned),
+                },
+            },
+            metadata: MetadataTree {
+                cache_key: value.cache_key.clone(),
+                number_of_uses: value.uses,
+                created_at: policy::format_date(value.created_at),
+            },
+        }
+    }
+
+    fn into_value(self) -> Result<Value> {
+        let Tree { response, request, metadata } = self;
+        let mut extensions = BTreeMap::new();
+        if let Some(timeout) = request.extensions.timeout {
+            extensions.insert("timeout".to_owned(), timeout.into_iter().collect());
+        }
+        if let Some(name) = request.extensions.sni_hostname {
+            extensions.insert("sni_hostname".to_owned(), name.into());
+        }
+        let body = STANDARD
+            .decode(response.content.as_bytes())
+            .map_err(|e| damaged("the body is no base64").because(e))?;
+        let reason = response.extensions.reason_phrase;
+        Ok(Value {
+            status: response.status,
+            headers: headers(response.headers)?,
+            body: body.into(),
+            http_version: response.extensions.http_version,
+            reason: reason.map(|reason| bytes(&reason)).transpose()?,
+            method: request.method,
+            url: request.url,
+            request_headers: headers(request.headers)?,
+            request_extensions: extensions,
+            cache_key: metadata.cache_key,
+            uses: metadata.number_of_uses,
+            created_at: time(&metadata.created_at)?,
+        })
+    }
+}
+
+/// Each byte of a header field is one character.
+fn latin(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>> {
+    let byte = |c: char| {
+        u8::try_from(c).map_err(|_| damaged(&format!("{c:?} stands in a field, but is no byte")))
+    };
+    text.chars().map(byte).collect()
+}
+
+fn pairs(headers: &Headers) -> Vec<(String, String)> {
+    headers.iter().map(|(name, value)| (latin(name), latin(value))).collect()
+}
+
+fn headers(pairs: Vec<(String, String)>) -> Result<Headers> {
+    let mut headers = Headers::new();
+    for (name, value) in pairs {
+        headers.push(bytes(&name)?, bytes(&value)?);
+    }
+    Ok(headers)
+}
+
+/// `Sun, 22 Nov 2026 14:55:18 GMT`; the weekday is whatever the writer's locale calls it.
+fn time(text: &str) -> Result<Timestamp> {
+    let rest = text.split_once(", ").map_or(text, |(_, rest)| rest);
+    policy::parse_date(format!("Mon, {rest}").as_bytes(), Timestamp::EPOCH)
+        .ok_or_else(|| damaged(&format!("{text:?} is no time")))
+}
+
+fn unwritable(error: serde_json::Error) -> Error {
+    damaged("the value cannot be written").because(error)
+}
+
+fn damaged(how: &str) -> Error {
+    Error::codec(how.to_owned())
+}
