@@ -81,6 +81,11 @@ fn codec_of(address: &Address) -> Result<Codec> {
     })
 }
 
+/// Pages of the databases that this crate makes. Larger ones make small inserts and large
+/// bodies cheaper (measured), and hardly anybody else uses them.
+#[cfg(feature = "sqlite")]
+pub(crate) const SQLITE_PAGE_BYTES: u32 = 16 * 1024;
+
 /// Bodies up to this size lie in the record, so that one read brings a whole entry;
 /// larger ones lie beside it. Measured: see `ARCHITECTURE.md`.
 #[cfg(feature = "_records")]

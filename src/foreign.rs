@@ -39,6 +39,22 @@ pub fn layout(kind: &str, name: &str) -> Option<&'static Layout> {
     LAYOUTS.iter().find(|layout| layout.kind == kind && layout.name == name)
 }
 
+/// Whether a place looks so much like another client's that it should be looked at as such
+/// before it is opened: opening a database may already leave files beside it.
+pub(crate) fn looks_foreign(kind: &str, address: &Address) -> bool {
+    kind == "sqlite" && address.path().is_ok_and(|path| path.is_some_and(|p| is_foreign(&p)))
+}
+
+#[cfg(feature = "sqlite")]
+fn is_foreign(path: &std::path::Path) -> bool {
+    database::page_bytes(path).is_some_and(|bytes| bytes != crate::backend::SQLITE_PAGE_BYTES)
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn is_foreign(_: &std::path::Path) -> bool {
+    false
+}
+
 /// The layout that lies at an address, if it is a foreign one.
 ///
 /// # Errors

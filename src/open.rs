@@ -66,6 +66,10 @@ pub fn open_with(address: &Address, access: Access) -> Result<Store> {
 /// Opens a store in the layout that is asked for, or that lies there.
 fn open_layout(driver: &Driver, address: &Address, access: Access) -> Result<Opened> {
     match address.param("layout") {
+        None if looks_foreign(driver, address) => match open_recognised(driver, address, access)? {
+            Some(opened) => Ok(opened),
+            None => open_native(driver, address, access),
+        },
         None => match open_native(driver, address, access) {
             Err(error) if is_something_else(&error) => {
                 open_recognised(driver, address, access)?.ok_or(error)
@@ -90,11 +94,17 @@ fn is_something_else(error: &Error) -> bool {
 }
 
 #[cfg(feature = "foreign")]
-fn open_recognised(
-    driver: &Driver,
-    address: &Address,
-    access: Access,
-) -> Result<Option<Opened>> {
+fn looks_foreign(driver: &Driver, address: &Address) -> bool {
+    foreign::looks_foreign(driver.kind, address)
+}
+
+#[cfg(not(feature = "foreign"))]
+fn looks_foreign(_: &Driver, _: &Address) -> bool {
+    false
+}
+
+#[cfg(feature = "foreign")]
+fn open_recognised(driver: &Driver, address: &Address, access: Access) -> Result<Option<Opened>> {
     let layout = foreign::recognised(driver.kind, address)?;
     layout.map(|layout| (layout.open)(address, access)).transpose()
 }
@@ -105,12 +115,7 @@ fn open_recognised(_: &Driver, _: &Address, _: Access) -> Result<Option<Opened>>
 }
 
 #[cfg(feature = "foreign")]
-fn open_foreign(
-    driver: &Driver,
-    name: &str,
-    address: &Address,
-    access: Access,
-) -> Result<Opened> {
+fn open_foreign(driver: &Driver, name: &str, address: &Address, access: Access) -> Result<Opened> {
     let Some(layout) = foreign::layout(driver.kind, name) else {
         let names: Vec<&str> = std::iter::once("native")
             .chain(foreign::LAYOUTS.iter().filter(|l| l.kind == driver.kind).map(|l| l.name))

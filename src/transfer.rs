@@ -10,6 +10,7 @@ mod copier;
 #[cfg(feature = "interchange")]
 mod export;
 mod gc;
+mod held;
 #[cfg(feature = "interchange")]
 mod import;
 mod migrate;
@@ -24,6 +25,7 @@ mod verify;
 #[cfg(feature = "interchange")]
 pub use export::export;
 pub use gc::{GcPolicy, plan_gc};
+pub use held::{Losses, as_held, lost};
 #[cfg(feature = "interchange")]
 pub use import::{ImportOptions, LeftOut, import};
 pub use migrate::{

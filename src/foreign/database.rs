@@ -68,9 +68,15 @@ impl fmt::Debug for Database {
 
 /// Whether a file is an SQLite database.
 pub(super) fn is_one(path: &Path) -> bool {
-    let mut start = [0; 16];
-    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
-        && start == *b"SQLite format 3\0"
+    page_bytes(path).is_some()
+}
+
+/// The size of its pages, as its header says; `None` for what is no database.
+pub(super) fn page_bytes(path: &Path) -> Option<u32> {
+    let mut start = [0; 18];
+    File::open(path).ok()?.read_exact(&mut start).ok()?;
+    let size = u16::from_be_bytes([start[16], start[17]]);
+    start.starts_with(b"SQLite format 3\0").then_some(if size == 1 { 65_536 } else { size.into() })
 }
 
 /// The columns of a table in order; empty if there is no such table.
@@ -125,7 +131,7 @@ impl Database {
             Some(connection) => connection,
             empty => empty.insert(open_writer(&self.path, self.busy).map_err(|e| self.error(e))?),
         };
-        let mut run = || {
+        let run = || {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
@@ -200,8 +206,7 @@ impl Reader {
             let text = path.to_string_lossy();
             let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
             let uri = format!("file:{text}?immutable=1");
-            let connection =
-                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?;
+            let connection = Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?;
             return Ok(Reader { connection, taken_as: looks });
         }
         let connection = Connection::open_with_flags(path, flags)?;
@@ -222,5 +227,7 @@ fn open_writer(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy)?;
+    // Not all of hishel's versions ask for them, so nobody relies on what they would do.
+    connection.pragma_update(None, "foreign_keys", "OFF")?;
     Ok(connection)
 }

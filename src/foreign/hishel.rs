@@ -6,9 +6,11 @@
 //! | `hishel-1` | 1.0.0 to 1.4.0 | SQLite, Redis: an entry and its chunks |
 //! | `hishel-2` | 2.0.0 | SQLite, Redis: the same with fewer facts and an end for each entry |
 
+mod blob;
 mod file;
 mod key;
 mod one;
+mod rows;
 mod table;
 mod value;
 
@@ -19,14 +21,17 @@ use crate::storage::Param;
 use super::Layout;
 
 /// Every layout of hishel's.
-pub(super) const LAYOUTS: &[Layout] = &[file::LAYOUT, table::LAYOUT];
+pub(super) const LAYOUTS: &[Layout] =
+    &[file::LAYOUT, rows::LAYOUT_2, rows::LAYOUT_1, rows::LAYOUT_BETA, table::LAYOUT];
 
 /// Parameters of generation 0.
-const PARAMS_0: &[Param] = &[Param {
-    name: "serializer",
-    default: "json",
-    about: "what new values are written with: json, yaml or pickle",
-}];
+const PARAMS_0: &[Param] = &[FIPS];
+
+const FIPS: Param = Param {
+    name: "fips",
+    default: "false",
+    about: "keys as Python makes them where it has no BLAKE2",
+};
 
 /// When the response came in, as far as that can be known: when the entry was stored, or,
 /// where a 304 has brought newer fields since, at their `Date`.

@@ -198,14 +198,12 @@ pub struct Capabilities {
     pub kind: &'static str,
     /// How entries lie: `native`, or another client's way.
     pub layout: &'static str,
-    /// Heads come back as they went in. Else what got lost is seen in the head that a commit
-    /// gives, for that is the one which will be read.
-    pub keeps_all: bool,
     /// Every writing call is refused.
     pub read_only: bool,
     /// Entries outlive the process.
     pub persistent: bool,
-    /// Several variants under one key.
+    /// Several variants under one key. Else whatever lies under a key stands in the place of
+    /// what is put there, and the latest stays.
     pub variants: bool,
     /// Bodies pass through in constant memory.
     pub streams_bodies: bool,
@@ -242,7 +240,6 @@ impl Capabilities {
         Capabilities {
             kind,
             layout: "native",
-            keeps_all: true,
             read_only: false,
             persistent: true,
             variants: true,
@@ -309,13 +306,15 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// Looks for many entries by identity.
     ///
-    /// - As `candidates` shows them; one answer for each, in order.
+    /// - As `candidates` shows them; one answer for each, in order. In a store without
+    ///   variants, whatever lies under the key.
     /// - Trouble with one does not keep the others; trouble with the store ends it all.
     async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let any = !self.capabilities().variants;
         let mut answers = Vec::with_capacity(ids.len());
         for id in ids {
             let found = self.candidates(&id.key).await;
-            answers.push(found.map(|found| found.into_iter().find(|f| f.head.id == *id)));
+            answers.push(found.map(|found| found.into_iter().find(|f| any || f.head.id == *id)));
         }
         Ok(answers)
     }
@@ -388,6 +387,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// The key under which this store looks for the answer to a request.
     fn key_of(&self, request: &Request, partition: &str) -> String {
         Key::native(partition, &request.method, &request.url)
+    }
+
+    /// What the store keeps of a head: the one that it will show. Layouts of other clients
+    /// have no place for some of it.
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        head
     }
 
     /// Notes a use. Never rewrites a record or a body. Callers keep to
@@ -492,9 +497,10 @@ pub trait BlockingBackend: fmt::Debug + Send + Sync {
 
     /// See [`Backend::find_many`].
     fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        let any = !self.capabilities().variants;
         let find = |id: &EntryId| {
             let found = self.candidates(&id.key)?;
-            Ok(found.into_iter().find(|found| found.head.id == *id))
+            Ok(found.into_iter().find(|found| any || found.head.id == *id))
         };
         Ok(ids.iter().map(find).collect())
     }
@@ -546,6 +552,11 @@ pub trait BlockingBackend: fmt::Debug + Send + Sync {
     /// See [`Backend::key_of`].
     fn key_of(&self, request: &Request, partition: &str) -> String {
         Key::native(partition, &request.method, &request.url)
+    }
+
+    /// See [`Backend::kept`].
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        head
     }
 
     /// See [`Backend::record_use`].

@@ -199,6 +199,10 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
         self.0.key_of(request, partition)
     }
 
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        self.0.kept(head)
+    }
+
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let id = id.clone();
         self.run(move |store| store.record_use(&id, seen, at)).await
@@ -356,6 +360,10 @@ where
 
     fn key_of(&self, request: &Request, partition: &str) -> String {
         self.0.key_of(request, partition)
+    }
+
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        self.0.kept(head)
     }
 
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
@@ -605,6 +613,10 @@ impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
 
     fn key_of(&self, request: &Request, partition: &str) -> String {
         self.store.key_of(request, partition)
+    }
+
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        self.store.kept(head)
     }
 
     fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {

@@ -165,6 +165,10 @@ impl Backend for Observed {
         self.0.key_of(request, partition)
     }
 
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        self.0.kept(head)
+    }
+
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let work = self.0.record_use(id, seen, at);
         self.watch("record_use", &id.to_string(), work, |()| "done".to_owned()).await

@@ -23,6 +23,8 @@ pub enum Problem {
     OrphanBody,
     /// What an interrupted write has left.
     Unfinished,
+    /// What its own client has removed, and not yet cleaned away.
+    Removed,
 }
 
 impl Problem {
@@ -36,12 +38,16 @@ impl Problem {
             Problem::OrphanIndex => "orphan-index",
             Problem::OrphanBody => "orphan-body",
             Problem::Unfinished => "unfinished",
+            Problem::Removed => "removed",
         }
     }
 
     /// Whether the piece is merely in the way: nothing of an entry is lost with it.
     pub fn is_leftover(self) -> bool {
-        matches!(self, Problem::OrphanIndex | Problem::OrphanBody | Problem::Unfinished)
+        matches!(
+            self,
+            Problem::OrphanIndex | Problem::OrphanBody | Problem::Unfinished | Problem::Removed
+        )
     }
 }
 

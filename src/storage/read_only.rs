@@ -99,6 +99,10 @@ impl Backend for ReadOnly {
         self.0.key_of(request, partition)
     }
 
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        self.0.kept(head)
+    }
+
     async fn record_use(&self, _: &EntryId, _: Stamp, _: Timestamp) -> Result<()> {
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::storage::{
     Backend, BodyStream, ByteRange, Found, Manage, Outcome, Over, Parcel, current_runtime,
 };
 
+use super::held::{as_held, lost};
 use super::migrate::{MigrateOptions, NewTtl};
 use super::receive::{
     Incoming, ReceiveOptions, decide, decide_against, is_same_body, receive, stays_out, verify,
@@ -80,6 +81,8 @@ fn goes_along(found: &Found, room: u64) -> bool {
 pub(super) struct Tried {
     pub found: Found,
     pub outcome: Result<Action>,
+    /// What of it the destination does not hold.
+    pub lost: Vec<&'static str>,
 }
 
 /// What every copy needs.
@@ -138,7 +141,11 @@ impl Copier {
                 Some(action) => Ok(action),
                 None => self.try_often(&found).await,
             };
-            tried.push(Tried { found, outcome });
+            let lost = match &outcome {
+                Ok(Action::Copy | Action::Overwrite) => self.lost(&found),
+                _ => Vec::new(),
+            };
+            tried.push(Tried { found, outcome, lost });
         }
         tried
     }
@@ -193,11 +200,24 @@ impl Copier {
         plans.into_iter().map(|plan| plan.map(|(action, _)| action)).collect()
     }
 
-    /// The head as the destination shall have it.
-    fn head_of(&self, found: &Found) -> EntryHead {
+    /// The head as it shall be in the destination.
+    fn meant(&self, found: &Found) -> EntryHead {
         let mut head = found.head.clone();
         head.expires_at = self.ttl.apply(head.expires_at, self.receive.now);
-        head
+        self.receive.as_written(head)
+    }
+
+    /// The head as it can be there.
+    fn head_of(&self, found: &Found) -> EntryHead {
+        as_held(&*self.source, &*self.destination, self.meant(found))
+    }
+
+    /// The difference.
+    fn lost(&self, found: &Found) -> Vec<&'static str> {
+        if self.destination.capabilities().layout == "native" {
+            return Vec::new();
+        }
+        lost(&self.meant(found), &self.head_of(found))
     }
 
     /// What is to be done with each; `None` where there is trouble.
@@ -233,7 +253,7 @@ impl Copier {
             }
             None => return None,
         };
-        let parcel = Parcel::new(self.receive.as_written(head), body, over);
+        let parcel = Parcel::new(head, body, over);
         is_same_body(&parcel.head().body, &told).then_some(parcel)
     }
 

@@ -11,6 +11,7 @@ use crate::model::{EntryHead, Key, Variant};
 use crate::policy::{Settings, recorded};
 use crate::storage::{Backend, is_damage};
 
+use super::held::lost;
 use super::migrate::NewTtl;
 use super::receive::{Incoming, ReceiveOptions, decide, receive};
 use super::report::{Action, Event, Failure, Report, Tally};
@@ -95,11 +96,17 @@ async fn run(
                 continue;
             }
         };
-        let head = in_its_place(head);
+        let mut meant = in_its_place(head);
+        meant.expires_at = options.ttl.apply(meant.expires_at, options.receive.now);
+        let head = store.kept(under_its_key(store, meant.clone()));
         let (key, url) = (head.id.to_string(), head.request.url.as_str().to_owned());
         let bytes = head.body.bytes;
+        let kept = head.clone();
         match take_in(store, reader, head, options).await {
             Ok(action) => {
+                if matches!(action, Action::Copy | Action::Overwrite) {
+                    report.lose(&lost(&meant, &kept));
+                }
                 report.tallies.count(action, bytes);
                 (options.on)(Event::Done(Tally { entries: 1, bytes }));
             }
@@ -131,6 +138,14 @@ fn in_its_place(mut head: EntryHead) -> EntryHead {
     head
 }
 
+/// A native key becomes the one by which the store looks for the entry.
+fn under_its_key(store: &dyn Backend, mut head: EntryHead) -> EntryHead {
+    if Key::is_native(&head.id.key) {
+        head.id.key = store.key_of(&head.request, &head.partition);
+    }
+    head
+}
+
 /// Whether nothing can come behind this error.
 fn is_final(error: &Error) -> bool {
     matches!(error.code(), "truncated" | "bomb")
@@ -154,8 +169,6 @@ async fn take_in(
     head: EntryHead,
     options: &ImportOptions<'_>,
 ) -> Result<Action> {
-    let mut head = head;
-    head.expires_at = options.ttl.apply(head.expires_at, options.receive.now);
     let (action, over) = decide(store, &head, &options.receive).await?;
     if !matches!(action, Action::Copy | Action::Overwrite) || options.dry_run {
         return Ok(action);

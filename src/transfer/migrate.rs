@@ -182,7 +182,8 @@ fn settle(
     on: &mut (dyn FnMut(Passed<'_>) + Send),
 ) -> Result<()> {
     let (failure, found) = match item {
-        Ok(Tried { found, outcome: Ok(action) }) => {
+        Ok(Tried { found, outcome: Ok(action), lost }) => {
+            report.lose(&lost);
             let bytes = found.head.body.bytes;
             report.tallies.count(action, bytes);
             let is_there = matches!(action, Action::Copy | Action::Overwrite | Action::Unchanged);
@@ -191,7 +192,7 @@ fn settle(
             on(Passed { event, arrived, cursor: Some(found.cursor()), report });
             return Ok(());
         }
-        Ok(Tried { found, outcome: Err(error) }) => {
+        Ok(Tried { found, outcome: Err(error), .. }) => {
             if error.is_about_all() {
                 return Err(error);
             }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::error::Error;
 
+use super::held::Losses;
+
 /// What is done with an entry, or why it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -165,6 +167,8 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// How many there were in all.
     pub failed: u64,
+    /// What of the entries has no place in the destination.
+    pub losses: Losses,
     /// How much smaller the store is, as measured; `None` where that cannot be told.
     pub reclaimed_bytes: Option<u64>,
     /// Everything that was planned was tried.
@@ -176,6 +180,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// Notes what of an entry the destination does not hold.
+    pub fn lose(&mut self, fields: &[&'static str]) {
+        for field in fields {
+            *self.losses.entry(field).or_default() += 1;
+        }
+    }
+
     /// Notes a failure.
     pub fn fail(&mut self, failure: Failure) {
         self.failed += 1;

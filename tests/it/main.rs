@@ -3,6 +3,7 @@
 mod cli;
 mod conformance;
 mod filter;
+mod foreign;
 mod interchange;
 mod layers;
 mod policy;

@@ -21,13 +21,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 
 use crate::error::{Error, Result};
 
-use super::super::private;
+use super::super::{SQLITE_PAGE_BYTES, private};
 
 /// The layout that this build writes, and the newest that it reads.
 const LAYOUT: i64 = 1;
-
-/// Larger pages make small inserts and large bodies cheaper (measured).
-const PAGE_BYTES: u32 = 16 * 1024;
 
 /// Memory for pages while many entries are put, in KiB.
 const BULK_CACHE_KIB: i32 = 8 * 1024;
@@ -528,7 +525,7 @@ fn open_writer(path: &Path, busy: Duration, new: bool) -> rusqlite::Result<Conne
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy)?;
     if new {
-        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        connection.pragma_update(None, "page_size", SQLITE_PAGE_BYTES)?;
         set_wal(&connection, busy)?;
     }
     connection.pragma_update(None, "synchronous", "NORMAL")?;

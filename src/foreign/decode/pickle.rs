@@ -51,8 +51,6 @@ pub(crate) trait Class: Copy + PartialEq {
 pub(crate) struct Pickle<'a, C> {
     values: Vec<Value<'a, C>>,
     root: Id,
-    /// Bytes up to the end of the program; Python ignores what follows.
-    pub length: usize,
 }
 
 impl<'a, C: Class> Pickle<'a, C> {
@@ -70,7 +68,8 @@ impl<'a, C: Class> Pickle<'a, C> {
             memo: HashMap::new(),
         };
         let root = machine.run()?;
-        Ok(Pickle { values: machine.values, root, length: machine.at })
+        // Python ignores what follows, and so does this.
+        Ok(Pickle { values: machine.values, root })
     }
 
     pub(crate) fn root(&self) -> &Value<'a, C> {
@@ -108,9 +107,9 @@ impl<'a, C: Class> Machine<'a, C> {
     fn run(&mut self) -> Result<Id> {
         loop {
             let opcode = self.take(1)?[0];
-            let next = self.step(opcode).map_err(|e| {
-                e.because(format!("opcode {opcode:#04x} before byte {}", self.at))
-            })?;
+            let next = self
+                .step(opcode)
+                .map_err(|e| e.because(format!("opcode {opcode:#04x} before byte {}", self.at)))?;
             if matches!(next, Next::Stop) {
                 return self.pop();
             }
@@ -439,7 +438,6 @@ mod tests {
         assert_eq!(list, wanted);
         let Some(Value::Tuple(pair)) = pickle.member(pairs, "b") else { panic!("no tuple") };
         assert!(pair.iter().all(|id| pickle.get(*id) == &Value::Text("c")));
-        assert_eq!(pickle.length, bytes.len());
     }
 
     #[test]

@@ -12,9 +12,7 @@ use std::time::{Duration, SystemTime};
 use crate::backend::private::{create_dir_all, new_file, store_error};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::{
-    Access, Address, BlockingPieces, Opened, Outcome, Piece, Problem,
-};
+use crate::storage::{Access, Address, BlockingPieces, Opened, Outcome, Piece, Problem};
 
 use super::super::Layout;
 use super::PARAMS_0;
@@ -64,8 +62,7 @@ fn lies_at(address: &Address) -> Result<bool> {
         let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
         read.is_ok() && Form::of(&start).is_some()
     };
-    let mut like_ours =
-        names.flatten().filter(|entry| like_a_key(&entry.file_name())).take(8);
+    let mut like_ours = names.flatten().filter(|entry| like_a_key(&entry.file_name())).take(8);
     Ok(like_ours.any(|entry| like_a_value(entry.path())))
 }
 
@@ -242,12 +239,11 @@ impl Shelf for Folder {
             Err(e) => return Box::new(std::iter::once(Err(e))),
         };
         let folder = Arc::clone(&self);
-        let names = parts.into_iter().flat_map(move |part| {
-            match folder.names(after.as_deref(), part) {
+        let names =
+            parts.into_iter().flat_map(move |part| match folder.names(after.as_deref(), part) {
                 Ok((names, _)) => names.into_iter().map(Ok).collect::<Vec<_>>(),
                 Err(e) => vec![Err(e)],
-            }
-        });
+            });
         Box::new(names.filter_map(move |name| {
             let name = match name {
                 Ok(name) => name,

@@ -8,7 +8,7 @@ use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest};
 use sha2::Sha256;
 
-use crate::model::hex;
+use crate::model::{UrlText, hex};
 
 /// The parts of a URL as httpx has normalised them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +146,16 @@ fn quoted(text: &str, also: impl Fn(char) -> bool) -> String {
     out
 }
 
+/// A URL as generation 0 stores it; text that is none stays as it is.
+pub(super) fn rebuilt(url: &UrlText) -> String {
+    HttpxUrl::parse(url.as_str()).map_or_else(|| url.as_str().to_owned(), |url| url.rebuilt())
+}
+
+/// A URL as generations 1 and 2 store it; text that is none stays as it is.
+pub(super) fn spelled(url: &UrlText) -> String {
+    HttpxUrl::parse(url.as_str()).map_or_else(|| url.as_str().to_owned(), |url| url.spelled())
+}
+
 /// The key of generation 0: method, URL and request body, hashed to 16 bytes. The body
 /// counts for methods other than GET and HEAD only.
 pub(super) fn key_0(method: &str, url: &str, body: &[u8]) -> String {
@@ -232,7 +242,13 @@ mod tests {
             "",
             "54d359915f3553e0f2123b57ec74d1aa",
         ),
-        ("GET", "https://example.com?", "https://example.com/?", "", "c197a4092126c08f6eadb911fe006890"),
+        (
+            "GET",
+            "https://example.com?",
+            "https://example.com/?",
+            "",
+            "c197a4092126c08f6eadb911fe006890",
+        ),
         (
             "GET",
             "https://example.com/a/../b/./c/..",

@@ -14,7 +14,7 @@ use crate::storage::{
     Capabilities, Found, Outcome, Over, Part, Piece, Problem, Query,
 };
 
-use super::key::{HttpxUrl, key_0};
+use super::key::{key_0, key_0_fips, rebuilt};
 use super::value::{self, Form, Value};
 
 /// A value as it lies, and when it was stored.
@@ -84,6 +84,8 @@ pub(super) struct OneValue<S> {
     shelf: Arc<S>,
     form: Form,
     ttl: Option<Duration>,
+    /// Keys are made without BLAKE2.
+    fips: bool,
 }
 
 impl<S: Shelf> OneValue<S> {
@@ -96,7 +98,8 @@ impl<S: Shelf> OneValue<S> {
                     .try_this("json, yaml or pickle")
             })?,
         };
-        Ok(OneValue { shelf: Arc::new(shelf), form, ttl: address.duration("ttl")? })
+        let fips = address.flag("fips")?.unwrap_or(false);
+        Ok(OneValue { shelf: Arc::new(shelf), form, ttl: address.duration("ttl")?, fips })
     }
 }
 
@@ -125,8 +128,7 @@ fn damaged(key: &str, lying: &Lying, location: &str, error: &Error) -> Error {
 
 impl<S: Shelf> OneValue<S> {
     fn found(&self, key: &str, lying: &Lying) -> Result<Found> {
-        found(key, lying, self.ttl)
-            .map_err(|e| damaged(key, lying, &self.shelf.location(key), &e))
+        found(key, lying, self.ttl).map_err(|e| damaged(key, lying, &self.shelf.location(key), &e))
     }
 
     fn lookup(&self, key: &str) -> Result<Option<Found>> {
@@ -141,7 +143,6 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         can.layout = "hishel-0";
         can.variants = false;
         can.streams_bodies = false;
-        can.keeps_all = false;
         can.sweeps = false;
         can.notes_uses_every = None;
         can.ttl = self.ttl;
@@ -164,7 +165,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     }
 
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
-        let form = head.serializer.as_deref().and_then(Form::named).unwrap_or(self.form);
+        let form = form_of(&head, self.form);
         let shelf = Arc::clone(&self.shelf);
         Ok(Box::new(OnePut { shelf, form, ttl: self.ttl, head, body: BytesMut::new() }))
     }
@@ -179,7 +180,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
             if there.stamp != seen {
                 return Ok((Change::Keep, Outcome::Changed));
             }
-            let form = head.serializer.as_deref().and_then(Form::named).unwrap_or(self.form);
+            let form = form_of(&head, self.form);
             let head = EntryHead { id: id.clone(), ..head };
             let value = Value::of(&head, there.inline.unwrap_or_default());
             let bytes = value::dumps(&value, form)?;
@@ -241,9 +242,10 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
             Ok(match lying {
                 None => (Change::Keep, Outcome::Absent),
                 Some(lying) if value::loads(&lying.bytes).is_ok() => {
-                    let is_met = piece.entry.as_ref().is_some_and(|(_, seen)| {
-                        *seen == Stamp::of_bytes(&lying.bytes)
-                    });
+                    let is_met = piece
+                        .entry
+                        .as_ref()
+                        .is_some_and(|(_, seen)| *seen == Stamp::of_bytes(&lying.bytes));
                     match is_met {
                         true => (Change::Remove, Outcome::Done(lying.bytes.len() as u64)),
                         false => (Change::Keep, Outcome::Changed),
@@ -259,14 +261,19 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
             Part::Record(id) => &id.key,
             Part::Piece(name) => name,
         };
-        let lying = self.shelf.get(key)?.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("there is no value {key}"))
-        })?;
+        let lying = self
+            .shelf
+            .get(key)?
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no value {key}")))?;
         Ok(BodyReader::whole(lying.bytes))
     }
 
     fn key_of(&self, request: &Request, _: &str) -> String {
-        key_of(request)
+        key_of(request, self.fips)
+    }
+
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        kept(head, self.form, self.ttl)
     }
 
     fn location(&self, id: &EntryId) -> String {
@@ -279,11 +286,28 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     }
 }
 
+/// What a value keeps of a head.
+fn kept(head: EntryHead, form: Form, ttl: Option<Duration>) -> EntryHead {
+    let form = form_of(&head, form);
+    let (key, facts) = (head.id.key.clone(), head.body);
+    let mut value = Value::of(&head, Bytes::new());
+    value.created_at = form.keeps_of(value.created_at);
+    let stored_at = value.created_at;
+    let (mut head, _) = value.into_entry(&key, form);
+    head.body = facts;
+    head.expires_at = ttl.map(|ttl| stored_at + ttl);
+    head
+}
+
+/// The serializer that a head asks for, if hishel has it.
+fn form_of(head: &EntryHead, otherwise: Form) -> Form {
+    head.serializer.as_deref().and_then(Form::named).unwrap_or(otherwise)
+}
+
 /// The key under which hishel 0.x looks for the answer to a request without a body.
-pub(super) fn key_of(request: &Request) -> String {
-    let url = HttpxUrl::parse(request.url.as_str()).map(|url| url.rebuilt());
-    let url = url.unwrap_or_else(|| request.url.as_str().to_owned());
-    key_0(request.method.as_str(), &url, b"")
+fn key_of(request: &Request, fips: bool) -> String {
+    let key = if fips { key_0_fips } else { key_0 };
+    key(request.method.as_str(), &rebuilt(&request.url), b"")
 }
 
 /// A value on its way; it has to be whole before it can be written.
@@ -315,10 +339,8 @@ impl<S: Shelf> BlockingPut for OnePut<S> {
                 Outcome::Changed => return Ok((Change::Keep, Outcome::Changed)),
             }
             // What will be read, not what was meant.
-            let written = Lying {
-                bytes: Bytes::copy_from_slice(&new.bytes),
-                stored_at: Some(new.stored_at),
-            };
+            let written =
+                Lying { bytes: Bytes::copy_from_slice(&new.bytes), stored_at: Some(new.stored_at) };
             let found = found(&key, &written, ttl)?;
             Ok((Change::Write(new), Outcome::Done(found)))
         })

@@ -23,7 +23,7 @@ pub(super) const LAYOUT: Layout = Layout {
     about: "a database of hishel 0.x",
     place: ".hishel.sqlite",
     params: &[
-        super::PARAMS_0[0],
+        super::FIPS,
         Param { name: "busy_timeout", default: "5s", about: "how long to wait for other writers" },
     ],
     lies_at,
@@ -120,9 +120,8 @@ impl Table {
         );
         self.database.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([after], |row| {
-                Ok((row.get(0)?, row.get(1)?, lying(row, 2)?))
-            })?;
+            let rows = statement
+                .query_map([after], |row| Ok((row.get(0)?, row.get(1)?, lying(row, 2)?)))?;
             rows.collect()
         })
     }
@@ -219,9 +218,8 @@ impl Shelf for Table {
                      (SELECT min(rowid) FROM cache GROUP BY key)";
         let rows = self.database.read(|c| {
             let mut statement = c.prepare(sql)?;
-            let rows = statement.query_map([], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
-            })?;
+            let rows = statement
+                .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         });
         match rows {

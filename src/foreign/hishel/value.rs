@@ -55,6 +55,14 @@ impl Form {
         FORMS.into_iter().find(|form| form.name() == name)
     }
 
+    /// How exactly a time is written.
+    pub(in crate::foreign) fn keeps_of(self, time: Timestamp) -> Timestamp {
+        match self {
+            Form::Pickle => time,
+            Form::Json | Form::Yaml => Timestamp::from_secs(time.secs()),
+        }
+    }
+
     /// Whether a value is text, which SQLite stores as such.
     pub(in crate::foreign) fn is_text(self) -> bool {
         self != Form::Pickle
@@ -120,15 +128,20 @@ impl Value {
         let extensions = &head.request.extensions.other;
         let kept = extensions.iter().filter(|(name, _)| keeps(name));
         let is_ascii = |reason: &&Vec<u8>| reason.is_ascii();
+        let mut headers = head.headers.clone();
+        // Without one hishel takes an entry for infinitely old.
+        if !headers.contains("date") {
+            headers.push("Date", policy::format_date(head.created_at));
+        }
         Value {
             status: head.status,
-            headers: head.headers.clone(),
+            headers,
             body,
             http_version: head.extensions.http_version.as_deref().map(str::to_owned),
             // hishel fails on any other.
             reason: head.extensions.reason.as_ref().filter(is_ascii).cloned(),
             method: head.request.method.as_str().to_owned(),
-            url: head.request.url.as_str().to_owned(),
+            url: super::key::rebuilt(&head.request.url),
             request_headers: head.request.headers.clone(),
             request_extensions: kept.map(|(name, json)| (name.clone(), json.clone())).collect(),
             cache_key: head.id.key.clone(),

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
-use cachectl::transfer::{Tally, differences};
-use cachectl::{BodyDigest, Detail, Error, Found, Manage, Query, is_damage};
+use cachectl::transfer::{Tally, as_held, differences};
+use cachectl::{BodyDigest, Detail, EntryHead, Error, Found, Manage, Query, is_damage};
 use clap::Args;
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -96,9 +96,12 @@ async fn compare(
         .plain_entries(a, Detail::Head)
         .map(|item| async move {
             let found = item?;
-            let other = b.store.find(&found.head.id).await?;
+            // As the other store would have it: what its layout has no place for is no
+            // difference.
+            let held = as_held(&*a.store, &*b.store, found.head.clone());
+            let other = b.store.find(&held.id).await?;
             let differs = match &other {
-                Some(other) => differs(args, pair, &found, other).await?,
+                Some(other) => differs(args, pair, &held, &found, other).await?,
                 None => Vec::new(),
             };
             Ok::<_, Error>((found, other, differs))
@@ -126,7 +129,8 @@ async fn compare(
             if !found.is_meant_by(&selection.filter, selection.moment()) {
                 return Ok(None);
             }
-            let is_there = match a.store.find(&found.head.id).await {
+            let held = as_held(&*b.store, &*a.store, found.head.clone());
+            let is_there = match a.store.find(&held.id).await {
                 Err(e) if is_damage(&e) => true,
                 other => other?.is_some(),
             };
@@ -154,10 +158,11 @@ async fn compare(
 async fn differs(
     args: &DiffArgs,
     pair: &store::Pair,
+    held: &EntryHead,
     a: &Found,
     b: &Found,
 ) -> cachectl::Result<Vec<&'static str>> {
-    let mut fields = differences(&a.head, &b.head);
+    let mut fields = differences(held, &b.head);
     if args.content && !fields.contains(&"body") && !fields.contains(&"body_bytes") {
         let (a, b) = (digest(&pair.source, a).await?, digest(&pair.destination, b).await?);
         if a != b {

@@ -12,7 +12,7 @@ use cachectl::transfer::{
 use cachectl::{Access, EntryHead, Error, ErrorKind};
 use clap::{Args, ValueEnum};
 
-use super::plan::{Summary, actions_table, end};
+use super::plan::{Summary, actions_table, end, losses};
 use super::purge::refuse_read_only;
 use super::selection::SelectionArgs;
 use super::{CommonArgs, OutputArgs, StoreArgs, WriteArgs, exit, failure, store};
@@ -217,7 +217,7 @@ fn sentence(report: &Report) -> String {
             text.push_str(&format!(", {} {what}", tally.entries));
         }
     }
-    text
+    text + &losses(&report.losses)
 }
 
 fn tell_left_out(left_out: &LeftOut) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use cachectl::transfer::{
     Action, Event, MigrateOptions, NewTtl, Passed, ReceiveOptions, Removals, Report, RunOptions,
-    Shard, Tally, migrate, remove,
+    Shard, Tally, as_held, migrate, remove,
 };
 use cachectl::{Compact, Detail, Error, ErrorKind, Found, Manage, Query, Secrets};
 use clap::Args;
@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::checkpoint::Checkpoint;
 use super::import::TransferArgs;
 use super::options::{Ttl, ttl};
-use super::plan::{PlanArgs, Question, Summary, WorkArgs, actions_table, confirm, end};
+use super::plan::{PlanArgs, Question, Summary, WorkArgs, actions_table, confirm, end, losses};
 use super::purge::refuse_read_only;
 use super::selection::{Selection, SelectionArgs};
 use super::store::{self, Chosen, OpenStore};
@@ -303,7 +303,8 @@ impl Job<'_> {
             let Ok(found) = found else { continue };
             let is_meant = found.is_meant_by(&self.selection.filter, self.selection.moment())
                 && self.shard.is_none_or(|shard| shard.has(&found.head.id.key));
-            if is_meant && source.find(&found.head.id).await?.is_none() {
+            let there = as_held(&**destination, &**source, found.head.clone()).id;
+            if is_meant && source.find(&there).await?.is_none() {
                 plan.entry(Action::Remove, &found)?;
             }
         }
@@ -365,6 +366,7 @@ impl Job<'_> {
                 text.push_str(&format!(", {} {action}", tally.entries));
             }
         }
+        text.push_str(&losses(&report.losses));
         if !report.complete {
             text.push_str("; run the same command to go on");
         }

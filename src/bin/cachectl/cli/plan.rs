@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::Result;
-use cachectl::transfer::{Report, Tallies};
+use cachectl::transfer::{Losses, Report, Tallies};
 use cachectl::{EntryId, Error, ErrorKind, Manage, Secrets};
 use clap::Args;
 use serde::Serialize;
@@ -136,6 +136,9 @@ pub struct Summary {
     pub complete: bool,
     pub actions: BTreeMap<&'static str, Counted>,
     pub failed: Failed,
+    /// How many entries lost what, for which the destination has no place.
+    #[serde(skip_serializing_if = "Losses::is_empty")]
+    pub lost: Losses,
     pub reclaimed_bytes: Option<u64>,
     pub checkpoint: Option<String>,
     pub duration_s: u64,
@@ -164,6 +167,7 @@ impl Summary {
             complete: true,
             actions: counted(tallies),
             failed: Failed::default(),
+            lost: Losses::new(),
             reclaimed_bytes: None,
             checkpoint: None,
             duration_s: 0,
@@ -176,6 +180,7 @@ impl Summary {
             dry_run: false,
             complete: report.complete,
             failed: Failed { entries: report.failed },
+            lost: report.losses.clone(),
             reclaimed_bytes: report.reclaimed_bytes,
             duration_s: rounded(report.duration),
             ..Self::planned(command, &report.tallies)
@@ -210,6 +215,16 @@ fn counted(tallies: &Tallies) -> BTreeMap<&'static str, Counted> {
 
 fn rounded(span: Duration) -> u64 {
     (span.as_millis() as u64 + 500) / 1000
+}
+
+/// What entries have lost, as the end of a sentence; empty where nothing was.
+pub fn losses(losses: &Losses) -> String {
+    if losses.is_empty() {
+        return String::new();
+    }
+    let listed: Vec<String> =
+        losses.iter().map(|(field, entries)| format!("{field} ({entries})")).collect();
+    format!("; the destination has no place for {}", listed.join(", "))
 }
 
 /// A table of what is to be done, or was: one row an action.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cachectl::client::warm::{Sum, WarmReport, WarmResult, Warmed};
-use cachectl::transfer::Tally;
+use cachectl::transfer::{Losses, Tally};
 use cachectl::{Error, ErrorKind, Headers, Lock, Secrets};
 use serde::Serialize;
 
@@ -282,6 +282,7 @@ impl Closing<'_> {
             complete: report.complete,
             actions: results.map(|(result, sum)| counted(result, sum)).collect(),
             failed: Failed { entries: report.of(WarmResult::Failed).urls },
+            lost: Losses::new(),
             reclaimed_bytes: None,
             checkpoint: None,
             duration_s: (report.duration.as_millis() as u64 + 500) / 1000,

@@ -1,0 +1,577 @@
+//! Generations 1 and 2 in SQLite, and the beta between 0 and 1: a row for each entry, its
+//! body in chunks beside it.
+//!
+//! Several rows may answer the same request. The newest has the identity that the request
+//! gives, the others one of their own. What hishel removes it first hides, so that who is
+//! reading can go on, and so does this.
+
+mod put;
+mod state;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::backend::private::{create_dir_all, store_error};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Detail;
+use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp};
+use crate::storage::{
+    Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
+    ByteRange, Capabilities, Found, Opened, Outcome, Param, Part, Piece, Problem, Query,
+};
+
+use super::super::Layout;
+use super::super::database::{self, BUSY, Database};
+use super::blob::{Blob, Generation};
+use super::key::{key_1, key_2, spelled};
+use put::RowsPut;
+use state::{Kind, Row, State};
+
+pub(super) const LAYOUT_1: Layout = Layout {
+    name: "hishel-1",
+    kind: "sqlite",
+    about: "a database of hishel 1.x",
+    place: ".cache/hishel/hishel_cache.db",
+    params: &[BUSY_PARAM],
+    lies_at: |address| lies_at(address, Kind::First),
+    open: |address, access| open(address, access, Kind::First),
+};
+
+pub(super) const LAYOUT_BETA: Layout = Layout {
+    name: "hishel-beta",
+    kind: "sqlite",
+    about: "a database of hishel.beta in 0.1.4 and 0.1.5, to be read",
+    place: ".cache/hishel/hishel_cache.db",
+    params: &[BUSY_PARAM],
+    lies_at: |address| lies_at(address, Kind::Beta),
+    open: |address, access| open(address, access, Kind::Beta),
+};
+
+pub(super) const LAYOUT_2: Layout = Layout {
+    name: "hishel-2",
+    kind: "sqlite",
+    about: "a database of hishel 2.x",
+    place: ".cache/hishel/hishel_cache_v2.db",
+    params: &[
+        BUSY_PARAM,
+        Param {
+            name: "rfc",
+            default: "what lies there, else false",
+            about: "keys of the RFC 9111 mode",
+        },
+    ],
+    lies_at: |address| lies_at(address, Kind::Second),
+    open: |address, access| open(address, access, Kind::Second),
+};
+
+const BUSY_PARAM: Param =
+    Param { name: "busy_timeout", default: "5s", about: "how long to wait for other writers" };
+
+/// Keys whose entries are read together.
+const PAGE: usize = 32;
+
+/// Bodies up to this length come along with their heads.
+const INLINE: u64 = 16 * 1024;
+
+/// What hishel removes for good after this time, others may too.
+const REMOVED_FOR_GOOD: Duration = Duration::from_secs(3600);
+
+fn path_of(address: &Address, kind: Kind) -> Result<PathBuf> {
+    Ok(address.path()?.unwrap_or_else(|| PathBuf::from(kind.place())))
+}
+
+fn lies_at(address: &Address, kind: Kind) -> Result<bool> {
+    let path = path_of(address, kind)?;
+    if address.location() == Some(":memory:") || !database::is_one(&path) {
+        return Ok(false);
+    }
+    let found = Database::new(path, BUSY).read(Kind::of)?;
+    Ok(found == Some(kind))
+}
+
+fn open(address: &Address, access: Access, kind: Kind) -> Result<Opened> {
+    let path = path_of(address, kind)?;
+    let busy = address.duration("busy_timeout")?.unwrap_or(BUSY);
+    let name = path.display().to_string();
+    let may_create = access == Access::Create && kind != Kind::Beta;
+    if !path.exists() {
+        if !may_create {
+            let error = Error::store(format!("there is no database {name}"));
+            return Err(error.coded("store_missing"));
+        }
+        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            create_dir_all(folder)
+                .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        Connection::open_with_flags(&path, flags)
+            .map_err(|e| Error::store(format!("cannot create {name}")).because(e))?;
+    }
+    let database = Database::new(path, busy);
+    match database.read(Kind::of)? {
+        Some(found) if found == kind => {}
+        None if may_create && database.read(|c| database::columns(c, "entries"))?.is_empty() => {
+            database.write(|c| c.execute_batch(kind.schema()))?;
+        }
+        _ => {
+            let what = kind.name();
+            return Err(Error::store(format!("{name} is no database of {what}"))
+                .coded("not_a_store")
+                .try_this("another file, or no ?layout=; nothing was changed"));
+        }
+    }
+    let rfc = match address.flag("rfc")? {
+        Some(rfc) => rfc,
+        None => kind == Kind::Second && uses_rfc_keys(&database)?,
+    };
+    let ttl = address.duration("ttl")?;
+    Ok(Opened::Blocking(Arc::new(Rows { inner: Arc::new(Inner { database, kind, ttl, rfc }) })))
+}
+
+/// Whether the keys of a 2.x database are those of the RFC 9111 mode, by one that is there.
+fn uses_rfc_keys(database: &Database) -> Result<bool> {
+    let sql = "SELECT cache_key, data FROM entries LIMIT 20";
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = database.read(|c| {
+        let mut statement = c.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    })?;
+    Ok(rows.iter().any(|(key, data)| {
+        Blob::read(data, Generation::Second)
+            .is_ok_and(|blob| key_2(true, &blob.method, &blob.url).as_bytes() == &**key)
+    }))
+}
+
+/// A store of generation 1 or 2.
+pub(super) struct Rows {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    kind: Kind,
+    ttl: Option<Duration>,
+    rfc: bool,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.inner.kind.name(), self.inner.database)
+    }
+}
+
+/// What a key shows, and what else lies under it.
+#[derive(Default)]
+struct Group {
+    /// The whole entries, with their rows.
+    entries: Vec<(Found, Row)>,
+    damaged: Vec<Error>,
+}
+
+impl Inner {
+    fn rows_of(&self, connection: &Connection, key: &[u8]) -> rusqlite::Result<Vec<Row>> {
+        let sql = format!("{} WHERE e.cache_key = ?1", self.kind.select());
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_map([key], Row::of)?;
+        rows.collect()
+    }
+
+    /// What rows of one key show.
+    fn group(&self, rows: Vec<Row>) -> Group {
+        let mut group = Group::default();
+        for row in rows.into_iter().filter(|row| row.state(self.kind) == State::Whole) {
+            match self.found(&row) {
+                Ok(found) => group.entries.push((found, row)),
+                Err(e) => group.damaged.push(self.damaged(&row, &e)),
+            }
+        }
+        // The newest first, which keeps the plain identity.
+        group.entries.sort_by(|(a, row), (b, other)| {
+            let by_age = other.age(b).cmp(&row.age(a));
+            a.head.id.cmp(&b.head.id).then(by_age)
+        });
+        let mut last: Option<EntryId> = None;
+        for (found, row) in &mut group.entries {
+            let id = found.head.id.clone();
+            if last.as_ref() == Some(&id) {
+                found.head.id.variant = row.own_variant(&id.variant);
+            } else {
+                last = Some(id);
+            }
+        }
+        group.entries.sort_by(|(a, _), (b, _)| a.head.id.cmp(&b.head.id));
+        group
+    }
+
+    fn found(&self, row: &Row) -> Result<Found> {
+        let blob = Blob::read(&row.data, self.kind.generation())?;
+        let created_at = row.created_at(&blob, self.kind);
+        let expires_at = row.expires_at(&blob, self.kind, self.ttl, created_at);
+        let key = match row.key() {
+            key if key.is_empty() => key_1(&blob.url),
+            key => key,
+        };
+        let mut head = blob.into_head(&key, created_at);
+        head.expires_at = expires_at;
+        head.last_used_at = row.last_used_at(self.kind);
+        head.body = BodyFacts { bytes: row.body_bytes, xxh3: None, sha256: None };
+        let stored_bytes = row.data.len() as u64 + row.body_bytes;
+        Ok(Found::whole(head, row.stamp(), None, stored_bytes))
+    }
+
+    fn damaged(&self, row: &Row, error: &Error) -> Error {
+        let name = row.name();
+        Piece::new(Problem::Undecodable, &name, row.data.len() as u64 + row.body_bytes)
+            .of_key(row.key())
+            .met(format!("cannot read {name} in {:?}", self.database), error)
+    }
+
+    /// The body of a row in one piece, if it is small.
+    fn inline(&self, connection: &Connection, row: &Row) -> rusqlite::Result<Option<Bytes>> {
+        if row.body_bytes > INLINE {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT chunk_data FROM streams WHERE entry_id = ?1 AND chunk_number >= 0 {}
+             ORDER BY chunk_number",
+            self.kind.only_responses()
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([row.id])?;
+        let mut body = BytesMut::with_capacity(row.body_bytes as usize);
+        while let Some(chunk) = rows.next()? {
+            body.extend_from_slice(chunk.get_ref(0)?.as_blob()?);
+        }
+        Ok(Some(body.freeze()))
+    }
+
+    /// What lies under some keys, with small bodies if they are wanted.
+    fn groups(&self, keys: &[Vec<u8>], bodies: bool) -> Result<Vec<Group>> {
+        self.database.read(|connection| {
+            let mut groups = Vec::with_capacity(keys.len());
+            for key in keys {
+                let mut group = self.group(self.rows_of(connection, key)?);
+                if bodies {
+                    for (found, row) in &mut group.entries {
+                        found.inline = self.inline(connection, row)?;
+                    }
+                }
+                groups.push(group);
+            }
+            Ok(groups)
+        })
+    }
+
+    fn group_of(&self, key: &str, bodies: bool) -> Result<Group> {
+        Ok(self.groups(&[key.as_bytes().to_vec()], bodies)?.pop().unwrap_or_default())
+    }
+
+    /// Keys behind this one, in their order.
+    fn keys_after(&self, after: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let sql = format!(
+            "SELECT DISTINCT cache_key FROM entries WHERE cache_key > ?1
+             ORDER BY cache_key LIMIT {PAGE}"
+        );
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let keys = statement.query_map([after], |row| row.get(0))?;
+            keys.collect()
+        })
+    }
+
+    /// Rows without a key, as the beta writes them, behind this one.
+    fn keyless_after(&self, after: i64) -> Result<Vec<(i64, Row)>> {
+        let sql = format!(
+            "{} WHERE e.cache_key IS NULL AND e.rowid > ?1 ORDER BY e.rowid LIMIT {PAGE}",
+            self.kind.select()
+        );
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows =
+                statement.query_map([after], |row| Ok((row.get("row_number")?, Row::of(row)?)))?;
+            rows.collect()
+        })
+    }
+}
+
+impl BlockingBackend for Rows {
+    fn capabilities(&self) -> Capabilities {
+        let inner = &self.inner;
+        let mut can = Capabilities::full("sqlite");
+        can.layout = inner.kind.layout();
+        can.read_only = inner.kind == Kind::Beta;
+        can.sweeps = false;
+        can.notes_uses_every = None;
+        can.ttl = inner.ttl;
+        can.serializer = "msgpack";
+        can
+    }
+
+    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        if self.inner.kind == Kind::Beta {
+            let found = self.scan(Query::with_detail(Detail::Body));
+            return found
+                .filter(|found| found.as_ref().map_or(true, |found| found.head.id.key == key))
+                .collect();
+        }
+        let mut group = self.inner.group_of(key, true)?;
+        match group.damaged.is_empty() {
+            true => Ok(group.entries.into_iter().map(|(found, _)| found).collect()),
+            false => Err(group.damaged.swap_remove(0)),
+        }
+    }
+
+    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+        let changed = || Error::changed(&id.key);
+        let inner = &self.inner;
+        let sql = format!("{} WHERE e.cache_key = ?1 OR e.cache_key IS NULL", inner.kind.select());
+        let row = inner.database.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([id.key.as_bytes()])?;
+            while let Some(row) = rows.next()? {
+                let row = Row::of(row)?;
+                if row.stamp() == seen {
+                    return Ok(Some(row));
+                }
+            }
+            Ok(None)
+        })?;
+        let row = row.ok_or_else(changed)?;
+        let facts = BodyFacts { bytes: row.body_bytes, xxh3: None, sha256: None };
+        let (first, length) = range.within(facts.bytes);
+        let chunks = Chunks {
+            inner: Arc::clone(inner),
+            id: row.id,
+            name: id.to_string(),
+            next: -1,
+            skip: first,
+            left: length,
+        };
+        Ok(match range.covers(facts.bytes) {
+            true => BodyReader::chunks(chunks, facts, id.to_string()),
+            false => BodyReader::unchecked(chunks, length),
+        })
+    }
+
+    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+        self.refuse_beta()?;
+        Ok(Box::new(RowsPut::begin(&self.inner, head)))
+    }
+
+    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        self.refuse_beta()?;
+        put::update(&self.inner, id, head, seen)
+    }
+
+    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        self.refuse_beta()?;
+        put::remove(&self.inner, id, seen)
+    }
+
+    fn scan(&self, query: Query) -> BlockingScan {
+        let scan = Scan {
+            inner: Arc::clone(&self.inner),
+            // Entries of the same key may stand behind the last one.
+            rest_of: query.after.as_ref().map(|after| after.id.clone()),
+            after: query.after.as_ref().map(|after| after.id.key.clone().into_bytes()),
+            row: query.after.is_none().then_some(i64::MIN),
+            query,
+        };
+        Box::new(scan.flatten())
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
+        // Somebody may still be reading what was hidden just now, or writing it.
+        let before = before.min(Timestamp::now() - REMOVED_FOR_GOOD);
+        match state::leftovers(&self.inner, before) {
+            Ok(pieces) => Box::new(pieces.into_iter().map(Ok)),
+            Err(e) => Box::new(std::iter::once(Err(e))),
+        }
+    }
+
+    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.refuse_beta()?;
+        put::discard(&self.inner, piece)
+    }
+
+    fn raw(&self, part: Part) -> Result<BodyReader> {
+        let missing =
+            |name: &str| Error::new(ErrorKind::NotFound, format!("there is no {name} in {self:?}"));
+        let data = match &part {
+            Part::Record(id) => {
+                let group = self.inner.group_of(&id.key, false)?;
+                let row = group.entries.into_iter().find(|(found, _)| found.head.id == *id);
+                row.ok_or_else(|| missing(&id.to_string()))?.1.data
+            }
+            Part::Piece(name) => {
+                let id = state::id_in(name).ok_or_else(|| missing(name))?;
+                let sql = "SELECT data FROM entries WHERE id = ?1";
+                let data: Option<Vec<u8>> = self
+                    .inner
+                    .database
+                    .read(|c| c.query_row(sql, [id], |row| row.get(0)).optional())?;
+                data.ok_or_else(|| missing(name))?
+            }
+        };
+        Ok(BodyReader::whole(data.into()))
+    }
+
+    fn key_of(&self, request: &Request, _: &str) -> String {
+        let url = spelled(&request.url);
+        match self.inner.kind {
+            Kind::Second => key_2(self.inner.rfc, request.method.as_str(), &url),
+            _ => key_1(&url),
+        }
+    }
+
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        put::kept(&self.inner, head)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        format!("{:?} table entries cache_key {}", self.inner.database, id.key)
+    }
+
+    fn close(&self) -> Result<()> {
+        self.inner.database.close();
+        Ok(())
+    }
+}
+
+impl Rows {
+    fn refuse_beta(&self) -> Result<()> {
+        if self.inner.kind != Kind::Beta {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Refused, "caches of hishel.beta can only be read")
+            .coded("read_only")
+            .try_this("cachectl migrate, into another store"))
+    }
+}
+
+/// A walk over the keys, and then over rows that have none.
+struct Scan {
+    inner: Arc<Inner>,
+    query: Query,
+    rest_of: Option<EntryId>,
+    /// The last key.
+    after: Option<Vec<u8>>,
+    /// The last row without a key; `None` once these are done, or not wanted.
+    row: Option<i64>,
+}
+
+impl Scan {
+    fn page(&mut self) -> Result<Option<Vec<Result<Found>>>> {
+        let bodies = self.query.detail >= Detail::Body;
+        if let Some(last) = self.rest_of.take().filter(|_| self.query.detail > Detail::Key) {
+            let group = self.inner.group_of(&last.key, bodies)?;
+            let rest = group.entries.into_iter().map(|(found, _)| found);
+            return Ok(Some(rest.filter(|found| found.head.id > last).map(Ok).collect()));
+        }
+        let keys = self.inner.keys_after(self.after.as_deref().unwrap_or_default())?;
+        if let Some(last) = keys.last() {
+            self.after = Some(last.clone());
+            let mut page = Vec::new();
+            for group in self.inner.groups(&keys, bodies)? {
+                page.extend(group.entries.into_iter().map(|(found, _)| Ok(found)));
+                page.extend(group.damaged.into_iter().map(Err));
+            }
+            return Ok(Some(page));
+        }
+        let Some(row) = self.row else { return Ok(None) };
+        let rows = self.inner.keyless_after(row)?;
+        let Some((last, _)) = rows.last() else { return Ok(None) };
+        self.row = Some(*last);
+        let whole = rows.into_iter().map(|(_, row)| row);
+        let whole = whole.filter(|row| row.state(self.inner.kind) == State::Whole);
+        let found = |row: Row| self.inner.found(&row).map_err(|e| self.inner.damaged(&row, &e));
+        Ok(Some(whole.map(found).collect()))
+    }
+
+    fn is_wanted(&self, found: &Result<Found>) -> bool {
+        found.as_ref().map_or(true, |found| self.query.admits(&found.head.id))
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Vec<Result<Found>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.page() {
+            Ok(page) => {
+                let mut page = page?;
+                page.retain(|found| self.is_wanted(found));
+                if self.query.detail == Detail::Key {
+                    page.dedup_by(|a, b| match (a, b) {
+                        (Ok(a), Ok(b)) => a.head.id.key == b.head.id.key,
+                        _ => false,
+                    });
+                }
+                Some(page)
+            }
+            Err(e) => {
+                // Nothing comes behind trouble with the database.
+                (self.after, self.row) = (Some(vec![0xff; 128]), None);
+                Some(vec![Err(e)])
+            }
+        }
+    }
+}
+
+/// A body, chunk by chunk.
+struct Chunks {
+    inner: Arc<Inner>,
+    id: [u8; 16],
+    name: String,
+    /// The last chunk that was read.
+    next: i64,
+    skip: u64,
+    left: u64,
+}
+
+impl Chunks {
+    fn read(&mut self) -> Result<Option<Bytes>> {
+        while self.left > 0 {
+            let sql = format!(
+                "SELECT chunk_number, chunk_data FROM streams
+                 WHERE entry_id = ?1 AND chunk_number > ?2 AND chunk_number >= 0 {}
+                 ORDER BY chunk_number LIMIT 1",
+                self.inner.kind.only_responses()
+            );
+            let chunk: Option<(i64, Vec<u8>)> = self.inner.database.read(|c| {
+                c.prepare_cached(&sql)?
+                    .query_row((self.id, self.next), |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+            })?;
+            // It was removed for good meanwhile.
+            let Some((number, data)) = chunk else { return Err(Error::changed(&self.name)) };
+            self.next = number;
+            let skipped = self.skip.min(data.len() as u64);
+            self.skip -= skipped;
+            let mut data = Bytes::from(data).split_off(skipped as usize);
+            data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+            if !data.is_empty() {
+                self.left -= data.len() as u64;
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.read();
+        if next.is_err() {
+            self.left = 0;
+        }
+        next.transpose()
+    }
+}

@@ -1,0 +1,344 @@
+//! What a row is: whole, in the making, or removed; and what is left over.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Row as SqlRow};
+
+use crate::error::Result;
+use crate::model::{Stamp, Timestamp, Variant, hex, unhex};
+use crate::policy;
+use crate::storage::{Found, Piece, Problem};
+
+use super::super::super::database;
+use super::super::blob::{Blob, Generation, TTL};
+use super::{Inner, LAYOUT_1, LAYOUT_2, LAYOUT_BETA};
+
+/// Which of the layouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Beta,
+    First,
+    Second,
+}
+
+const COLUMNS_1: [&str; 5] = ["id", "cache_key", "data", "created_at", "deleted_at"];
+const COLUMNS_2: [&str; 8] = [
+    "id",
+    "cache_key",
+    "data",
+    "expires_at",
+    "last_accessed_at",
+    "chunk_count",
+    "ttl_deadline",
+    "tti",
+];
+
+const SCHEMA_1: &str = "
+CREATE TABLE IF NOT EXISTS entries (
+    id BLOB PRIMARY KEY,
+    cache_key BLOB,
+    data BLOB NOT NULL,
+    created_at REAL NOT NULL,
+    deleted_at REAL
+);
+CREATE TABLE IF NOT EXISTS streams (
+    entry_id BLOB NOT NULL,
+    chunk_number INTEGER NOT NULL,
+    chunk_data BLOB NOT NULL,
+    PRIMARY KEY (entry_id, chunk_number),
+    FOREIGN KEY (entry_id) REFERENCES entries(id) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS idx_entries_deleted_at ON entries(deleted_at);
+CREATE INDEX IF NOT EXISTS idx_entries_cache_key ON entries(cache_key);
+";
+
+const SCHEMA_2: &str = "
+CREATE TABLE IF NOT EXISTS entries (
+    id BLOB PRIMARY KEY,
+    cache_key BLOB NOT NULL,
+    data BLOB NOT NULL,
+    expires_at REAL,
+    last_accessed_at REAL NOT NULL,
+    chunk_count INTEGER,
+    ttl_deadline REAL,
+    tti REAL
+);
+CREATE TABLE IF NOT EXISTS streams (
+    entry_id BLOB NOT NULL,
+    chunk_number INTEGER NOT NULL,
+    chunk_data BLOB NOT NULL,
+    PRIMARY KEY (entry_id, chunk_number),
+    FOREIGN KEY (entry_id) REFERENCES entries(id) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS idx_entries_cache_key ON entries(cache_key);
+CREATE INDEX IF NOT EXISTS idx_entries_expires_at ON entries(expires_at);
+CREATE INDEX IF NOT EXISTS idx_entries_last_accessed_at ON entries(last_accessed_at);
+";
+
+impl Kind {
+    /// The layout of a database, by its columns.
+    pub(super) fn of(connection: &Connection) -> rusqlite::Result<Option<Kind>> {
+        let mut entries = database::columns(connection, "entries")?;
+        let streams = database::columns(connection, "streams")?;
+        let has = |name: &str| streams.iter().any(|column| column == name);
+        if !has("entry_id") || !has("chunk_data") {
+            return Ok(None);
+        }
+        entries.sort();
+        let are = |columns: &[&str]| {
+            let mut columns = columns.to_vec();
+            columns.sort_unstable();
+            entries == columns
+        };
+        Ok(match () {
+            () if are(&COLUMNS_2) => Some(Kind::Second),
+            () if are(&COLUMNS_1) && has("kind") => Some(Kind::Beta),
+            () if are(&COLUMNS_1) => Some(Kind::First),
+            () => None,
+        })
+    }
+
+    pub(super) fn generation(self) -> Generation {
+        match self {
+            Kind::Beta | Kind::First => Generation::First,
+            Kind::Second => Generation::Second,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Beta => "hishel.beta",
+            Kind::First => "hishel 1.x",
+            Kind::Second => "hishel 2.x",
+        }
+    }
+
+    pub(super) fn layout(self) -> &'static str {
+        match self {
+            Kind::Beta => LAYOUT_BETA.name,
+            Kind::First => LAYOUT_1.name,
+            Kind::Second => LAYOUT_2.name,
+        }
+    }
+
+    pub(super) fn place(self) -> &'static str {
+        match self {
+            Kind::Beta | Kind::First => LAYOUT_1.place,
+            Kind::Second => LAYOUT_2.place,
+        }
+    }
+
+    pub(super) fn schema(self) -> &'static str {
+        match self {
+            Kind::Beta | Kind::First => SCHEMA_1,
+            Kind::Second => SCHEMA_2,
+        }
+    }
+
+    /// The beta keeps bodies of requests beside those of responses.
+    pub(super) fn only_responses(self) -> &'static str {
+        match self {
+            Kind::Beta => "AND kind = 1",
+            _ => "",
+        }
+    }
+
+    /// What [`Row::of`] reads.
+    pub(super) fn select(self) -> String {
+        let (times, is_done) = match self {
+            Kind::Beta | Kind::First => (
+                "e.created_at, e.deleted_at, NULL AS expires_at, NULL AS ttl_deadline",
+                "EXISTS (SELECT 1 FROM streams s WHERE s.entry_id = e.id AND s.chunk_number = -1",
+            ),
+            Kind::Second => (
+                "e.last_accessed_at AS created_at, NULL AS deleted_at, e.expires_at,
+                 e.ttl_deadline",
+                "(e.chunk_count IS NOT NULL AND e.chunk_count =
+                   (SELECT count(*) FROM streams s WHERE s.entry_id = e.id",
+            ),
+        };
+        let more = match self {
+            Kind::Beta => " AND s.kind = 1)",
+            Kind::First => ")",
+            Kind::Second => "))",
+        };
+        let only = self.only_responses();
+        format!(
+            "SELECT e.rowid AS row_number, e.id, e.cache_key, e.data, {times},
+               (SELECT coalesce(sum(length(chunk_data)), 0) FROM streams
+                WHERE entry_id = e.id AND chunk_number >= 0 {only}) AS body_bytes,
+               {is_done}{more} AS is_done
+             FROM entries e"
+        )
+    }
+}
+
+/// What is true of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Whole,
+    /// Being written, or given up.
+    Unfinished,
+    /// Hidden, to be removed for good.
+    Removed,
+}
+
+/// One row of `entries`, and what its chunks say.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub id: [u8; 16],
+    pub cache_key: Vec<u8>,
+    pub data: Vec<u8>,
+    /// Unix seconds; in generation 2 of the last access.
+    pub time: f64,
+    pub deleted_at: Option<f64>,
+    pub expires_at: Option<f64>,
+    pub ttl_deadline: Option<f64>,
+    pub body_bytes: u64,
+    pub is_done: bool,
+}
+
+fn timestamp(seconds: f64) -> Timestamp {
+    Timestamp::from_micros((seconds * 1e6).round() as i64)
+}
+
+impl Row {
+    pub(super) fn of(row: &SqlRow<'_>) -> rusqlite::Result<Self> {
+        Ok(Row {
+            id: row.get("id").unwrap_or_default(),
+            cache_key: row.get::<_, Option<Vec<u8>>>("cache_key")?.unwrap_or_default(),
+            data: row.get("data")?,
+            time: row.get("created_at")?,
+            deleted_at: row.get("deleted_at")?,
+            expires_at: row.get("expires_at")?,
+            ttl_deadline: row.get("ttl_deadline")?,
+            body_bytes: row.get::<_, i64>("body_bytes")?.max(0).unsigned_abs(),
+            is_done: row.get("is_done")?,
+        })
+    }
+
+    pub(super) fn state(&self, kind: Kind) -> State {
+        let is_hidden = match kind {
+            Kind::Second => self.expires_at == Some(0.0),
+            Kind::Beta | Kind::First => self.is_deleted(kind),
+        };
+        match (self.is_done, is_hidden) {
+            (false, _) => State::Unfinished,
+            (true, true) => State::Removed,
+            (true, false) => State::Whole,
+        }
+    }
+
+    /// The blob decides; the column is set with it.
+    fn is_deleted(&self, kind: Kind) -> bool {
+        let by_blob = || {
+            Blob::read(&self.data, kind.generation()).is_ok_and(|blob| blob.deleted_at.is_some())
+        };
+        self.deleted_at.is_some() || by_blob()
+    }
+
+    /// The store's own name for it.
+    pub(super) fn name(&self) -> String {
+        format!("entry {}", hex(&self.id))
+    }
+
+    pub(super) fn key(&self) -> String {
+        String::from_utf8_lossy(&self.cache_key).into_owned()
+    }
+
+    /// An answer changes with its head; ends that move with each use are no change.
+    pub(super) fn stamp(&self) -> Stamp {
+        let mut bytes = Vec::with_capacity(self.data.len() + 32);
+        bytes.extend_from_slice(&self.id);
+        bytes.extend_from_slice(&self.ttl_deadline.map_or([0; 8], f64::to_be_bytes));
+        bytes.extend_from_slice(&self.data);
+        Stamp::of_bytes(&bytes)
+    }
+
+    /// Generation 2 keeps no time of creation: `Date` is the best that is known.
+    pub(super) fn created_at(&self, blob: &Blob, kind: Kind) -> Timestamp {
+        if kind != Kind::Second {
+            return timestamp(blob.created_at);
+        }
+        let last = timestamp(self.time);
+        let date = blob.headers.iter().find(|(name, _)| name == "date");
+        let date =
+            date.and_then(|(_, values)| policy::parse_date(values.first()?.as_bytes(), last));
+        date.filter(|date| *date <= last).unwrap_or(last)
+    }
+
+    pub(super) fn expires_at(
+        &self,
+        blob: &Blob,
+        kind: Kind,
+        ttl: Option<Duration>,
+        created_at: Timestamp,
+    ) -> Option<Timestamp> {
+        if kind == Kind::Second {
+            return self.expires_at.map(timestamp);
+        }
+        let own = blob.request_extra.get(TTL).and_then(serde_json::Value::as_f64);
+        let own = own.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        own.or(ttl).map(|ttl| created_at + ttl)
+    }
+
+    pub(super) fn last_used_at(&self, kind: Kind) -> Option<Timestamp> {
+        (kind == Kind::Second).then(|| timestamp(self.time))
+    }
+
+    /// What tells the newest of several entries.
+    pub(super) fn age(&self, found: &Found) -> (i64, i64, [u8; 16]) {
+        (found.head.created_at.micros(), (self.time * 1e6) as i64, self.id)
+    }
+
+    /// The variant of an entry behind a newer one of the same.
+    pub(super) fn own_variant(&self, variant: &Variant) -> Variant {
+        Variant::verbatim(format!("{variant}~{}", hex(&self.id[..6])))
+    }
+}
+
+/// The identity in the name of a piece.
+pub(super) fn id_in(name: &str) -> Option<[u8; 16]> {
+    unhex(name.strip_prefix("entry ").or_else(|| name.strip_prefix("chunks "))?)
+}
+
+/// What nobody needs: entries removed or given up before this moment, chunks without an
+/// entry.
+pub(super) fn leftovers(inner: &Inner, before: Timestamp) -> Result<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    let seconds = before.micros() as f64 / 1e6;
+    let select = inner.kind.select();
+    let rows: Vec<Row> = inner.database.read(|connection| {
+        let mut statement = connection.prepare(&select)?;
+        let mut rows = statement.query([])?;
+        let mut left = Vec::new();
+        while let Some(row) = rows.next()? {
+            let row = Row::of(row)?;
+            let since = row.deleted_at.unwrap_or(row.time);
+            if row.state(inner.kind) != State::Whole && since < seconds {
+                left.push(Row { data: Vec::new(), ..row });
+            }
+        }
+        Ok(left)
+    })?;
+    for row in rows {
+        let (problem, why) = match row.is_done {
+            true => (Problem::Removed, "it was removed, and waits to be cleaned away"),
+            false => (Problem::Unfinished, "its body never came to its end"),
+        };
+        pieces.push(Piece::new(problem, row.name(), row.body_bytes).of_key(row.key()).because(why));
+    }
+    let orphans = "SELECT entry_id, sum(length(chunk_data)) FROM streams
+                   WHERE entry_id NOT IN (SELECT id FROM entries) GROUP BY entry_id";
+    let orphans: Vec<([u8; 16], i64)> = inner.database.read(|connection| {
+        let mut statement = connection.prepare(orphans)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    })?;
+    pieces.extend(orphans.into_iter().map(|(id, bytes)| {
+        let name = format!("chunks {}", hex(&id));
+        Piece::new(Problem::OrphanBody, name, bytes.max(0).unsigned_abs())
+            .because("no entry names them")
+    }));
+    Ok(pieces)
+}

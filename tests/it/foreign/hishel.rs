@@ -1,0 +1,208 @@
+//! Samples written by hishel itself, of every generation.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cachectl::{
+    Access, Backend, Detail, Found, Headers, Query, Store, Timestamp, block_on, open_with,
+};
+use futures_util::TryStreamExt;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+/// One test for each sample.
+macro_rules! samples {
+    ($($name:ident: $path:literal, $address:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                Sample::new($path).comes_out($address);
+            }
+        )*
+    };
+}
+
+samples! {
+    v0_0_33_file_json: "hishel-0.0.33/file-json", "file:{}/cache";
+    v0_0_33_file_pickle: "hishel-0.0.33/file-pickle", "file:{}/cache";
+    v0_0_33_sqlite_json: "hishel-0.0.33/sqlite-json", "sqlite:{}/cache.sqlite";
+    v0_1_5_file_json: "hishel-0.1.5/file-json", "file:{}/cache";
+    v0_1_5_file_yaml: "hishel-0.1.5/file-yaml", "file:{}/cache";
+    v0_1_5_file_pickle: "hishel-0.1.5/file-pickle", "file:{}/cache";
+    v0_1_5_sqlite_json: "hishel-0.1.5/sqlite-json", "sqlite:{}/cache.sqlite";
+    v0_1_5_sqlite_json_ttl: "hishel-0.1.5/sqlite-json-ttl", "sqlite:{}/cache.sqlite";
+    v0_1_5_sqlite_yaml: "hishel-0.1.5/sqlite-yaml", "sqlite:{}/cache.sqlite";
+    v0_1_5_sqlite_pickle: "hishel-0.1.5/sqlite-pickle", "sqlite:{}/cache.sqlite";
+    beta_sqlite: "hishel-0.1.5-beta/sqlite-msgpack", "sqlite:{}/hishel_cache.db";
+    v1_0_0_sqlite: "hishel-1.0.0/sqlite-msgpack", "sqlite:{}/hishel_cache.db";
+    v1_1_10_sqlite: "hishel-1.1.10/sqlite-msgpack", "sqlite:{}/hishel_cache.db";
+    v1_4_0_sqlite: "hishel-1.4.0/sqlite-msgpack", "sqlite:{}/hishel_cache.db";
+    v1_4_0_sqlite_requests: "hishel-1.4.0/sqlite-msgpack-requests", "sqlite:{}/hishel_cache.db";
+    v2_0_0_sqlite_rfc: "hishel-2.0.0/sqlite-msgpack-rfc", "sqlite:{}/hishel_cache_v2.db";
+    v2_0_0_sqlite_norfc: "hishel-2.0.0/sqlite-msgpack-norfc", "sqlite:{}/hishel_cache_v2.db";
+}
+
+/// A copy of a sample.
+struct Sample {
+    folder: TempDir,
+    manifest: Value,
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a sample").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+/// Every file below a folder with its content and the time of its last change.
+fn content(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(content(&path));
+        } else {
+            let changed = entry.metadata().and_then(|meta| meta.modified()).expect("a time");
+            files.insert(path.clone(), (fs::read(&path).expect("read"), changed));
+        }
+    }
+    files
+}
+
+fn open(address: &str) -> InPlaceStore {
+    let address = address.parse().expect("an address");
+    let store: Store = open_with(&address, Access::Existing).expect("it is recognised");
+    store.in_place()
+}
+
+type InPlaceStore = std::sync::Arc<dyn Backend>;
+
+fn all(store: &InPlaceStore) -> Vec<Found> {
+    block_on(store.scan(Query::with_detail(Detail::Body)).try_collect()).expect("all can be read")
+}
+
+impl Sample {
+    fn new(path: &str) -> Self {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path);
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(&from, folder.path());
+        let manifest = fs::read(from.join("manifest.json")).expect("a manifest");
+        Sample { folder, manifest: serde_json::from_slice(&manifest).expect("JSON") }
+    }
+
+    fn address(&self, pattern: &str) -> String {
+        pattern.replace("{}", &self.folder.path().display().to_string())
+    }
+
+    /// What readers of this cache are shown.
+    fn wanted(&self) -> Vec<&Value> {
+        let entries = self.manifest["entries"].as_array().expect("entries");
+        let is_shown = |entry: &&Value| matches!(entry["state"].as_str(), Some("live" | "expired"));
+        entries.iter().filter(is_shown).collect()
+    }
+
+    fn comes_out(&self, pattern: &str) {
+        let before = content(self.folder.path());
+        let store = open(&self.address(pattern));
+        let found = all(&store);
+        let mut missing: Vec<&Value> = self.wanted();
+        assert_eq!(found.len(), missing.len(), "{:?}", store.capabilities());
+        for found in &found {
+            let same = missing.iter().position(|wanted| self.is(&store, found, wanted));
+            let same = same.unwrap_or_else(|| {
+                let key = Value::from(found.head.id.key.clone());
+                let near: Vec<_> = missing.iter().filter(|w| w["key"] == key).collect();
+                panic!("nobody wants {:?}: {:?}\nbut {near:#?}", found.head.id, found.head)
+            });
+            missing.remove(same);
+            // A lookup says the same as the list.
+            let alone = block_on(store.candidates(&found.head.id.key)).expect("an answer");
+            assert!(alone.iter().any(|alone| alone.stamp == found.stamp));
+        }
+        block_on(store.close()).expect("closed");
+        assert_eq!(content(self.folder.path()), before, "reading changes nothing");
+    }
+
+    fn is(&self, store: &InPlaceStore, found: &Found, wanted: &Value) -> bool {
+        let head = &found.head;
+        let generation = self.manifest["generation"].as_str().expect("a generation");
+        let is_first = generation == "0.x";
+        let (request, response) = (&wanted["request"], &wanted["response"]);
+        let key_fits = match wanted["key"].as_str() {
+            Some(key) => key == head.id.key,
+            None => true,
+        };
+        if !key_fits
+            || request["method"] != head.request.method.as_str()
+            || request["url"] != head.request.url.as_str()
+            || response["status"] != head.status
+            || texts(&request["headers"], is_first) != fields(&head.request.headers)
+            || texts(&response["headers"], is_first) != fields(&head.headers)
+        {
+            return false;
+        }
+        let body = block_on(async {
+            store
+                .body(&head.id, found.stamp, cachectl::ByteRange::WHOLE)
+                .await?
+                .collect_bytes()
+                .await
+        })
+        .expect("the body");
+        if let Some(inline) = &found.inline {
+            assert_eq!(*inline, body);
+        }
+        assert_eq!(head.body.bytes, body.len() as u64);
+        let digest: String =
+            Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        if response["body_sha256"] != digest {
+            return false;
+        }
+        let text = |name: &str| wanted[name].as_str();
+        if is_first {
+            let extensions = &response["extensions"];
+            assert_eq!(
+                extensions["http_version"].as_str(),
+                head.extensions.http_version.as_deref()
+            );
+            let reason = head.extensions.reason.as_deref().map(String::from_utf8_lossy);
+            assert_eq!(extensions["reason_phrase"].as_str(), reason.as_deref());
+            assert_eq!(wanted["uses"], head.uses);
+            let kept: BTreeMap<String, Value> = request["extensions"]
+                .as_object()
+                .map(|map| map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
+                .unwrap_or_default();
+            assert_eq!(head.request.extensions.other, kept);
+        }
+        if let Some(created) = text("created_at") {
+            let wanted = Timestamp::parse_rfc3339(created).expect("a time");
+            return wanted.micros().abs_diff(head.created_at.micros()) <= 1;
+        }
+        true
+    }
+}
+
+/// Fields of a manifest: in generation 0 each character is a byte, later all is UTF-8.
+fn texts(pairs: &Value, is_latin: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let bytes = |text: &Value| {
+        let text = text.as_str().expect("a text");
+        match is_latin {
+            true => text.chars().map(|c| u8::try_from(c).expect("a byte")).collect(),
+            false => text.as_bytes().to_vec(),
+        }
+    };
+    let pairs = pairs.as_array().expect("pairs").iter();
+    pairs.map(|pair| (bytes(&pair[0]), bytes(&pair[1]))).collect()
+}
+
+fn fields(headers: &Headers) -> Vec<(Vec<u8>, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
+}
