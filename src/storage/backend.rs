@@ -205,6 +205,10 @@ pub struct Capabilities {
     /// Several variants under one key. Else whatever lies under a key stands in the place of
     /// what is put there, and the latest stays.
     pub variants: bool,
+    /// Any text can be a key; else some are refused.
+    pub any_key: bool,
+    /// Heads know the digests of their bodies.
+    pub digests: bool,
     /// Bodies pass through in constant memory.
     pub streams_bodies: bool,
     /// `update` and `remove` compare the stamp and act in one step; else just before.
@@ -243,6 +247,8 @@ impl Capabilities {
             read_only: false,
             persistent: true,
             variants: true,
+            any_key: true,
+            digests: true,
             streams_bodies: true,
             atomic_stamps: true,
             server_ttl: false,

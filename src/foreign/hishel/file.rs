@@ -202,6 +202,7 @@ impl Folder {
 
 impl Shelf for Folder {
     const KIND: &'static str = "file";
+    const ANY_KEY: bool = false;
 
     fn get(&self, key: &str) -> Result<Option<Lying>> {
         match self.file(key) {
@@ -296,6 +297,19 @@ impl Shelf for Folder {
         }
         fs::remove_file(&path).map_err(fail)?;
         Ok(Outcome::Done(meta.len()))
+    }
+
+    fn usage(&self) -> Result<(u64, u64)> {
+        let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
+        let (mut entries, mut bytes) = (0, 0);
+        for entry in fs::read_dir(&self.path).map_err(fail)?.flatten() {
+            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if let Some(meta) = entry.metadata().ok().filter(|meta| meta.is_file() && !is_hidden) {
+                entries += u64::from(meta.len() > 0);
+                bytes += meta.len();
+            }
+        }
+        Ok((entries, bytes))
     }
 
     fn location(&self, key: &str) -> String {

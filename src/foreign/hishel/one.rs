@@ -11,7 +11,7 @@ use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Found, Outcome, Over, Part, Piece, Problem, Query,
+    Capabilities, Found, Outcome, Over, Part, Piece, Problem, Query, Usage,
 };
 
 use super::key::{key_0, key_0_fips, rebuilt};
@@ -48,6 +48,9 @@ pub(super) trait Shelf: fmt::Debug + Send + Sync + 'static {
     /// The kind of backend.
     const KIND: &'static str;
 
+    /// Whether any text can be a key.
+    const ANY_KEY: bool;
+
     /// The value under a key.
     fn get(&self, key: &str) -> Result<Option<Lying>>;
 
@@ -71,6 +74,9 @@ pub(super) trait Shelf: fmt::Debug + Send + Sync + 'static {
 
     /// Removes a leftover of this name.
     fn discard(&self, name: &str) -> Result<Outcome<u64>>;
+
+    /// How many values there are, and how long they are in all.
+    fn usage(&self) -> Result<(u64, u64)>;
 
     /// Where a key lies, for people.
     fn location(&self, key: &str) -> String;
@@ -142,6 +148,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         let mut can = Capabilities::full(S::KIND);
         can.layout = "hishel-0";
         can.variants = false;
+        can.any_key = S::ANY_KEY;
         can.streams_bodies = false;
         can.sweeps = false;
         can.notes_uses_every = None;
@@ -266,6 +273,11 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
             .get(key)?
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no value {key}")))?;
         Ok(BodyReader::whole(lying.bytes))
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let (entries, stored_bytes) = self.shelf.usage()?;
+        Ok(Usage { entries, stored_bytes, disk_bytes: None })
     }
 
     fn key_of(&self, request: &Request, _: &str) -> String {

@@ -22,7 +22,7 @@ use crate::filter::Detail;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Found, Opened, Outcome, Param, Part, Piece, Problem, Query,
+    ByteRange, Capabilities, Found, Opened, Outcome, Param, Part, Piece, Problem, Query, Usage,
 };
 
 use super::super::Layout;
@@ -218,7 +218,6 @@ impl Inner {
         };
         let mut head = blob.into_head(&key, created_at);
         head.expires_at = expires_at;
-        head.last_used_at = row.last_used_at(self.kind);
         head.body = BodyFacts { bytes: row.body_bytes, xxh3: None, sha256: None };
         let stored_bytes = row.data.len() as u64 + row.body_bytes;
         Ok(Found::whole(head, row.stamp(), None, stored_bytes))
@@ -305,6 +304,7 @@ impl BlockingBackend for Rows {
         let mut can = Capabilities::full("sqlite");
         can.layout = inner.kind.layout();
         can.read_only = inner.kind == Kind::Beta;
+        can.digests = false;
         can.sweeps = false;
         can.notes_uses_every = None;
         can.ttl = inner.ttl;
@@ -419,6 +419,29 @@ impl BlockingBackend for Rows {
             }
         };
         Ok(BodyReader::whole(data.into()))
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let (shown, count) = match self.inner.kind {
+            Kind::Second => ("expires_at IS NOT 0.0 AND chunk_count IS NOT NULL", "TRUE"),
+            Kind::First | Kind::Beta => (
+                "deleted_at IS NULL",
+                "EXISTS (SELECT 1 FROM streams WHERE entry_id = e.id
+                    AND chunk_number = -1)",
+            ),
+        };
+        let entries = format!(
+            "SELECT count(*), coalesce(sum(length(data)), 0) FROM entries e
+             WHERE {shown} AND {count}"
+        );
+        let chunks = "SELECT coalesce(sum(length(chunk_data)), 0) FROM streams";
+        let (entries, heads, bodies): (i64, i64, i64) = self.inner.database.read(|c| {
+            let (entries, heads) =
+                c.query_row(&entries, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok((entries, heads, c.query_row(chunks, [], |row| row.get(0))?))
+        })?;
+        let stored_bytes = heads.unsigned_abs() + bodies.unsigned_abs();
+        Ok(Usage { entries: entries.unsigned_abs(), stored_bytes, disk_bytes: None })
     }
 
     fn key_of(&self, request: &Request, _: &str) -> String {

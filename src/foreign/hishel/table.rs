@@ -145,6 +145,7 @@ impl Table {
 
 impl Shelf for Table {
     const KIND: &'static str = "sqlite";
+    const ANY_KEY: bool = true;
 
     fn get(&self, key: &str) -> Result<Option<Lying>> {
         self.database.read(|connection| Self::first(connection, key))
@@ -245,6 +246,13 @@ impl Shelf for Table {
             Some(bytes) => Outcome::Done(bytes.unwrap_or_default().max(0).unsigned_abs()),
             None => Outcome::Absent,
         })
+    }
+
+    fn usage(&self) -> Result<(u64, u64)> {
+        let sql = "SELECT count(DISTINCT key), coalesce(sum(length(data)), 0) FROM cache";
+        let (entries, bytes): (i64, i64) =
+            self.database.read(|c| c.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        Ok((entries.unsigned_abs(), bytes.unsigned_abs()))
     }
 
     fn location(&self, key: &str) -> String {

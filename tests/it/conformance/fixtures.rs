@@ -9,7 +9,7 @@ use ::redis::{Client, Cmd, FromRedisValue, TlsCertificates, cmd};
 use cachectl::{
     Access, Address, AsyncFileStorage, AsyncInMemoryStorage, AsyncS3Storage, AsyncSqliteStorage,
     Backend, BincodeSerializer, Blocking, EntryId, FileStorage, InMemoryStorage, InPlace, Observed,
-    SqliteStorage, YamlSerializer, open_with,
+    SqliteStorage, Store, YamlSerializer, open_with,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -156,6 +156,24 @@ fixture!(
     },
     on serve_s3
 );
+
+fixture!(hishel_0_file, None, |place| hishel("file", place, "cache?layout=hishel-0").pooled());
+fixture!(hishel_0_file_pickle, None, |place| {
+    hishel("file", place, "cache?layout=hishel-0&serializer=pickle").in_place()
+});
+fixture!(hishel_0_sqlite, None, |place| {
+    hishel("sqlite", place, "c.db?layout=hishel-0&serializer=yaml").pooled()
+});
+fixture!(hishel_1_sqlite, None, |place| hishel("sqlite", place, "c.db?layout=hishel-1").pooled());
+fixture!(hishel_2_sqlite, None, |place| {
+    hishel("sqlite", place, "c.db?layout=hishel-2&rfc=true").in_place()
+});
+
+/// A store in a layout of hishel's.
+fn hishel(scheme: &str, place: &Path, rest: &str) -> Store {
+    let address = format!("{scheme}:{}/{rest}", place.display());
+    open_with(&address.parse().expect("an address"), Access::Create).expect("a store")
+}
 
 /// Whose endpoint stands in a file, so that the store can be opened by its place alone.
 fn serve_s3(place: &Path) -> Option<Box<dyn Any>> {

@@ -96,6 +96,11 @@ conformance!(redis_async);
 conformance!(redis_blocking);
 conformance!(s3_async);
 conformance!(s3_blocking);
+conformance!(hishel_0_file);
+conformance!(hishel_0_file_pickle);
+conformance!(hishel_0_sqlite);
+conformance!(hishel_1_sqlite);
+conformance!(hishel_2_sqlite);
 
 /// Runs a case on a fresh store, on a runtime like an application's.
 fn run<F>(fixture: fixtures::Fixture, case: impl FnOnce(fixtures::Place) -> F)

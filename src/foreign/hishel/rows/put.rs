@@ -67,10 +67,10 @@ pub(super) fn kept(inner: &Inner, head: EntryHead) -> EntryHead {
     };
     let mut kept = blob.into_head(&head.id.key, created_at);
     kept.body = head.body;
-    kept.expires_at = match (head.expires_at, inner.kind) {
-        (Some(end), _) => Some(end),
-        (None, Kind::Second) => None,
-        (None, _) => inner.ttl.map(|ttl| created_at + ttl),
+    // Times are numbers with a fraction, which are not exact to the end of time.
+    kept.expires_at = match inner.kind {
+        Kind::Second => head.expires_at.map(|end| state::timestamp(seconds(end))),
+        _ => state::end_of(created_at, own_ttl(inner, &head), inner.ttl),
     };
     kept
 }
@@ -260,9 +260,8 @@ impl BlockingPut for RowsPut {
             Outcome::Changed => return Ok(Outcome::Changed),
         };
         self.written = None;
-        let mut found = inner.found(&row)?;
-        found.head.body = body;
-        Ok(Outcome::Done(found))
+        // As it will be read: digests have no place here.
+        Ok(Outcome::Done(inner.found(&row)?))
     }
 }
 

@@ -198,8 +198,18 @@ pub(super) struct Row {
     pub is_done: bool,
 }
 
-fn timestamp(seconds: f64) -> Timestamp {
+pub(super) fn timestamp(seconds: f64) -> Timestamp {
     Timestamp::from_micros((seconds * 1e6).round() as i64)
+}
+
+/// When an entry of generation 1 ends: after its own TTL in seconds, else after the store's.
+pub(super) fn end_of(
+    created_at: Timestamp,
+    own: Option<f64>,
+    ttl: Option<Duration>,
+) -> Option<Timestamp> {
+    let own = own.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    own.or(ttl).map(|ttl| created_at + ttl)
 }
 
 impl Row {
@@ -278,12 +288,7 @@ impl Row {
             return self.expires_at.map(timestamp);
         }
         let own = blob.request_extra.get(TTL).and_then(serde_json::Value::as_f64);
-        let own = own.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        own.or(ttl).map(|ttl| created_at + ttl)
-    }
-
-    pub(super) fn last_used_at(&self, kind: Kind) -> Option<Timestamp> {
-        (kind == Kind::Second).then(|| timestamp(self.time))
+        end_of(created_at, own, ttl)
     }
 
     /// What tells the newest of several entries.

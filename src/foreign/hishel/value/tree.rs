@@ -106,15 +106,17 @@ fn write_part<T: Serialize>(out: &mut Vec<u8>, name: &str, part: &T) -> Result<(
     Ok(())
 }
 
-/// JSON with everything beyond ASCII escaped.
+/// JSON with everything escaped that is not plain ASCII.
 fn in_ascii(json: Vec<u8>) -> Vec<u8> {
-    if json.is_ascii() {
+    // YAML refuses the last of the control characters too.
+    let is_plain = |byte: &u8| byte.is_ascii() && *byte != 0x7f;
+    if json.iter().all(is_plain) {
         return json;
     }
     let text = String::from_utf8_lossy(&json);
     let mut out = String::with_capacity(text.len() + 64);
     for c in text.chars() {
-        if c.is_ascii() {
+        if c.is_ascii() && c != '\u{7f}' {
             out.push(c);
             continue;
         }
