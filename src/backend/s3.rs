@@ -372,8 +372,10 @@ impl Inner {
         if !self.keeps_to_absent().await {
             return Ok(false);
         }
-        let object = self.record_key(&name_of(&entry.head.id.key));
+        let name = name_of(&entry.head.id.key);
+        let object = self.record_key(&name);
         let bytes = encode(vec![(entry.clone(), inline.clone())], &self.codec)?.0;
+        let _turn = self.turns.of(&name).await;
         self.bucket.put(&object, bytes.into(), Condition::Absent).await
     }
 
