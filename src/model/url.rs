@@ -10,8 +10,38 @@ use super::secrets::Secrets;
 ///
 /// It is text on purpose: two URLs are the same when their bytes are, and what
 /// another client has stored need not parse.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UrlText(Box<str>);
+#[derive(Clone)]
+pub struct UrlText {
+    text: Box<str>,
+    /// What was typed, without fragment and user information, where that is another text.
+    typed: Option<Box<str>>,
+}
+
+impl PartialEq for UrlText {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for UrlText {}
+
+impl PartialOrd for UrlText {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for UrlText {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl std::hash::Hash for UrlText {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
 
 /// User name and password that were typed in front of a host name.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,7 +55,7 @@ pub struct Credentials {
 impl UrlText {
     /// Takes the text as it is, for URLs that come out of a store.
     pub fn verbatim(text: impl Into<Box<str>>) -> Self {
-        UrlText(text.into())
+        UrlText { text: text.into(), typed: None }
     }
 
     /// Normalises what a person typed by the WHATWG URL rules: scheme and host in
@@ -68,22 +98,30 @@ impl UrlText {
         // These fail only for URLs without a host, which http does not have.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Ok((UrlText(String::from(url).into()), credentials))
+        let normalised = String::from(url);
+        let typed = bare(text).filter(|typed| *typed != normalised).map(Into::into);
+        Ok((UrlText { text: normalised.into(), typed }, credentials))
+    }
+
+    /// The text that a person typed, but for its fragment and user information; the text
+    /// itself where nobody typed it. Other clients normalise URLs by other rules.
+    pub fn typed(&self) -> &str {
+        self.typed.as_deref().unwrap_or(&self.text)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// `http` or `https`, or whatever stands before `://`.
     pub fn scheme(&self) -> Option<&str> {
-        self.0.split_once("://").map(|(scheme, _)| scheme)
+        self.text.split_once("://").map(|(scheme, _)| scheme)
     }
 
     /// Host and port as they stand in the URL.
     pub fn authority(&self) -> Option<&str> {
-        let rest = self.0.split_once("://")?.1;
+        let rest = self.text.split_once("://")?.1;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         Some(&rest[..end])
     }
@@ -114,7 +152,7 @@ impl UrlText {
 
     /// What stands between the authority and the fragment; may be empty in foreign text.
     fn path_and_query(&self) -> &str {
-        let Some((_, rest)) = self.0.split_once("://") else { return &self.0 };
+        let Some((_, rest)) = self.text.split_once("://") else { return &self.text };
         let start = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let end = rest[start..].find('#').map_or(rest.len(), |i| start + i);
         &rest[start..end]
@@ -128,34 +166,45 @@ impl UrlText {
     /// Resolves a reference such as a `Location` against this URL; `None` when that
     /// gives no http URL.
     pub fn join(&self, reference: &str) -> Option<UrlText> {
-        let joined = url::Url::parse(&self.0).ok()?.join(reference).ok()?;
+        let joined = url::Url::parse(&self.text).ok()?.join(reference).ok()?;
         Self::parse(joined.as_str()).ok()
     }
 
     /// Like [`join`](Self::join), and hands out the user information that it drops.
     pub fn join_with_credentials(&self, reference: &str) -> Option<(UrlText, Option<Credentials>)> {
-        let joined = url::Url::parse(&self.0).ok()?.join(reference).ok()?;
+        let joined = url::Url::parse(&self.text).ok()?.join(reference).ok()?;
         Self::parse_with_credentials(joined.as_str()).ok()
     }
 }
 
 impl fmt::Display for UrlText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 /// Hides passwords and credentials in the query.
 impl fmt::Debug for UrlText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&Secrets::built_in().url(&self.0), f)
+        fmt::Debug::fmt(&Secrets::built_in().url(&self.text), f)
     }
 }
 
 impl AsRef<str> for UrlText {
     fn as_ref(&self) -> &str {
-        &self.0
+        &self.text
     }
+}
+
+/// A URL without its fragment and its user information.
+fn bare(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text.split_once('#').map_or(text, |(text, _)| text);
+    let (scheme, rest) = text.split_once("://")?;
+    let end = rest.find(['/', '?', '\\']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    Some(format!("{scheme}://{place}{rest}"))
 }
 
 /// Never shows the password.

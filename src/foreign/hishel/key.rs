@@ -148,12 +148,12 @@ fn quoted(text: &str, also: impl Fn(char) -> bool) -> String {
 
 /// A URL as generation 0 stores it; text that is none stays as it is.
 pub(super) fn rebuilt(url: &UrlText) -> String {
-    HttpxUrl::parse(url.as_str()).map_or_else(|| url.as_str().to_owned(), |url| url.rebuilt())
+    HttpxUrl::parse(url.typed()).map_or_else(|| url.as_str().to_owned(), |url| url.rebuilt())
 }
 
 /// A URL as generations 1 and 2 store it; text that is none stays as it is.
 pub(super) fn spelled(url: &UrlText) -> String {
-    HttpxUrl::parse(url.as_str()).map_or_else(|| url.as_str().to_owned(), |url| url.spelled())
+    HttpxUrl::parse(url.typed()).map_or_else(|| url.as_str().to_owned(), |url| url.spelled())
 }
 
 /// The key of generation 0: method, URL and request body, hashed to 16 bytes. The body
