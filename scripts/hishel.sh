@@ -5,6 +5,7 @@
 #
 #   scripts/hishel.sh                 every generation
 #   scripts/hishel.sh 0|1|2
+#   HISHEL_HAMMER=60 scripts/hishel.sh     for so many seconds both at once, default 3
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/workplace.sh
@@ -60,24 +61,60 @@ exchange() {
     say "$label" "$("$BIN" list --keys --backend "$ours" | wc -l) entries, all hits on both sides"
 }
 
+# hammer LABEL PYTHON_STORE ADDRESS: both at the same store at the same time.
+hammer() {
+    local label=$1 python=$2 ours=$3 until job code
+    urls "h$label" >list.txt
+    xargs -d '\n' "$PYTHON" "$PEER" "$python" hammer "${HISHEL_HAMMER:-3}" <list.txt >hammer.txt 2>&1 &
+    job=$!
+    until=$((SECONDS + ${HISHEL_HAMMER:-3}))
+    while [ $SECONDS -lt $until ]; do
+        "$BIN" list -q --backend "$ours" >/dev/null || fail "$label: list beside Python"
+        while read -r url; do
+            "$BIN" get -s "${ACCEPT[@]}" "$url" --backend "$ours" >/dev/null || fail "$label: get beside Python"
+        done <list.txt
+        code=0
+        "$BIN" purge -q --yes "$(head -3 list.txt | tail -1)" --backend "$ours" >/dev/null || code=$?
+        # It may be gone already.
+        [ $code = 0 ] || [ $code = 1 ] || fail "$label: purge beside Python"
+    done
+    wait $job || fail "$label: Python: $(tail -2 hammer.txt)"
+    "$BIN" verify -q --backend "$ours" >/dev/null || fail "$label: damaged"
+    say "$label" "used by both for ${HISHEL_HAMMER:-3} s, nothing damaged"
+}
+
+# redis_for LABEL: a server of its own, on a socket.
+redis_for() {
+    mkdir "r$1"
+    redis-server --port 0 --unixsocket "$WORK/r$1/redis.sock" --save '' --dir "$WORK/r$1" >/dev/null &
+    CHILDREN+=($!)
+    until redis-cli -s "$WORK/r$1/redis.sock" ping >/dev/null 2>&1; do sleep 0.05; done
+}
+
 zero() {
     environment 0.1.5 yaml,redis
     local form
     for form in json yaml pickle; do
         exchange "0.1.5-file-$form" "file:$WORK/f$form:$form" "file:f$form?layout=hishel-0&serializer=$form"
         exchange "0.1.5-sqlite-$form" "sqlite:$WORK/s$form.db:$form" "sqlite:s$form.db?layout=hishel-0&serializer=$form"
+        redis_for "$form"
+        exchange "0.1.5-redis-$form" "redis:$WORK/r$form/redis.sock:$form" "redis+unix://$WORK/r$form/redis.sock?layout=hishel-0&serializer=$form"
     done
+    hammer 0.1.5-sqlite "sqlite:$WORK/sjson.db:json" "sqlite:sjson.db"
+    hammer 0.1.5-redis "redis:$WORK/rjson/redis.sock:json" "redis+unix://$WORK/rjson/redis.sock?layout=hishel-0"
 }
 
 one() {
     environment 1.4.0 httpx,redis
     exchange 1.4.0-sqlite "sqlite:$WORK/one.db" "sqlite:one.db"
+    hammer 1.4.0-sqlite "sqlite:$WORK/one.db" "sqlite:one.db"
 }
 
 two() {
     environment 2.0.0 httpx,redis
     exchange 2.0.0-sqlite-rfc "sqlite:$WORK/two.db:rfc" "sqlite:two.db"
     exchange 2.0.0-sqlite-plain "sqlite:$WORK/twop.db:plain" "sqlite:twop.db"
+    hammer 2.0.0-sqlite "sqlite:$WORK/two.db:rfc" "sqlite:two.db"
 }
 
 for part in ${@:-0 1 2}; do

@@ -2,12 +2,16 @@
 # and sets BIN, ORIGIN, S3, FILL, WORK (an empty folder, which is the home folder too) and URL.
 # Everything is gone when the script ends; what it started besides goes into CHILDREN.
 # The examples bring dependencies that make more of the program's own; so it is built alone.
-cargo build --release --quiet --example origin --example s3 --example fill
-cargo build --release --quiet --bin cachectl
-BIN=$PWD/target/release/cachectl
-ORIGIN=$PWD/target/release/examples/origin
-S3=$PWD/target/release/examples/s3
-FILL=$PWD/target/release/examples/fill
+# WORKPLACE_PROFILE=debug takes what the tests have built, for scripts that measure nothing.
+PROFILE=${WORKPLACE_PROFILE:-release}
+OPTIONS=$([ "$PROFILE" = debug ] || echo --release)
+cargo build $OPTIONS --quiet --example origin --example s3 --example fill
+cargo build $OPTIONS --quiet --bin cachectl
+BUILT=$PWD/target/$PROFILE
+BIN=$BUILT/cachectl
+ORIGIN=$BUILT/examples/origin
+S3=$BUILT/examples/s3
+FILL=$BUILT/examples/fill
 WORK=$(mktemp -d)
 CHILDREN=()
 leave() {

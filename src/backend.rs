@@ -18,7 +18,7 @@ mod recent;
 )]
 mod record;
 #[cfg(feature = "redis")]
-mod redis;
+pub(crate) mod redis;
 #[cfg(feature = "s3")]
 mod s3;
 #[cfg(feature = "sqlite")]

@@ -104,6 +104,9 @@
 //!                    interchange -> model, decode
 //! ```
 //!
+//! With the feature `foreign`, caches of other clients open by address like any store; see
+//! [`foreign`].
+//!
 //! - [`policy`] knows no store, no clock and no socket.
 //! - [`storage`] knows no particular backend; backends do not know each other.
 //! - Nothing here prints, ends the process or reads the environment, and nothing is unsafe.

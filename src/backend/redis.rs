@@ -45,10 +45,18 @@ use super::cleanup::Cleanups;
 use super::marker;
 use super::recent::Recent;
 use super::record::{Record, name_of, named};
-use link::{Link, Target};
+pub(crate) use link::Link;
+use link::Target;
 use put::RedisPut;
 
 pub(super) use address::DRIVER;
+
+/// The connection to the server at an address, for other layouts. Nothing is sent yet.
+#[cfg(feature = "foreign")]
+pub(crate) fn link(address: &crate::storage::Address) -> Result<Link> {
+    let (target, name) = address::target(address)?;
+    Ok(Link::new(target, name))
+}
 
 /// Entries that one script writes or removes: few enough for other clients to get in between.
 const BATCH: usize = 64;

@@ -10,6 +10,8 @@ mod blob;
 mod file;
 mod key;
 mod one;
+#[cfg(feature = "redis")]
+mod redis0;
 mod rows;
 mod table;
 mod value;
@@ -21,8 +23,15 @@ use crate::storage::Param;
 use super::Layout;
 
 /// Every layout of hishel's.
-pub(super) const LAYOUTS: &[Layout] =
-    &[file::LAYOUT, rows::LAYOUT_2, rows::LAYOUT_1, rows::LAYOUT_BETA, table::LAYOUT];
+pub(super) const LAYOUTS: &[Layout] = &[
+    file::LAYOUT,
+    #[cfg(feature = "redis")]
+    redis0::LAYOUT,
+    rows::LAYOUT_2,
+    rows::LAYOUT_1,
+    rows::LAYOUT_BETA,
+    table::LAYOUT,
+];
 
 /// Parameters of generation 0.
 const PARAMS_0: &[Param] = &[FIPS];

@@ -236,9 +236,25 @@ pub struct Capabilities {
     pub ttl: Option<Duration>,
     /// The serializer of entries that ask for none.
     pub serializer: &'static str,
+    /// All serializers that an entry may ask for.
+    pub serializers: &'static [&'static str],
 }
 
 impl Capabilities {
+    /// Looks whether a store can write heads by this serializer.
+    ///
+    /// # Errors
+    /// `Usage` when it cannot.
+    pub fn check_serializer(&self, name: &str) -> Result<()> {
+        if self.serializers.contains(&name) {
+            return Ok(());
+        }
+        let (kind, layout) = (self.kind, self.layout);
+        let whose = if layout == "native" { kind.to_owned() } else { format!("{layout} {kind}") };
+        Err(Error::usage(format!("{name:?} is not a serializer of a {whose} store"))
+            .try_this(self.serializers.join(", ")))
+    }
+
     /// A local, persistent store that can do everything the contract asks for.
     pub fn full(kind: &'static str) -> Self {
         Capabilities {
@@ -262,6 +278,7 @@ impl Capabilities {
             batch: 1,
             ttl: None,
             serializer: "json",
+            serializers: &["json", "yaml", "bincode"],
         }
     }
 }

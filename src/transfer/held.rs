@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{EntryHead, Timestamp, Variant};
+use crate::model::{EntryHead, Headers, Timestamp, Variant};
 use crate::storage::Backend;
 
 use super::migrate::differences;
@@ -26,6 +26,12 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
 /// What of a head is not in the one that a store keeps, in the words of the entry object.
 pub fn lost(head: &EntryHead, kept: &EntryHead) -> Vec<&'static str> {
     let mut lost = differences(head, kept);
+    let same_fields = |a: &Headers, b: &Headers| by_name(a) == by_name(b);
+    lost.retain(|field| match *field {
+        "headers" => !same_fields(&head.headers, &kept.headers),
+        "request_headers" => !same_fields(&head.request.headers, &kept.request.headers),
+        _ => true,
+    });
     // Layouts that keep whole seconds keep the time.
     let is_near = |a: Timestamp, b: Timestamp| a.millis().abs_diff(b.millis()) < 1000;
     lost.retain(|field| *field != "created_at" || !is_near(head.created_at, kept.created_at));
@@ -36,4 +42,17 @@ pub fn lost(head: &EntryHead, kept: &EntryHead) -> Vec<&'static str> {
         lost.push("partition");
     }
     lost
+}
+
+/// Fields by name, whose letters have no case and whose order says nothing, but for a `Date`
+/// that was added.
+fn by_name(headers: &Headers) -> BTreeMap<String, Vec<&[u8]>> {
+    let mut fields: BTreeMap<String, Vec<&[u8]>> = BTreeMap::new();
+    for (name, value) in headers.iter() {
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        if name != "date" {
+            fields.entry(name).or_default().push(value);
+        }
+    }
+    fields
 }

@@ -69,7 +69,7 @@ enum Line {
 }
 
 /// A connection that comes into being when it is needed.
-pub(super) struct Link {
+pub(crate) struct Link {
     target: Target,
     /// The place for people, without password.
     name: String,
@@ -88,11 +88,11 @@ impl Link {
         Link { target, name, state: Mutex::default() }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn is_cluster(&self) -> bool {
+    pub(crate) fn is_cluster(&self) -> bool {
         #[cfg(feature = "redis-cluster")]
         let is_cluster = matches!(self.target, Target::Cluster(_));
         #[cfg(not(feature = "redis-cluster"))]
@@ -101,7 +101,7 @@ impl Link {
     }
 
     /// Sends a command, again where that helps, and gives its answer.
-    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         self.one(Work::Command(command)).await
     }
 
@@ -121,7 +121,7 @@ impl Link {
 
     /// Sends commands that all are about one slot in one go. An error among the answers
     /// is an error.
-    pub(super) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>> {
+    pub(crate) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>> {
         self.patiently(Work::Pipeline(commands)).await
     }
 
@@ -177,7 +177,7 @@ impl Link {
     }
 
     /// Lets go of the connection.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.state.lock().await.line = None;
     }
 }

@@ -16,7 +16,7 @@ use crate::storage::{Access, Address, BlockingPieces, Opened, Outcome, Piece, Pr
 
 use super::super::Layout;
 use super::PARAMS_0;
-use super::one::{Change, Lying, OneValue, Shelf, Walked};
+use super::one::{Change, Lying, OneValue, Shelf, Walked, is_usual_key};
 use super::value::{self, Form};
 
 pub(super) const LAYOUT: Layout = Layout {
@@ -64,11 +64,6 @@ fn lies_at(address: &Address) -> Result<bool> {
     };
     let mut like_ours = names.flatten().filter(|entry| like_a_key(&entry.file_name())).take(8);
     Ok(like_ours.any(|entry| like_a_value(entry.path())))
-}
-
-fn is_usual_key(name: &str) -> bool {
-    let is_hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
-    matches!(name.len(), 32 | 64) && name.bytes().all(is_hex)
 }
 
 fn open(address: &Address, access: Access) -> Result<Opened> {

@@ -85,18 +85,17 @@ pub(super) trait Shelf: fmt::Debug + Send + Sync + 'static {
     fn close(&self) {}
 }
 
-/// A store over a shelf.
-pub(super) struct OneValue<S> {
-    shelf: Arc<S>,
-    form: Form,
-    ttl: Option<Duration>,
+/// What an address says about a store of generation 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub form: Form,
+    pub ttl: Option<Duration>,
     /// Keys are made without BLAKE2.
-    fips: bool,
+    pub fips: bool,
 }
 
-impl<S: Shelf> OneValue<S> {
-    /// A store at an address.
-    pub(super) fn open(shelf: S, address: &Address) -> Result<Self> {
+impl Settings {
+    pub(super) fn of(address: &Address) -> Result<Self> {
         let form = match address.param("serializer") {
             None => Form::Json,
             Some(name) => Form::named(name).ok_or_else(|| {
@@ -105,7 +104,85 @@ impl<S: Shelf> OneValue<S> {
             })?,
         };
         let fips = address.flag("fips")?.unwrap_or(false);
-        Ok(OneValue { shelf: Arc::new(shelf), form, ttl: address.duration("ttl")?, fips })
+        Ok(Settings { form, ttl: address.duration("ttl")?, fips })
+    }
+
+    /// The serializer that a head asks for, if hishel has it.
+    pub(super) fn form_of(&self, head: &EntryHead) -> Form {
+        head.serializer.as_deref().and_then(Form::named).unwrap_or(self.form)
+    }
+
+    /// The key under which hishel 0.x looks for the answer to a request without a body.
+    pub(super) fn key_of(&self, request: &Request) -> String {
+        let key = if self.fips { key_0_fips } else { key_0 };
+        key(request.method.as_str(), &rebuilt(&request.url), b"")
+    }
+
+    /// What a value keeps of a head.
+    pub(super) fn kept(&self, head: EntryHead) -> EntryHead {
+        let form = self.form_of(&head);
+        let (key, facts) = (head.id.key.clone(), head.body);
+        let mut value = Value::of(&head, Bytes::new());
+        value.created_at = form.keeps_of(value.created_at);
+        let stored_at = value.created_at;
+        let (mut head, _) = value.into_entry(&key, form);
+        head.body = facts;
+        head.expires_at = self.ttl.map(|ttl| stored_at + ttl);
+        head
+    }
+}
+
+/// What every store of generation 0 can do less.
+pub(super) fn limit(can: &mut Capabilities, settings: &Settings) {
+    can.layout = "hishel-0";
+    can.variants = false;
+    can.streams_bodies = false;
+    can.sweeps = false;
+    can.notes_uses_every = None;
+    can.ttl = settings.ttl;
+    can.serializer = settings.form.name();
+    can.serializers = &["json", "yaml", "pickle"];
+}
+
+/// Whether a name looks like a key that hishel makes.
+pub(super) fn is_usual_key(name: &str) -> bool {
+    let is_hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
+    matches!(name.len(), 32 | 64) && name.bytes().all(is_hex)
+}
+
+/// Whether a value may be removed as this entry, in the state that was seen.
+pub(super) fn removable(id: &EntryId, lying: &Lying, seen: Option<Stamp>) -> Outcome<()> {
+    let is_same = seen.is_none_or(|seen| seen == Stamp::of_bytes(&lying.bytes));
+    // What cannot be read belongs to whoever asks for its key.
+    let is_ours = found(&id.key, lying, None).map_or(true, |found| found.head.id == *id);
+    match (is_ours, is_same) {
+        (false, _) => Outcome::Absent,
+        (true, false) => Outcome::Changed,
+        (true, true) => Outcome::Done(()),
+    }
+}
+
+/// Whether a value is still the piece that was met; its length.
+pub(super) fn discardable(piece: &Piece, lying: &Lying) -> Outcome<u64> {
+    let bytes = lying.bytes.len() as u64;
+    let is_met = |seen: Stamp| seen == Stamp::of_bytes(&lying.bytes);
+    match &piece.entry {
+        Some((_, seen)) if is_met(*seen) => Outcome::Done(bytes),
+        _ if value::loads(&lying.bytes).is_ok() => Outcome::Changed,
+        _ => Outcome::Done(bytes),
+    }
+}
+
+/// A store over a shelf.
+pub(super) struct OneValue<S> {
+    shelf: Arc<S>,
+    settings: Settings,
+}
+
+impl<S: Shelf> OneValue<S> {
+    /// A store at an address.
+    pub(super) fn open(shelf: S, address: &Address) -> Result<Self> {
+        Ok(OneValue { shelf: Arc::new(shelf), settings: Settings::of(address)? })
     }
 }
 
@@ -116,7 +193,7 @@ impl<S: Shelf> fmt::Debug for OneValue<S> {
 }
 
 /// The head and body of a value, and what a store shows of them.
-fn found(key: &str, lying: &Lying, ttl: Option<Duration>) -> Result<Found> {
+pub(super) fn found(key: &str, lying: &Lying, ttl: Option<Duration>) -> Result<Found> {
     let (form, value) = value::loads(&lying.bytes)?;
     let (mut head, body) = value.into_entry(key, form);
     // Generation 0 has one TTL for all, counted from when the value was laid down.
@@ -126,7 +203,7 @@ fn found(key: &str, lying: &Lying, ttl: Option<Duration>) -> Result<Found> {
 }
 
 /// The error of a value that cannot be read.
-fn damaged(key: &str, lying: &Lying, location: &str, error: &Error) -> Error {
+pub(super) fn damaged(key: &str, lying: &Lying, location: &str, error: &Error) -> Error {
     Piece::new(Problem::Undecodable, key, lying.bytes.len() as u64)
         .of_key(key)
         .met(format!("cannot read the value {location}"), error)
@@ -134,7 +211,8 @@ fn damaged(key: &str, lying: &Lying, location: &str, error: &Error) -> Error {
 
 impl<S: Shelf> OneValue<S> {
     fn found(&self, key: &str, lying: &Lying) -> Result<Found> {
-        found(key, lying, self.ttl).map_err(|e| damaged(key, lying, &self.shelf.location(key), &e))
+        found(key, lying, self.settings.ttl)
+            .map_err(|e| damaged(key, lying, &self.shelf.location(key), &e))
     }
 
     fn lookup(&self, key: &str) -> Result<Option<Found>> {
@@ -146,14 +224,8 @@ impl<S: Shelf> OneValue<S> {
 impl<S: Shelf> BlockingBackend for OneValue<S> {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::full(S::KIND);
-        can.layout = "hishel-0";
-        can.variants = false;
+        limit(&mut can, &self.settings);
         can.any_key = S::ANY_KEY;
-        can.streams_bodies = false;
-        can.sweeps = false;
-        can.notes_uses_every = None;
-        can.ttl = self.ttl;
-        can.serializer = self.form.name();
         can
     }
 
@@ -172,9 +244,8 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     }
 
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
-        let form = form_of(&head, self.form);
-        let shelf = Arc::clone(&self.shelf);
-        Ok(Box::new(OnePut { shelf, form, ttl: self.ttl, head, body: BytesMut::new() }))
+        let (shelf, settings) = (Arc::clone(&self.shelf), self.settings);
+        Ok(Box::new(OnePut { shelf, settings, head, body: BytesMut::new() }))
     }
 
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
@@ -187,7 +258,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
             if there.stamp != seen {
                 return Ok((Change::Keep, Outcome::Changed));
             }
-            let form = form_of(&head, self.form);
+            let form = self.settings.form_of(&head);
             let head = EntryHead { id: id.clone(), ..head };
             let value = Value::of(&head, there.inline.unwrap_or_default());
             let bytes = value::dumps(&value, form)?;
@@ -201,13 +272,9 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         self.shelf.change(&id.key, |lying| {
             let Some(lying) = lying else { return Ok((Change::Keep, Outcome::Absent)) };
-            let is_same = seen.is_none_or(|seen| seen == Stamp::of_bytes(&lying.bytes));
-            // What cannot be read belongs to whoever asks for its key.
-            let is_ours = found(&id.key, &lying, None).map_or(true, |found| found.head.id == *id);
-            Ok(match (is_ours, is_same) {
-                (false, _) => (Change::Keep, Outcome::Absent),
-                (true, false) => (Change::Keep, Outcome::Changed),
-                (true, true) => (Change::Remove, Outcome::Done(())),
+            Ok(match removable(id, &lying, seen) {
+                Outcome::Done(()) => (Change::Remove, Outcome::Done(())),
+                other => (Change::Keep, other),
             })
         })
     }
@@ -215,7 +282,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     fn scan(&self, query: Query) -> BlockingScan {
         let wants_values = query.detail > Detail::Key;
         let after = query.after.as_ref().map(|after| after.id.key.clone());
-        let (shelf, ttl) = (Arc::clone(&self.shelf), self.ttl);
+        let (shelf, ttl) = (Arc::clone(&self.shelf), self.settings.ttl);
         let walk = Arc::clone(&shelf).walk(after, wants_values);
         let found = walk.filter_map(move |walked| {
             let (key, lying) = match walked {
@@ -246,19 +313,10 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         let Some(key) = &piece.key else { return self.shelf.discard(&piece.name) };
         self.shelf.change(key, |lying| {
-            Ok(match lying {
-                None => (Change::Keep, Outcome::Absent),
-                Some(lying) if value::loads(&lying.bytes).is_ok() => {
-                    let is_met = piece
-                        .entry
-                        .as_ref()
-                        .is_some_and(|(_, seen)| *seen == Stamp::of_bytes(&lying.bytes));
-                    match is_met {
-                        true => (Change::Remove, Outcome::Done(lying.bytes.len() as u64)),
-                        false => (Change::Keep, Outcome::Changed),
-                    }
-                }
-                Some(lying) => (Change::Remove, Outcome::Done(lying.bytes.len() as u64)),
+            let Some(lying) = lying else { return Ok((Change::Keep, Outcome::Absent)) };
+            Ok(match discardable(piece, &lying) {
+                Outcome::Done(bytes) => (Change::Remove, Outcome::Done(bytes)),
+                other => (Change::Keep, other),
             })
         })
     }
@@ -281,11 +339,11 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     }
 
     fn key_of(&self, request: &Request, _: &str) -> String {
-        key_of(request, self.fips)
+        self.settings.key_of(request)
     }
 
     fn kept(&self, head: EntryHead) -> EntryHead {
-        kept(head, self.form, self.ttl)
+        self.settings.kept(head)
     }
 
     fn location(&self, id: &EntryId) -> String {
@@ -298,35 +356,10 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     }
 }
 
-/// What a value keeps of a head.
-fn kept(head: EntryHead, form: Form, ttl: Option<Duration>) -> EntryHead {
-    let form = form_of(&head, form);
-    let (key, facts) = (head.id.key.clone(), head.body);
-    let mut value = Value::of(&head, Bytes::new());
-    value.created_at = form.keeps_of(value.created_at);
-    let stored_at = value.created_at;
-    let (mut head, _) = value.into_entry(&key, form);
-    head.body = facts;
-    head.expires_at = ttl.map(|ttl| stored_at + ttl);
-    head
-}
-
-/// The serializer that a head asks for, if hishel has it.
-fn form_of(head: &EntryHead, otherwise: Form) -> Form {
-    head.serializer.as_deref().and_then(Form::named).unwrap_or(otherwise)
-}
-
-/// The key under which hishel 0.x looks for the answer to a request without a body.
-fn key_of(request: &Request, fips: bool) -> String {
-    let key = if fips { key_0_fips } else { key_0 };
-    key(request.method.as_str(), &rebuilt(&request.url), b"")
-}
-
 /// A value on its way; it has to be whole before it can be written.
 struct OnePut<S> {
     shelf: Arc<S>,
-    form: Form,
-    ttl: Option<Duration>,
+    settings: Settings,
     head: EntryHead,
     body: BytesMut,
 }
@@ -338,7 +371,8 @@ impl<S: Shelf> BlockingPut for OnePut<S> {
     }
 
     fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
-        let OnePut { shelf, form, ttl, head, body } = *self;
+        let OnePut { shelf, settings, head, body } = *self;
+        let form = settings.form_of(&head);
         let value = Value::of(&head, body.freeze());
         let bytes = value::dumps(&value, form)?;
         let key = head.id.key;
@@ -353,7 +387,7 @@ impl<S: Shelf> BlockingPut for OnePut<S> {
             // What will be read, not what was meant.
             let written =
                 Lying { bytes: Bytes::copy_from_slice(&new.bytes), stored_at: Some(new.stored_at) };
-            let found = found(&key, &written, ttl)?;
+            let found = found(&key, &written, settings.ttl)?;
             Ok((Change::Write(new), Outcome::Done(found)))
         })
     }

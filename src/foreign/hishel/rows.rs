@@ -309,6 +309,7 @@ impl BlockingBackend for Rows {
         can.notes_uses_every = None;
         can.ttl = inner.ttl;
         can.serializer = "msgpack";
+        can.serializers = &["msgpack"];
         can
     }
 

@@ -169,6 +169,22 @@ fixture!(hishel_2_sqlite, None, |place| {
     hishel("sqlite", place, "c.db?layout=hishel-2&rfc=true").in_place()
 });
 
+fixture!(
+    hishel_0_redis,
+    None,
+    |place| {
+        let address = format!("redis+unix://{}/redis.sock?layout=hishel-0", place.display());
+        let address = address.parse().expect("an address");
+        open_with(&address, Access::Create).expect("a store").pooled()
+    },
+    on serve_own_redis
+);
+
+/// Layouts without a namespace have a server of their own, whatever the run names.
+fn serve_own_redis(place: &Path) -> Option<Box<dyn Any>> {
+    Some(Box::new(RedisServer::start(place)))
+}
+
 /// A store in a layout of hishel's.
 fn hishel(scheme: &str, place: &Path, rest: &str) -> Store {
     let address = format!("{scheme}:{}/{rest}", place.display());

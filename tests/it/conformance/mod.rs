@@ -99,6 +99,7 @@ conformance!(s3_blocking);
 conformance!(hishel_0_file);
 conformance!(hishel_0_file_pickle);
 conformance!(hishel_0_sqlite);
+conformance!(hishel_0_redis);
 conformance!(hishel_1_sqlite);
 conformance!(hishel_2_sqlite);
 

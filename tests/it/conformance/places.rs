@@ -48,7 +48,7 @@ fn a_folder_with_something_else_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_hishel_folder_is_refused_by_name() {
+fn a_hishel_folder_is_no_native_store() {
     for (name, record) in [
         ("bd152069787aaad359c85af6f2edbb25", &b"{\n    \"response\": {"[..]),
         ("bd152069787aaad359c85af6f2edbb25", b"response:\n  status: 200"),
@@ -58,14 +58,15 @@ fn a_hishel_folder_is_refused_by_name() {
         fs::write(folder.path().join(".gitignore"), "*").expect("written");
         fs::write(folder.path().join(name), record).expect("written");
         let before = content(folder.path());
-        let error = refused(&address(format!("file:{}", folder.path().display())), Access::Create);
+        let place = format!("file:{}?layout=native", folder.path().display());
+        let error = refused(&address(place), Access::Create);
         assert!(error.message().contains("hishel 0.x"), "{error:?}");
         assert_eq!(content(folder.path()), before);
     }
 }
 
 #[test]
-fn hishel_databases_are_refused_by_name() {
+fn hishel_databases_are_no_native_stores() {
     for (schema, name) in [
         ("CREATE TABLE cache(key TEXT, data BLOB, date_created REAL)", "hishel 0.x"),
         (
@@ -83,7 +84,8 @@ fn hishel_databases_are_refused_by_name() {
         let path = folder.path().join("hishel.db");
         Connection::open(&path).and_then(|c| c.execute_batch(schema)).expect("a database");
         let before = content(folder.path());
-        let error = refused(&address(format!("sqlite:{}", path.display())), Access::Create);
+        let place = format!("sqlite:{}?layout=native", path.display());
+        let error = refused(&address(place), Access::Create);
         assert!(error.message().contains(name), "{name}: {error:?}");
         assert_eq!(content(folder.path()), before, "{name}");
     }

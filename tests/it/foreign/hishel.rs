@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use cachectl::{
-    Access, Backend, Detail, Found, Headers, Query, Store, Timestamp, block_on, open_with,
-};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cachectl::{Access, Backend, Detail, Found, Headers, Query, Store, Timestamp, open_with};
 use futures_util::TryStreamExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::testkit::redis::RedisServer;
 
 /// One test for each sample.
 macro_rules! samples {
@@ -42,6 +46,24 @@ samples! {
     v1_4_0_sqlite_requests: "hishel-1.4.0/sqlite-msgpack-requests", "sqlite:{}/hishel_cache.db";
     v2_0_0_sqlite_rfc: "hishel-2.0.0/sqlite-msgpack-rfc", "sqlite:{}/hishel_cache_v2.db";
     v2_0_0_sqlite_norfc: "hishel-2.0.0/sqlite-msgpack-norfc", "sqlite:{}/hishel_cache_v2.db";
+}
+
+/// The same for samples that lie in a server.
+macro_rules! dumps {
+    ($($name:ident: $path:literal, $rest:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                Sample::new($path).comes_out_of_redis($rest);
+            }
+        )*
+    };
+}
+
+dumps! {
+    v0_1_5_redis_json: "hishel-0.1.5/redis-json", "?layout=hishel-0";
+    v0_1_5_redis_yaml: "hishel-0.1.5/redis-yaml", "?layout=hishel-0";
+    v0_1_5_redis_pickle_ttl: "hishel-0.1.5/redis-pickle-ttl", "?layout=hishel-0";
 }
 
 /// A copy of a sample.
@@ -112,11 +134,36 @@ impl Sample {
     fn comes_out(&self, pattern: &str) {
         let before = content(self.folder.path());
         let store = open(&self.address(pattern));
-        let found = all(&store);
+        self.comes_out_of(&store);
+        assert_eq!(content(self.folder.path()), before, "reading changes nothing");
+    }
+
+    /// Out of a server that holds the dump.
+    fn comes_out_of_redis(&self, rest: &str) {
+        let place = tempfile::tempdir().expect("a folder");
+        let _server = RedisServer::start(place.path());
+        let url = format!("redis+unix://{}/redis.sock", place.path().display());
+        let client = redis::Client::open(url.clone()).expect("a client");
+        let mut connection = client.get_connection().expect("a connection");
+        let dump = fs::read(self.folder.path().join("dump.json")).expect("a dump");
+        let dump: Value = serde_json::from_slice(&dump).expect("JSON");
+        for key in dump["keys"].as_array().expect("keys") {
+            restore(&mut connection, key);
+        }
+        let digest = |connection: &mut redis::Connection| {
+            redis::cmd("DEBUG").arg("DIGEST").query::<String>(connection).unwrap_or_default()
+        };
+        let before = digest(&mut connection);
+        self.comes_out_of(&open(&format!("{url}{rest}")));
+        assert_eq!(digest(&mut connection), before, "reading changes nothing");
+    }
+
+    fn comes_out_of(&self, store: &InPlaceStore) {
+        let found = all(store);
         let mut missing: Vec<&Value> = self.wanted();
         assert_eq!(found.len(), missing.len(), "{:?}", store.capabilities());
         for found in &found {
-            let same = missing.iter().position(|wanted| self.is(&store, found, wanted));
+            let same = missing.iter().position(|wanted| self.is(store, found, wanted));
             let same = same.unwrap_or_else(|| {
                 let key = Value::from(found.head.id.key.clone());
                 let near: Vec<_> = missing.iter().filter(|w| w["key"] == key).collect();
@@ -128,7 +175,6 @@ impl Sample {
             assert!(alone.iter().any(|alone| alone.stamp == found.stamp));
         }
         block_on(store.close()).expect("closed");
-        assert_eq!(content(self.folder.path()), before, "reading changes nothing");
     }
 
     fn is(&self, store: &InPlaceStore, found: &Found, wanted: &Value) -> bool {
@@ -188,6 +234,45 @@ impl Sample {
         }
         true
     }
+}
+
+/// Puts one key of a dump into a server.
+fn restore(connection: &mut redis::Connection, key: &Value) {
+    let bytes = |text: &Value| STANDARD.decode(text.as_str().expect("text")).expect("base64");
+    let name = bytes(&key["key_b64"]);
+    let list = |member: &str| key[member].as_array().cloned().unwrap_or_default();
+    let mut command = match key["type"].as_str().expect("a type") {
+        "string" => redis::cmd("SET").arg(&name).arg(bytes(&key["value_b64"])).clone(),
+        "list" => {
+            let items: Vec<_> = list("items_b64").iter().map(bytes).collect();
+            redis::cmd("RPUSH").arg(&name).arg(items).clone()
+        }
+        "set" => {
+            let members: Vec<_> = list("members_b64").iter().map(bytes).collect();
+            redis::cmd("SADD").arg(&name).arg(members).clone()
+        }
+        "zset" => {
+            let mut command = redis::cmd("ZADD");
+            command.arg(&name);
+            for pair in list("members_b64") {
+                command.arg(pair[1].as_str().expect("a score")).arg(bytes(&pair[0]));
+            }
+            command
+        }
+        other => panic!("{other} in a dump"),
+    };
+    command.exec(connection).expect("restored");
+    if let Some(left) = key["pttl_ms"].as_i64() {
+        command = redis::cmd("PEXPIRE").arg(&name).arg(left).clone();
+        command.exec(connection).expect("a TTL");
+    }
+}
+
+/// A runtime for stores that need one, for all tests.
+fn block_on<F: Future>(future: F) -> F::Output {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("a runtime"));
+    runtime.block_on(future)
 }
 
 /// Fields of a manifest: in generation 0 each character is a byte, later all is UTF-8.

@@ -46,12 +46,22 @@ pub struct ConvertArgs {
     output: OutputArgs,
 }
 
+/// Looks whether a store can write heads by a serializer, and whether it was built in.
+pub fn check_serializer(open: &OpenStore, name: &str) -> Result<()> {
+    let can = open.store.capabilities();
+    can.check_serializer(name)?;
+    if can.layout == "native" {
+        cachectl::serializer(name)?;
+    }
+    Ok(())
+}
+
 /// Converts; gives the exit code.
 pub fn run(args: &ConvertArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
-    cachectl::serializer(&args.to)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let open = store::open(&chosen, Access::Existing, common)?;
+    check_serializer(&open, &args.to)?;
     refuse_read_only(&open, args.plan.dry_run)?;
     let selection = args.selection.resolve(&[], &config)?;
     signals::listen();

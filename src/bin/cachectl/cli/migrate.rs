@@ -16,6 +16,7 @@ use futures_util::stream::BoxStream;
 use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
+use super::convert::check_serializer;
 use super::import::TransferArgs;
 use super::options::{Ttl, ttl};
 use super::plan::{PlanArgs, Question, Summary, WorkArgs, actions_table, confirm, end, losses};
@@ -106,11 +107,11 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
             .into());
     }
     let shard = args.shard.as_deref().map(Shard::parse).transpose()?;
-    if let Some(name) = &args.serializer {
-        cachectl::serializer(name)?;
-    }
     let mut selection = args.selection.resolve(&[], &config)?;
     let pair = store::open_pair(&from, &to, args.plan.dry_run, common)?;
+    if let Some(name) = &args.serializer {
+        check_serializer(&pair.destination, name)?;
+    }
     refuse_read_only(&pair.destination, args.plan.dry_run)?;
     if args.r#move {
         refuse_read_only(&pair.source, args.plan.dry_run)?;

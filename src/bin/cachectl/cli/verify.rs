@@ -1,5 +1,6 @@
 //! `verify`: read everything, and tell what is not what it should be.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -93,18 +94,25 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
         report: Reporter::new(&args.output, common)?,
         checked: Tally::default(),
         damaged: Vec::new(),
+        waiting: BTreeMap::new(),
         view: &view,
     };
     let progress = Progress::start(args.work.progress, "checked", None);
     open.run(checking.run(args, &open, &selection, progress))?;
     checking.report.end()?;
-    let Checking { checked, damaged, .. } = checking;
+    let Checking { checked, damaged, waiting, .. } = checking;
     let found = match damaged.len() as u64 {
         0 => "no damage".to_owned(),
         some => format!("{some} damaged"),
     };
     let bytes = size(checked.bytes);
-    talk::note(&format!("checked {}, {bytes}: {found}", count(checked.entries, "entry")));
+    let waiting: Vec<String> =
+        waiting.iter().map(|(problem, pieces)| format!("{pieces} {problem}")).collect();
+    let waiting = match waiting.is_empty() {
+        true => String::new(),
+        false => format!("; for gc to take away: {}", waiting.join(", ")),
+    };
+    talk::note(&format!("checked {}, {bytes}: {found}{waiting}", count(checked.entries, "entry")));
     if damaged.is_empty() || !args.repair {
         return Ok(if damaged.is_empty() { exit::DONE } else { exit::NO });
     }
@@ -145,6 +153,8 @@ struct Checking<'a> {
     report: Reporter,
     checked: Tally,
     damaged: Vec<Piece>,
+    /// What is no damage: gc takes it away in its time.
+    waiting: BTreeMap<Problem, u64>,
     view: &'a View,
 }
 
@@ -201,9 +211,11 @@ impl Checking<'_> {
             let mut leftovers = open.store.leftovers(selection.now - LEFT_FOR);
             while let Some(piece) = leftovers.next().await {
                 let piece = piece?;
-                // An interrupted write is no damage; gc takes it away.
-                if piece.problem != Problem::Unfinished {
-                    self.tell(piece, None)?;
+                match piece.problem {
+                    Problem::Unfinished | Problem::Removed => {
+                        *self.waiting.entry(piece.problem).or_default() += 1;
+                    }
+                    _ => self.tell(piece, None)?,
                 }
             }
         }
