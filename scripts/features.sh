@@ -20,10 +20,11 @@ if [ "${1:-}" = few ]; then
     check redis,yaml
     check s3
     check interchange
+    check foreign
     exit
 fi
 check
-for feature in file sqlite redis redis-cluster s3 yaml bincode fetch interchange; do
+for feature in file sqlite redis redis-cluster s3 yaml bincode fetch foreign interchange; do
     check "$feature"
 done
 check file,sqlite,fetch

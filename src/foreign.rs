@@ -45,14 +45,8 @@ pub(crate) fn looks_foreign(kind: &str, address: &Address) -> bool {
     kind == "sqlite" && address.path().is_ok_and(|path| path.is_some_and(|p| is_foreign(&p)))
 }
 
-#[cfg(feature = "sqlite")]
 fn is_foreign(path: &std::path::Path) -> bool {
     database::page_bytes(path).is_some_and(|bytes| bytes != crate::backend::SQLITE_PAGE_BYTES)
-}
-
-#[cfg(not(feature = "sqlite"))]
-fn is_foreign(_: &std::path::Path) -> bool {
-    false
 }
 
 /// The layout that lies at an address, if it is a foreign one.

@@ -175,7 +175,7 @@ impl Packer {
     pub(crate) fn int(&mut self, number: i64) {
         let bytes = number.to_be_bytes();
         match number {
-            0..=0x7f | -0x20..=-1 => self.0.push(bytes[7]),
+            -0x20..=0x7f => self.0.push(bytes[7]),
             0x80..=0xff => self.0.extend_from_slice(&[0xcc, bytes[7]]),
             0x100..=0xffff => self.marked(0xcd, &bytes[6..]),
             0x1_0000..=0xffff_ffff => self.marked(0xce, &bytes[4..]),
@@ -204,7 +204,7 @@ impl Packer {
     pub(crate) fn list(&mut self, count: usize) {
         match count {
             few @ 0..=15 => self.0.push(0x90 | few as u8),
-            0..=0xffff => self.marked(0xdc, &(count as u16).to_be_bytes()),
+            16..=0xffff => self.marked(0xdc, &(count as u16).to_be_bytes()),
             _ => self.marked(0xdd, &(count as u32).to_be_bytes()),
         }
     }
@@ -213,7 +213,7 @@ impl Packer {
     pub(crate) fn map(&mut self, count: usize) {
         match count {
             few @ 0..=15 => self.0.push(0x80 | few as u8),
-            0..=0xffff => self.marked(0xde, &(count as u16).to_be_bytes()),
+            16..=0xffff => self.marked(0xde, &(count as u16).to_be_bytes()),
             _ => self.marked(0xdf, &(count as u32).to_be_bytes()),
         }
     }
@@ -221,7 +221,7 @@ impl Packer {
     fn counted(&mut self, marks: [u8; 3], length: usize) {
         match length {
             0..=0xff => self.0.extend_from_slice(&[marks[0], length as u8]),
-            0..=0xffff => self.marked(marks[1], &(length as u16).to_be_bytes()),
+            0x100..=0xffff => self.marked(marks[1], &(length as u16).to_be_bytes()),
             _ => self.marked(marks[2], &(length as u32).to_be_bytes()),
         }
     }

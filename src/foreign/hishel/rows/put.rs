@@ -42,7 +42,7 @@ fn own_ttl(inner: &Inner, head: &EntryHead) -> Option<f64> {
         return None;
     }
     let ttl = head.expires_at?.since(head.created_at);
-    (Some(ttl) != inner.ttl).then(|| ttl.as_secs_f64())
+    (Some(ttl) != inner.ttl).then_some(ttl.as_secs_f64())
 }
 
 /// What the layout keeps of a head.
