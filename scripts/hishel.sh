@@ -107,6 +107,9 @@ zero() {
 one() {
     environment 1.4.0 httpx,redis
     exchange 1.4.0-sqlite "sqlite:$WORK/one.db" "sqlite:one.db"
+    redis_for one
+    exchange 1.4.0-redis "redis:$WORK/rone/redis.sock" "redis+unix://$WORK/rone/redis.sock?layout=hishel-1"
+    hammer 1.4.0-redis "redis:$WORK/rone/redis.sock" "redis+unix://$WORK/rone/redis.sock?layout=hishel-1"
     hammer 1.4.0-sqlite "sqlite:$WORK/one.db" "sqlite:one.db"
 }
 
@@ -114,6 +117,9 @@ two() {
     environment 2.0.0 httpx,redis
     exchange 2.0.0-sqlite-rfc "sqlite:$WORK/two.db:rfc" "sqlite:two.db"
     exchange 2.0.0-sqlite-plain "sqlite:$WORK/twop.db:plain" "sqlite:twop.db"
+    redis_for two
+    exchange 2.0.0-redis "redis:$WORK/rtwo/redis.sock:rfc" "redis+unix://$WORK/rtwo/redis.sock?layout=hishel-2&rfc=true"
+    hammer 2.0.0-redis "redis:$WORK/rtwo/redis.sock:rfc" "redis+unix://$WORK/rtwo/redis.sock?layout=hishel-2&rfc=true"
     hammer 2.0.0-sqlite "sqlite:$WORK/two.db:rfc" "sqlite:two.db"
 }
 

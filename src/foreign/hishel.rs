@@ -12,7 +12,10 @@ mod key;
 mod one;
 #[cfg(feature = "redis")]
 mod redis0;
+#[cfg(feature = "redis")]
+mod redis12;
 mod rows;
+mod several;
 mod table;
 mod value;
 
@@ -27,6 +30,10 @@ pub(super) const LAYOUTS: &[Layout] = &[
     file::LAYOUT,
     #[cfg(feature = "redis")]
     redis0::LAYOUT,
+    #[cfg(feature = "redis")]
+    redis12::LAYOUT_2,
+    #[cfg(feature = "redis")]
+    redis12::LAYOUT_1,
     rows::LAYOUT_2,
     rows::LAYOUT_1,
     rows::LAYOUT_BETA,

@@ -5,6 +5,8 @@
 //! gives, the others one of their own. What hishel removes it first hides, so that who is
 //! reading can go on, and so does this.
 
+pub(super) use put::fresh_id;
+
 mod put;
 mod state;
 
@@ -29,6 +31,7 @@ use super::super::Layout;
 use super::super::database::{self, BUSY, Database};
 use super::blob::{Blob, Generation};
 use super::key::{key_1, key_2, spelled};
+use super::several::distinguish;
 use put::RowsPut;
 use state::{Kind, Row, State};
 
@@ -190,21 +193,7 @@ impl Inner {
                 Err(e) => group.damaged.push(self.damaged(&row, &e)),
             }
         }
-        // The newest first, which keeps the plain identity.
-        group.entries.sort_by(|(a, row), (b, other)| {
-            let by_age = other.age(b).cmp(&row.age(a));
-            a.head.id.cmp(&b.head.id).then(by_age)
-        });
-        let mut last: Option<EntryId> = None;
-        for (found, row) in &mut group.entries {
-            let id = found.head.id.clone();
-            if last.as_ref() == Some(&id) {
-                found.head.id.variant = row.own_variant(&id.variant);
-            } else {
-                last = Some(id);
-            }
-        }
-        group.entries.sort_by(|(a, _), (b, _)| a.head.id.cmp(&b.head.id));
+        distinguish(&mut group.entries);
         group
     }
 

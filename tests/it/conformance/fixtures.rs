@@ -169,16 +169,15 @@ fixture!(hishel_2_sqlite, None, |place| {
     hishel("sqlite", place, "c.db?layout=hishel-2&rfc=true").in_place()
 });
 
-fixture!(
-    hishel_0_redis,
-    None,
-    |place| {
-        let address = format!("redis+unix://{}/redis.sock?layout=hishel-0", place.display());
-        let address = address.parse().expect("an address");
-        open_with(&address, Access::Create).expect("a store").pooled()
-    },
-    on serve_own_redis
-);
+fixture!(hishel_0_redis, None, |place| hishel_on_redis(place, "hishel-0"), on serve_own_redis);
+fixture!(hishel_1_redis, None, |place| hishel_on_redis(place, "hishel-1"), on serve_own_redis);
+fixture!(hishel_2_redis, None, |place| hishel_on_redis(place, "hishel-2"), on serve_own_redis);
+
+fn hishel_on_redis(place: &Path, layout: &str) -> Arc<dyn Backend> {
+    let address = format!("redis+unix://{}/redis.sock?layout={layout}", place.display());
+    let address = address.parse().expect("an address");
+    open_with(&address, Access::Create).expect("a store").pooled()
+}
 
 /// Layouts without a namespace have a server of their own, whatever the run names.
 fn serve_own_redis(place: &Path) -> Option<Box<dyn Any>> {

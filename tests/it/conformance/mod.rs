@@ -100,6 +100,8 @@ conformance!(hishel_0_file);
 conformance!(hishel_0_file_pickle);
 conformance!(hishel_0_sqlite);
 conformance!(hishel_0_redis);
+conformance!(hishel_1_redis);
+conformance!(hishel_2_redis);
 conformance!(hishel_1_sqlite);
 conformance!(hishel_2_sqlite);
 

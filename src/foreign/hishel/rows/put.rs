@@ -11,6 +11,7 @@ use crate::policy;
 use crate::storage::{BlockingPut, Found, Outcome, Over, Piece};
 
 use super::super::blob::Blob;
+use super::super::several::is_behind;
 use super::state::{self, Kind, Row, State};
 use super::{Group, Inner};
 
@@ -29,7 +30,7 @@ fn seconds(time: Timestamp) -> f64 {
 }
 
 /// A random identity, marked as such (RFC 9562, version 4).
-fn fresh_id() -> [u8; 16] {
+pub(in super::super) fn fresh_id() -> [u8; 16] {
     let mut id = Stamp::fresh().to_bytes();
     id[6] = id[6] & 0x0f | 0x40;
     id[8] = id[8] & 0x3f | 0x80;
@@ -93,10 +94,8 @@ impl Inner {
 
     /// Hides an entry, and what would come to light behind it.
     fn hide(&self, connection: &Connection, id: &EntryId) -> rusqlite::Result<()> {
-        let behind = format!("{}~", id.variant);
         for (found, row) in self.group_here(connection, &id.key)?.entries {
-            let variant = &found.head.id.variant;
-            if *variant == id.variant || variant.as_str().starts_with(&behind) {
+            if is_behind(&found, id) {
                 self.hide_row(connection, &row)?;
             }
         }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use rusqlite::{Connection, Row as SqlRow};
 
 use crate::error::Result;
-use crate::model::{Stamp, Timestamp, Variant, hex, unhex};
+use crate::model::{Stamp, Timestamp, hex, unhex};
 use crate::policy;
-use crate::storage::{Found, Piece, Problem};
+use crate::storage::{Piece, Problem};
 
 use super::super::super::database;
 use super::super::blob::{Blob, Generation, TTL};
+use super::super::several::Beside;
 use super::{Inner, LAYOUT_1, LAYOUT_2, LAYOUT_BETA};
 
 /// Which of the layouts.
@@ -290,15 +291,15 @@ impl Row {
         let own = blob.request_extra.get(TTL).and_then(serde_json::Value::as_f64);
         end_of(created_at, own, ttl)
     }
+}
 
-    /// What tells the newest of several entries.
-    pub(super) fn age(&self, found: &Found) -> (i64, i64, [u8; 16]) {
-        (found.head.created_at.micros(), (self.time * 1e6) as i64, self.id)
+impl Beside for Row {
+    fn own_id(&self) -> [u8; 16] {
+        self.id
     }
 
-    /// The variant of an entry behind a newer one of the same.
-    pub(super) fn own_variant(&self, variant: &Variant) -> Variant {
-        Variant::verbatim(format!("{variant}~{}", hex(&self.id[..6])))
+    fn came_at(&self) -> i64 {
+        (self.time * 1e6) as i64
     }
 }
 

@@ -1,0 +1,510 @@
+//! Generations 1 and 2 in Redis: a head, a list of chunks and a mark for each entry, and an
+//! index of them for each key.
+//!
+//! | | generation 1 | generation 2 |
+//! |---|---|---|
+//! | `P:entry:ID` | the head | the head |
+//! | `P:stream:ID` | chunks and an empty one | chunks |
+//! | `P:stream_done:ID` | `1` | number of chunks, ends, key |
+//! | `P:idx:KEY` | a set of IDs | a sorted set, by the time at which each ends |
+
+mod change;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use redis::{FromRedisValue, Value as Answer, cmd, pipe};
+
+use crate::backend::redis::{Link, link};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Detail;
+use crate::foreign::decode::msgpack::Pack;
+use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp, unhex};
+use crate::policy;
+use crate::storage::{
+    Access, Address, Backend, BodyStream, ByteRange, Capabilities, Found, Opened, Outcome, Param,
+    Part, Piece, Position, Problem, Put, Query, Usage,
+};
+
+use super::super::Layout;
+use super::blob::{Blob, Generation, TTL};
+use super::key::{key_1, key_2, spelled};
+use super::several::{Beside, distinguish};
+use change::StreamPut;
+
+pub(super) const LAYOUT_1: Layout = Layout {
+    name: "hishel-1",
+    kind: "redis",
+    about: "a Redis database of hishel 1.x",
+    place: "",
+    params: &[],
+    // Asking a server is more than opening may do: it has to be named.
+    lies_at: |_| Ok(false),
+    open: |address, access| open(address, access, Generation::First),
+};
+
+pub(super) const LAYOUT_2: Layout = Layout {
+    name: "hishel-2",
+    kind: "redis",
+    about: "a Redis database of hishel 2.x",
+    place: "",
+    params: &[Param { name: "rfc", default: "false", about: "keys of the RFC 9111 mode" }],
+    lies_at: |_| Ok(false),
+    open: |address, access| open(address, access, Generation::Second),
+};
+
+/// Names that one step of a listing looks at.
+const BATCH: usize = 500;
+
+/// Bodies up to this length come along with their heads.
+const INLINE: u64 = 16 * 1024;
+
+/// How long hishel 1.x keeps what asks for no TTL of its own.
+const USUAL_TTL: Duration = Duration::from_secs(3600);
+
+/// What a key shows: for each entry number, head, mark, bytes of the body, chunks, end.
+const LOOK: &str = r"
+local prefix, kind = ARGV[1], ARGV[2]
+local out = {}
+if redis.call('TYPE', KEYS[1]).ok ~= kind then return out end
+local members = kind == 'zset' and redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+  or redis.call('SMEMBERS', KEYS[1])
+for i = 1, #members, kind == 'zset' and 2 or 1 do
+  local id = members[i]
+  local data = redis.call('GET', prefix .. ':entry:' .. id)
+  local mark = redis.call('GET', prefix .. ':stream_done:' .. id)
+  if data and mark then
+    local stream, bytes = prefix .. ':stream:' .. id, 0
+    local chunks = redis.call('LLEN', stream)
+    for n = 0, chunks - 1 do bytes = bytes + #redis.call('LINDEX', stream, n) end
+    out[#out + 1] = {id, data, mark, bytes, chunks, kind == 'zset' and members[i + 1] or ''}
+  end
+end
+return out
+";
+
+fn open(address: &Address, _: Access, generation: Generation) -> Result<Opened> {
+    let link = link(address)?;
+    if link.is_cluster() {
+        return Err(address.refuse("hishel knows no cluster"));
+    }
+    let inner = Inner {
+        link,
+        prefix: address.param("namespace").unwrap_or("hishel").to_owned(),
+        generation,
+        ttl: address.duration("ttl")?,
+        rfc: address.flag("rfc")?.unwrap_or(false),
+    };
+    Ok(Opened::Async(Arc::new(Streams { inner: Arc::new(inner) })))
+}
+
+struct Streams {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    link: Link,
+    prefix: String,
+    generation: Generation,
+    ttl: Option<Duration>,
+    rfc: bool,
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.inner.layout(), self.inner.link)
+    }
+}
+
+/// What stands beside a head.
+#[derive(Debug, Clone)]
+struct Row {
+    id: String,
+    data: Vec<u8>,
+    ttl_deadline: Option<f64>,
+}
+
+impl Beside for Row {
+    fn own_id(&self) -> [u8; 16] {
+        unhex(&self.id).unwrap_or_default()
+    }
+
+    fn came_at(&self) -> i64 {
+        0
+    }
+}
+
+impl Row {
+    fn stamp(&self) -> Stamp {
+        let mut bytes = self.id.as_bytes().to_vec();
+        bytes.extend_from_slice(&self.ttl_deadline.map_or([0; 8], f64::to_be_bytes));
+        bytes.extend_from_slice(&self.data);
+        Stamp::of_bytes(&bytes)
+    }
+}
+
+fn timestamp(seconds: f64) -> Timestamp {
+    Timestamp::from_micros((seconds * 1e6).round() as i64)
+}
+
+/// What lies under a key.
+#[derive(Default)]
+struct Group {
+    entries: Vec<(Found, Row)>,
+    damaged: Vec<Error>,
+    /// All numbers in the index that have a head, sorted.
+    ids: Vec<String>,
+}
+
+impl Inner {
+    fn layout(&self) -> &'static str {
+        match self.generation {
+            Generation::First => LAYOUT_1.name,
+            Generation::Second => LAYOUT_2.name,
+        }
+    }
+
+    /// The type of an index.
+    fn kind(&self) -> &'static str {
+        match self.generation {
+            Generation::First => "set",
+            Generation::Second => "zset",
+        }
+    }
+
+    fn index(&self, key: &str) -> String {
+        format!("{}:idx:{key}", self.prefix)
+    }
+
+    fn name(&self, part: &str, id: &str) -> String {
+        format!("{}:{part}:{id}", self.prefix)
+    }
+
+    /// What lies under some keys, with small bodies if they are wanted.
+    async fn groups(&self, keys: &[String], bodies: bool) -> Result<Vec<Group>> {
+        let mut pipeline = pipe();
+        for key in keys {
+            let look = pipeline.cmd("EVAL").arg(LOOK).arg(1).arg(self.index(key));
+            look.arg(&self.prefix).arg(self.kind());
+        }
+        let answers =
+            if keys.is_empty() { Vec::new() } else { self.link.ask_all(&pipeline).await? };
+        let mut groups = Vec::with_capacity(keys.len());
+        for (key, answer) in keys.iter().zip(answers) {
+            let rows = Vec::<Vec<Answer>>::from_redis_value(answer).unwrap_or_default();
+            groups.push(self.group(key, rows));
+        }
+        if bodies {
+            for group in &mut groups {
+                self.bring_bodies(group).await?;
+            }
+        }
+        Ok(groups)
+    }
+
+    async fn group_of(&self, key: &str, bodies: bool) -> Result<Group> {
+        Ok(self.groups(&[key.to_owned()], bodies).await?.pop().unwrap_or_default())
+    }
+
+    fn group(&self, key: &str, rows: Vec<Vec<Answer>>) -> Group {
+        let mut group = Group::default();
+        for row in rows {
+            let [id, data, mark, bytes, chunks, end] = &row[..] else { continue };
+            let text = |value| String::from_redis_value_ref(value).unwrap_or_default();
+            let raw = |value| Vec::<u8>::from_redis_value_ref(value).unwrap_or_default();
+            let number = |value| u64::from_redis_value_ref(value).unwrap_or_default();
+            let mut row = Row { id: text(id), data: raw(data), ttl_deadline: None };
+            group.ids.push(row.id.clone());
+            let found =
+                self.found(key, &mut row, &raw(mark), (number(bytes), number(chunks)), &text(end));
+            match found {
+                Ok(Some(found)) => group.entries.push((found, row)),
+                Ok(None) => {}
+                Err(e) => {
+                    let piece = Piece::new(
+                        Problem::Undecodable,
+                        self.name("entry", &row.id),
+                        number(bytes),
+                    );
+                    let what = format!("cannot read {} in {}", piece.name, self.link.name());
+                    group.damaged.push(piece.of_key(key).met(what, &e));
+                }
+            }
+        }
+        group.ids.sort();
+        distinguish(&mut group.entries);
+        group
+    }
+
+    /// What one entry shows; `None` when it is removed, over, or not whole.
+    fn found(
+        &self,
+        key: &str,
+        row: &mut Row,
+        mark: &[u8],
+        (bytes, chunks): (u64, u64),
+        end: &str,
+    ) -> Result<Option<Found>> {
+        let blob = Blob::read(&row.data, self.generation)?;
+        let now = Timestamp::now();
+        let (created_at, expires_at) = match self.generation {
+            Generation::First if blob.deleted_at.is_some() => return Ok(None),
+            Generation::First => {
+                let created_at = timestamp(blob.created_at);
+                let own = blob.request_extra.get(TTL).and_then(serde_json::Value::as_f64);
+                (created_at, Some(created_at + self.life(own)))
+            }
+            Generation::Second => {
+                let mark = Pack::read(mark)?;
+                let Pack::List(facts) = &mark else { return Err(unmarked()) };
+                let [Pack::Int(count), deadline, ..] = &facts[..] else { return Err(unmarked()) };
+                if u64::try_from(*count) != Ok(chunks) {
+                    return Ok(None);
+                }
+                row.ttl_deadline = deadline.number();
+                let end: f64 = end.parse().unwrap_or(f64::INFINITY);
+                let expires_at = end.is_finite().then(|| timestamp(end));
+                let date = blob.headers.iter().find(|(name, _)| name == "date");
+                let date = date.and_then(|(_, v)| policy::parse_date(v.first()?.as_bytes(), now));
+                (date.unwrap_or(now), expires_at)
+            }
+        };
+        // The server forgets it a little later.
+        if expires_at.is_some_and(|end| end <= now) {
+            return Ok(None);
+        }
+        let mut head = blob.into_head(key, created_at);
+        head.expires_at = expires_at;
+        head.body = BodyFacts { bytes, xxh3: None, sha256: None };
+        let stored_bytes = row.data.len() as u64 + bytes;
+        Ok(Some(Found::whole(head, row.stamp(), None, stored_bytes)))
+    }
+
+    /// How long an entry of generation 1 lives.
+    fn life(&self, own: Option<f64>) -> Duration {
+        let own = own.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        own.or(self.ttl).unwrap_or(USUAL_TTL)
+    }
+
+    async fn bring_bodies(&self, group: &mut Group) -> Result<()> {
+        let small = |found: &Found| found.head.body.bytes <= INLINE;
+        let mut pipeline = pipe();
+        let mut some = false;
+        for (_, row) in group.entries.iter().filter(|(found, _)| small(found)) {
+            some = true;
+            pipeline.cmd("LRANGE").arg(self.name("stream", &row.id)).arg(0).arg(-1);
+        }
+        if !some {
+            return Ok(());
+        }
+        let bodies = self.link.ask_all(&pipeline).await?;
+        let entries = group.entries.iter_mut().filter(|(found, _)| small(found));
+        for ((found, _), chunks) in entries.zip(bodies) {
+            let chunks = Vec::<Vec<u8>>::from_redis_value(chunks).unwrap_or_default();
+            let body = chunks.concat();
+            // It may have been forgotten in between.
+            found.inline = (body.len() as u64 == found.head.body.bytes).then(|| body.into());
+        }
+        Ok(())
+    }
+
+    /// One step over the indexes: their keys, and where to go on; `0` at the end.
+    async fn keys(&self, cursor: u64) -> Result<(u64, Vec<String>)> {
+        let begin = self.index("");
+        let escaped: String = begin
+            .chars()
+            .flat_map(|c| {
+                let special = matches!(c, '*' | '?' | '[' | ']' | '\\' | '^');
+                special.then_some('\\').into_iter().chain([c])
+            })
+            .collect();
+        let mut command = cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(escaped + "*");
+        command.arg("COUNT").arg(BATCH).arg("TYPE").arg(self.kind());
+        let (next, names): (u64, Vec<Vec<u8>>) = self.link.ask(&command).await?;
+        let key =
+            |name: Vec<u8>| Some(String::from_utf8(name).ok()?.strip_prefix(&begin)?.to_owned());
+        Ok((next, names.into_iter().filter_map(key).collect()))
+    }
+
+    async fn page(&self, cursor: u64, query: &Query) -> Result<(u64, Vec<Result<Found>>)> {
+        let (next, mut keys) = self.keys(cursor).await?;
+        let position = Some(Position(cursor, 0));
+        let after = query.after.as_ref().filter(|after| after.position == position);
+        if let Some(after) = after
+            && let Some(last) = keys.iter().position(|key| *key == after.id.key)
+        {
+            keys.drain(..last);
+        }
+        keys.retain(|key| query.key_prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix)));
+        let mut page = Vec::new();
+        for some in keys.chunks(32) {
+            for group in self.groups(some, query.detail >= Detail::Body).await? {
+                let mut entries = group.entries.into_iter();
+                let shown = entries.by_ref().filter(|(found, _)| match after {
+                    Some(after) if after.id.key == found.head.id.key => {
+                        query.detail > Detail::Key && found.head.id > after.id
+                    }
+                    _ => true,
+                });
+                let most = if query.detail == Detail::Key { 1 } else { usize::MAX };
+                page.extend(shown.take(most).map(|(found, _)| Ok(Found { position, ..found })));
+                page.extend(group.damaged.into_iter().map(Err));
+            }
+        }
+        Ok((next, page))
+    }
+}
+
+fn unmarked() -> Error {
+    Error::codec("the mark behind its chunks is none").coded("record_damaged")
+}
+
+#[async_trait]
+impl Backend for Streams {
+    fn capabilities(&self) -> Capabilities {
+        let mut can = Capabilities::full("redis");
+        can.layout = self.inner.layout();
+        can.digests = false;
+        can.sweeps = false;
+        can.server_ttl = true;
+        can.scan_repeats = true;
+        can.remote = true;
+        can.notes_uses_every = None;
+        can.ttl = self.inner.ttl;
+        can.serializer = "msgpack";
+        can.serializers = &["msgpack"];
+        can
+    }
+
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let mut group = self.inner.group_of(key, true).await?;
+        match group.damaged.is_empty() {
+            true => Ok(group.entries.into_iter().map(|(found, _)| found).collect()),
+            false => Err(group.damaged.swap_remove(0)),
+        }
+    }
+
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        let group = self.inner.group_of(&id.key, false).await?;
+        let entry = group.entries.into_iter().find(|(found, _)| found.stamp == seen);
+        let (found, row) = entry.ok_or_else(|| Error::changed(&id.key))?;
+        let facts = found.head.body;
+        let (first, length) = range.within(facts.bytes);
+        let name = self.inner.name("stream", &row.id);
+        let state = (Arc::clone(&self.inner), name, id.key.clone(), 0i64, first, length);
+        let chunks =
+            stream::unfold(state, |(inner, name, key, mut next, mut skip, mut left)| async move {
+                while left > 0 {
+                    let mut command = cmd("LINDEX");
+                    command.arg(&name).arg(next);
+                    let chunk: Result<Option<Vec<u8>>> = inner.link.ask(&command).await;
+                    let chunk = match chunk {
+                        Ok(Some(chunk)) => Bytes::from(chunk),
+                        Ok(None) => {
+                            let error = Error::changed(&key);
+                            return Some((Err(error), (inner, name, key, next, skip, 0)));
+                        }
+                        Err(e) => return Some((Err(e), (inner, name, key, next, skip, 0))),
+                    };
+                    next += 1;
+                    let skipped = skip.min(chunk.len() as u64);
+                    skip -= skipped;
+                    let mut chunk = chunk.slice(skipped as usize..);
+                    chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                    if !chunk.is_empty() {
+                        left -= chunk.len() as u64;
+                        return Some((Ok(chunk), (inner, name, key, next, skip, left)));
+                    }
+                }
+                None
+            });
+        Ok(match range.covers(facts.bytes) {
+            true => BodyStream::checked(chunks.boxed(), facts, id.to_string()),
+            false => BodyStream::new(chunks, length),
+        })
+    }
+
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
+        Ok(Box::new(StreamPut::begin(&self.inner, head)))
+    }
+
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        self.inner.update(id, head, seen).await
+    }
+
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        self.inner.remove(id, seen).await
+    }
+
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        let inner = Arc::clone(&self.inner);
+        let begin = query.after.as_ref().and_then(|after| after.position);
+        let begin = begin.map_or(0, |position| position.0);
+        let pages = stream::unfold(Some(begin), move |cursor| {
+            let (inner, query) = (Arc::clone(&inner), query.clone());
+            async move {
+                Some(match inner.page(cursor?, &query).await {
+                    Ok((0, found)) => (found, None),
+                    Ok((next, found)) => (found, Some(next)),
+                    Err(e) => (vec![Err(e)], None),
+                })
+            }
+        });
+        pages.flat_map(stream::iter).boxed()
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        let missing =
+            |name: &str| Error::new(ErrorKind::NotFound, format!("there is no {name} in {self:?}"));
+        let data = match &part {
+            Part::Record(id) => {
+                let group = self.inner.group_of(&id.key, false).await?;
+                let row = group.entries.into_iter().find(|(found, _)| found.head.id == *id);
+                row.ok_or_else(|| missing(&id.to_string()))?.1.data
+            }
+            Part::Piece(name) => {
+                let data: Option<Vec<u8>> = self.inner.link.ask(cmd("GET").arg(name)).await?;
+                data.ok_or_else(|| missing(name))?
+            }
+        };
+        Ok(BodyStream::whole(data.into()))
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        let mut usage = Usage::default();
+        let mut scan = self.scan(Query::with_detail(Detail::Columns));
+        while let Some(found) = scan.next().await {
+            if let Ok(found) = found {
+                usage.entries += 1;
+                usage.stored_bytes += found.stored_bytes;
+            }
+        }
+        Ok(usage)
+    }
+
+    fn key_of(&self, request: &Request, _: &str) -> String {
+        let url = spelled(&request.url);
+        match self.inner.generation {
+            Generation::First => key_1(&url),
+            Generation::Second => key_2(self.inner.rfc, request.method.as_str(), &url),
+        }
+    }
+
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        self.inner.kept(head)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        format!("{} at {}", self.inner.index(&id.key), self.inner.link.name())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.link.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,319 @@
+//! Changes: putting, giving a new head, removing; each published by one script.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use redis::{Cmd, cmd};
+
+use crate::error::{Error, Result};
+use crate::foreign::decode::msgpack::Packer;
+use crate::model::{BodyFacts, EntryHead, EntryId, Stamp, Timestamp, hex};
+use crate::storage::{Found, Outcome, Over, Put};
+
+use super::super::blob::{Blob, Generation};
+use super::super::rows::fresh_id;
+use super::super::several::is_behind;
+use super::{Group, Inner, Row, timestamp};
+
+/// Bytes of a chunk; all chunks of a body but the last have this length.
+const CHUNK: usize = 131_072;
+
+/// Bytes that go to the server at a time.
+const WAITING: usize = 8 * CHUNK;
+
+/// How long what was removed stays for those who still read it, and chunks that nobody goes
+/// on writing, in milliseconds. As hishel has it.
+const REMOVED_MS: u64 = 180_000;
+
+/// For entries of generation 1 that shall have no end: its Redis knows none.
+const LONG: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// How often a change is tried that somebody else was faster with.
+const TRIES: usize = 16;
+
+/// Publishes an entry and hides others, if the index still holds what was seen. Gives 1 when
+/// it does not, else 2. Arguments: prefix, type, numbers seen, numbers to hide (spaced), the
+/// number, head, mark, milliseconds until its end (empty: never), its score, chunks.
+const PUBLISH: &str = r"
+local prefix, kind, seen, hide, id, data, mark, left, score = unpack(ARGV, 1, 9)
+local index = KEYS[1]
+local members = redis.call('TYPE', index).ok == kind
+  and (kind == 'zset' and redis.call('ZRANGE', index, 0, -1) or redis.call('SMEMBERS', index)) or {}
+local whole = {}
+for _, member in ipairs(members) do
+  if redis.call('EXISTS', prefix .. ':entry:' .. member) == 1
+    and redis.call('EXISTS', prefix .. ':stream_done:' .. member) == 1 then
+    whole[#whole + 1] = member
+  end
+end
+table.sort(whole)
+if table.concat(whole, ' ') ~= seen then return 1 end
+for old in string.gmatch(hide, '%S+') do
+  redis.call(kind == 'zset' and 'ZREM' or 'SREM', index, old)
+  for _, part in ipairs({':entry:', ':stream:', ':stream_done:'}) do
+    redis.call('PEXPIRE', prefix .. part .. old, REMOVED)
+  end
+end
+if id == '' then return 2 end
+local stream = prefix .. ':stream:' .. id
+for i = 10, #ARGV do redis.call('RPUSH', stream, ARGV[i]) end
+redis.call('SET', prefix .. ':entry:' .. id, data)
+redis.call('SET', prefix .. ':stream_done:' .. id, mark)
+redis.call('PERSIST', stream)
+if left ~= '' then
+  for _, part in ipairs({':entry:', ':stream:', ':stream_done:'}) do
+    redis.call('PEXPIRE', prefix .. part .. id, left)
+  end
+end
+if kind == 'zset' then redis.call('ZADD', index, score, id) else redis.call('SADD', index, id) end
+local longest = redis.call('PTTL', index)
+if left == '' then redis.call('PERSIST', index)
+elseif longest < 0 and #members == 0 or longest >= 0 and tonumber(left) > longest then
+  redis.call('PEXPIRE', index, left)
+end
+return 2
+";
+
+/// Writes another head, if it is still the one that was seen.
+const UPDATE: &str = r"
+local prefix, id, old, data, mark, left, score = unpack(ARGV)
+local there = redis.call('GET', prefix .. ':entry:' .. id)
+if not there then return 0 end
+if there ~= old then return 1 end
+redis.call('SET', prefix .. ':entry:' .. id, data, 'KEEPTTL')
+if mark ~= '' then redis.call('SET', prefix .. ':stream_done:' .. id, mark, 'KEEPTTL') end
+if score ~= '' then redis.call('ZADD', KEYS[1], 'XX', score, id) end
+for _, name in ipairs({prefix .. ':entry:' .. id, prefix .. ':stream:' .. id,
+    prefix .. ':stream_done:' .. id, KEYS[1]}) do
+  if left == '' then redis.call('PERSIST', name)
+  elseif name ~= KEYS[1] or redis.call('PTTL', name) < tonumber(left) then
+    redis.call('PEXPIRE', name, left)
+  end
+end
+return 2
+";
+
+fn seconds(time: Timestamp) -> f64 {
+    time.micros() as f64 / 1e6
+}
+
+impl Inner {
+    /// The TTL that the head of an entry has to ask for, in seconds.
+    fn own_ttl(&self, head: &EntryHead) -> Option<f64> {
+        if self.generation == Generation::Second {
+            return None;
+        }
+        let life = head.expires_at.map_or(LONG, |end| end.since(head.created_at));
+        (life != self.life(None)).then_some(life.as_secs_f64())
+    }
+
+    /// See [`Backend::kept`](crate::Backend::kept).
+    pub(super) fn kept(&self, head: EntryHead) -> EntryHead {
+        let own = self.own_ttl(&head);
+        let mut blob = Blob::of(&head, [0; 16], own);
+        let mut created_at = head.created_at;
+        if self.generation == Generation::Second {
+            blob.request_extra.clear();
+            blob.response_extra.clear();
+            let date = blob.headers.iter().find(|(name, _)| name == "date");
+            let date = date.and_then(|(_, values)| {
+                crate::policy::parse_date(values.first()?.as_bytes(), head.created_at)
+            });
+            created_at = date.unwrap_or(created_at);
+        }
+        let mut kept = blob.into_head(&head.id.key, created_at);
+        kept.body = head.body;
+        kept.expires_at = match self.generation {
+            Generation::First => Some(created_at + self.life(own)),
+            Generation::Second => head.expires_at.map(|end| timestamp(seconds(end))),
+        };
+        kept
+    }
+
+    /// The mark of an entry with so many chunks.
+    fn mark(&self, chunks: u64, head: &EntryHead) -> Vec<u8> {
+        if self.generation == Generation::First {
+            return b"1".to_vec();
+        }
+        let mut mark = Packer::default();
+        mark.list(4);
+        mark.int(chunks as i64);
+        match head.expires_at {
+            Some(end) => mark.float(seconds(end)),
+            None => mark.nil(),
+        }
+        mark.nil();
+        mark.bytes(head.id.key.as_bytes());
+        mark.0
+    }
+
+    /// Milliseconds for which the server keeps an entry, and its score.
+    fn end_of(&self, head: &EntryHead) -> (String, String) {
+        let end = match self.generation {
+            Generation::First => Some(head.created_at + self.life(self.own_ttl(head))),
+            Generation::Second => head.expires_at,
+        };
+        let Some(end) = end else { return (String::new(), "inf".to_owned()) };
+        let left = end.since(Timestamp::now()).as_millis() as u64 + REMOVED_MS;
+        (left.to_string(), format!("{:?}", seconds(end)))
+    }
+
+    /// The script that makes an entry of `id`, or of nothing, and hides others.
+    fn publish(&self, key: &str, seen: &Group, hide: &[&str]) -> Cmd {
+        let script = PUBLISH.replace("REMOVED", &REMOVED_MS.to_string());
+        let mut command = cmd("EVAL");
+        command.arg(script).arg(1).arg(self.index(key));
+        command.arg(&self.prefix).arg(self.kind());
+        command.arg(seen.ids.join(" ")).arg(hide.join(" "));
+        command
+    }
+
+    /// See [`Backend::remove`](crate::Backend::remove).
+    pub(super) async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        for _ in 0..TRIES {
+            let group = self.group_of(&id.key, false).await?;
+            let there = group.entries.iter().find(|(found, _)| found.head.id == *id);
+            let Some((found, _)) = there else { return Ok(Outcome::Absent) };
+            if seen.is_some_and(|seen| seen != found.stamp) {
+                return Ok(Outcome::Changed);
+            }
+            let mut command = self.publish(&id.key, &group, &behind(&group, id));
+            for _ in 0..5 {
+                command.arg("");
+            }
+            if self.link.ask::<i64>(&command).await? == 2 {
+                return Ok(Outcome::Done(()));
+            }
+        }
+        Err(self.too_many(id))
+    }
+
+    /// See [`Backend::update`](crate::Backend::update).
+    pub(super) async fn update(
+        &self,
+        id: &EntryId,
+        head: EntryHead,
+        seen: Stamp,
+    ) -> Result<Outcome<Stamp>> {
+        let group = self.group_of(&id.key, false).await?;
+        let there = group.entries.into_iter().find(|(found, _)| found.head.id == *id);
+        let Some((found, row)) = there else { return Ok(Outcome::Absent) };
+        if found.stamp != seen {
+            return Ok(Outcome::Changed);
+        }
+        let head = EntryHead { id: id.clone(), ..head };
+        let own_id = crate::model::unhex(&row.id).unwrap_or_default();
+        let data = Blob::of(&head, own_id, self.own_ttl(&head)).write(self.generation);
+        let (left, score) = self.end_of(&head);
+        let is_second = self.generation == Generation::Second;
+        let chunks = found.head.body.bytes.div_ceil(CHUNK as u64);
+        let mark = if is_second { self.mark(chunks, &head) } else { Vec::new() };
+        let score = if is_second { score } else { String::new() };
+        let mut command = cmd("EVAL");
+        command.arg(UPDATE).arg(1).arg(self.index(&id.key)).arg(&self.prefix).arg(&row.id);
+        command.arg(&row.data).arg(&data).arg(mark).arg(left).arg(score);
+        let deadline = head.expires_at.filter(|_| is_second).map(seconds);
+        let row = Row { data, ttl_deadline: deadline, ..row };
+        Ok(match self.link.ask::<i64>(&command).await? {
+            0 => Outcome::Absent,
+            1 => Outcome::Changed,
+            _ => Outcome::Done(row.stamp()),
+        })
+    }
+
+    fn too_many(&self, id: &EntryId) -> Error {
+        Error::store(format!("{id} is written by too many at once")).coded("store_busy").passing()
+    }
+}
+
+/// The numbers of an entry and of what would come to light behind it.
+fn behind<'a>(group: &'a Group, id: &EntryId) -> Vec<&'a str> {
+    let entries = group.entries.iter().filter(|(found, _)| is_behind(found, id));
+    entries.map(|(_, row)| &*row.id).collect()
+}
+
+/// An entry on its way to the server.
+pub(super) struct StreamPut {
+    inner: Arc<Inner>,
+    head: EntryHead,
+    id: [u8; 16],
+    pending: BytesMut,
+    /// Chunks sent.
+    sent: u64,
+    bytes: u64,
+}
+
+impl StreamPut {
+    pub(super) fn begin(inner: &Arc<Inner>, head: EntryHead) -> Self {
+        let inner = Arc::clone(inner);
+        StreamPut { inner, head, id: fresh_id(), pending: BytesMut::new(), sent: 0, bytes: 0 }
+    }
+
+    fn stream(&self) -> String {
+        self.inner.name("stream", &hex(&self.id))
+    }
+}
+
+#[async_trait]
+impl Put for StreamPut {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.pending.extend_from_slice(&chunk);
+        self.bytes += chunk.len() as u64;
+        if self.pending.len() < WAITING {
+            return Ok(());
+        }
+        let whole = self.pending.len() - self.pending.len() % CHUNK;
+        let whole = self.pending.split_to(whole);
+        let name = self.stream();
+        let mut push = redis::pipe();
+        push.cmd("RPUSH").arg(&name);
+        whole.chunks(CHUNK).for_each(|chunk| {
+            push.arg(chunk);
+        });
+        push.cmd("PEXPIRE").arg(&name).arg(REMOVED_MS);
+        self.inner.link.ask_all(&push).await?;
+        self.sent += (whole.len() / CHUNK) as u64;
+        Ok(())
+    }
+
+    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
+        let inner = Arc::clone(&self.inner);
+        let rest = self.pending.split();
+        let last: Vec<&[u8]> = rest.chunks(CHUNK).collect();
+        let chunks = self.sent + last.len() as u64;
+        let blob = Blob::of(&self.head, self.id, inner.own_ttl(&self.head));
+        let data = blob.write(inner.generation);
+        let wanted = inner.kept(self.head.clone()).id;
+        let (left, score) = inner.end_of(&self.head);
+        let id = hex(&self.id);
+        for _ in 0..TRIES {
+            let group = inner.group_of(&wanted.key, false).await?;
+            let there = group.entries.iter().find(|(found, _)| found.head.id == wanted);
+            match over.check(there.map(|(found, _)| found.stamp)) {
+                Outcome::Done(()) => {}
+                Outcome::Absent => return Ok(Outcome::Absent),
+                Outcome::Changed => return Ok(Outcome::Changed),
+            }
+            let mut command = inner.publish(&wanted.key, &group, &behind(&group, &wanted));
+            command.arg(&id).arg(&data).arg(inner.mark(chunks, &self.head)).arg(&left).arg(&score);
+            for chunk in &last {
+                command.arg(*chunk);
+            }
+            if inner.generation == Generation::First {
+                command.arg("");
+            }
+            if inner.link.ask::<i64>(&command).await? == 2 {
+                let is_second = inner.generation == Generation::Second;
+                let ttl_deadline = self.head.expires_at.filter(|_| is_second).map(seconds);
+                let stored_bytes = data.len() as u64 + self.bytes;
+                let row = Row { id, data, ttl_deadline };
+                let mut head = inner.kept(self.head);
+                head.body = BodyFacts { bytes: self.bytes, xxh3: None, sha256: None };
+                return Ok(Outcome::Done(Found::whole(head, row.stamp(), None, stored_bytes)));
+            }
+        }
+        Err(inner.too_many(&wanted))
+    }
+}

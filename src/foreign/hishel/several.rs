@@ -1,0 +1,42 @@
+//! Entries of generations 1 and 2 that answer the same request.
+
+use crate::model::{EntryId, Variant, hex};
+use crate::storage::Found;
+
+/// An entry beside what its layout knows of it.
+pub(super) trait Beside {
+    /// Its own number.
+    fn own_id(&self) -> [u8; 16];
+
+    /// When it came, as far as the layout knows; what `found` says counts first.
+    fn came_at(&self) -> i64;
+}
+
+/// Sorts the entries of one key. The newest of those that answer the same has the identity
+/// that the request gives; the others get their own number behind it.
+pub(super) fn distinguish<T: Beside>(entries: &mut [(Found, T)]) {
+    let age = |found: &Found, beside: &T| {
+        (found.head.created_at.micros(), beside.came_at(), beside.own_id())
+    };
+    entries.sort_by(|(a, beside), (b, other)| {
+        let newest_first = age(b, other).cmp(&age(a, beside));
+        a.head.id.cmp(&b.head.id).then(newest_first)
+    });
+    let mut last: Option<EntryId> = None;
+    for (found, beside) in entries.iter_mut() {
+        let id = found.head.id.clone();
+        if last.as_ref() == Some(&id) {
+            let number = hex(&beside.own_id()[..6]);
+            found.head.id.variant = Variant::verbatim(format!("{}~{number}", id.variant));
+        } else {
+            last = Some(id);
+        }
+    }
+    entries.sort_by(|(a, _), (b, _)| a.head.id.cmp(&b.head.id));
+}
+
+/// Whether this entry stands behind the other, and would come to light without it.
+pub(super) fn is_behind(found: &Found, id: &EntryId) -> bool {
+    let rest = found.head.id.variant.as_str().strip_prefix(id.variant.as_str());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('~'))
+}
