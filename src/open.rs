@@ -9,7 +9,8 @@ use crate::foreign;
 use crate::model::nearest;
 use crate::serializer::serializer;
 use crate::storage::{
-    Access, Address, Backend, Blocking, BlockingBackend, Driver, InPlace, Opened, Pooled, ReadOnly,
+    Access, Address, Backend, Blocking, BlockingBackend, Driver, InPlace, Opened, Param, Pooled,
+    ReadOnly,
 };
 
 /// The driver for an address.
@@ -30,6 +31,27 @@ pub fn driver(address: &Address) -> Result<&'static Driver> {
             None => error.try_this(kinds.join(", ")),
         }
     })
+}
+
+/// Looks whether an address can be one: a known kind of store, and parameters that it, or
+/// the layout that is asked for, has. Nothing is opened.
+///
+/// # Errors
+/// `Usage`, with the nearest name that exists.
+pub fn check(address: &Address) -> Result<()> {
+    let driver = driver(address)?;
+    driver.check_with(address, params_of_layout(driver, address))
+}
+
+#[cfg(feature = "foreign")]
+fn params_of_layout(driver: &Driver, address: &Address) -> &'static [Param] {
+    let layout = address.param("layout").and_then(|name| foreign::layout(driver.kind, name));
+    layout.map_or(&[], |layout| layout.params)
+}
+
+#[cfg(not(feature = "foreign"))]
+fn params_of_layout(_: &Driver, _: &Address) -> &'static [Param] {
+    &[]
 }
 
 /// Opens the store at an address such as `sqlite:cache.db?ttl=2h`, and creates it where it

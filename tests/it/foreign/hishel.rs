@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cachectl::{Access, Backend, Detail, Found, Headers, Query, Store, Timestamp, open_with};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -300,4 +300,104 @@ fn texts(pairs: &Value, is_latin: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 fn fields(headers: &Headers) -> Vec<(Vec<u8>, Vec<u8>)> {
     headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    STANDARD.decode(text).expect("base64")
+}
+
+/// A folder with this one value in it.
+fn folder_with(values: &[Vec<u8>]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let usual = base64(MINIMAL);
+    fs::write(folder.path().join("0".repeat(32)), usual).expect("written");
+    for (i, value) in values.iter().enumerate() {
+        fs::write(folder.path().join(format!("{:032x}", i + 1)), value).expect("written");
+    }
+    folder
+}
+
+/// A GET of `https://example.com/` with the body `hi`, as Python 3.11 pickles it.
+const MINIMAL: &str = "gASVFAIAAAAAAACMCGh0dHBjb3JllIwIUmVzcG9uc2WUk5QpgZR9lCiMBnN0YXR1c5RLyIwH\
+    aGVhZGVyc5RdlEMERGF0ZZRDHVR1ZSwgMDIgSmFuIDIwMjQgMDM6MDQ6MDUgR01UlIaUYYwGc3RyZWFtlIwQaHR0\
+    cGNvcmUuX21vZGVsc5SMCkJ5dGVTdHJlYW2Uk5QpgZR9lIwIX2NvbnRlbnSUQwJoaZRzYowKZXh0ZW5zaW9uc5R9\
+    lCiMDGh0dHBfdmVyc2lvbpRDCEhUVFAvMS4xlIwNcmVhc29uX3BocmFzZZRDAk9LlHWMEF9zdHJlYW1fY29uc3Vt\
+    ZWSUiXViaACMB1JlcXVlc3SUk5QpgZR9lCiMBm1ldGhvZJRDA0dFVJSMA3VybJRoAIwDVVJMlJOUKYGUfZQojAZz\
+    Y2hlbWWUQwVodHRwc5SMBGhvc3SUQwtleGFtcGxlLmNvbZSMBHBvcnSUTowGdGFyZ2V0lEMBL5R1YmgGXZRoC2gO\
+    KYGUfZRoEUMAlHNiaBN9lHVifZQojAljYWNoZV9rZXmUjAFrlIwObnVtYmVyX29mX3VzZXOUSwCMCmNyZWF0ZWRf\
+    YXSUjAhkYXRldGltZZSMCGRhdGV0aW1llJOUQwoH6AECAwQFClv1lGg2jAh0aW1lem9uZZSTlGg2jAl0aW1lZGVs\
+    dGGUk5RLAEsASwCHlFKUhZRSlIaUUpR1h5Qu";
+
+#[test]
+fn a_hostile_pickle_is_reported_and_does_nothing() {
+    let marker = tempfile::tempdir().expect("a folder");
+    let target = marker.path().join("ran").display().to_string();
+    let mut system = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c".to_vec();
+    let command = format!("touch {target}");
+    system.push(u8::try_from(command.len()).expect("short"));
+    system.extend(command.as_bytes());
+    system.extend(b"\x85R.");
+    let mut deep = b"\x80\x04)".to_vec();
+    deep.extend([0x85].repeat(150_000));
+    deep.push(b'.');
+    let mut bomb = b"\x80\x04]\x94".to_vec();
+    for i in 0..100u8 {
+        bomb.extend([b']', 0x94, b'(', b'h', i, b'h', i, b'h', i, b'e']);
+    }
+    bomb.push(b'.');
+    let mut claim = b"\x80\x04\x8e".to_vec();
+    claim.extend((1u64 << 60).to_le_bytes());
+    let folder = folder_with(&[system, deep, bomb, claim]);
+    let store = open(&format!("file:{}", folder.path().display()));
+    let found: Vec<_> = block_on(store.scan(Query::default()).collect());
+    let bad: Vec<_> = found.iter().filter_map(|found| found.as_ref().err()).collect();
+    assert_eq!((found.len(), bad.len()), (5, 4), "{bad:?}");
+    assert!(bad.iter().all(|error| cachectl::is_damage(error)), "{bad:?}");
+    assert!(!marker.path().join("ran").exists());
+}
+
+/// Values with bytes flipped, cut, doubled and swapped: whatever comes, it is an entry or
+/// damage. Seeded, so that it fails again the same way.
+#[test]
+fn mutated_values_are_entries_or_damage() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % below.max(1) as u64) as usize
+    };
+    for form in ["file-json", "file-yaml", "file-pickle"] {
+        let sample = Sample::new(&format!("hishel-0.1.5/{form}"));
+        let originals: Vec<Vec<u8>> = fs::read_dir(sample.folder.path().join("cache"))
+            .expect("a sample")
+            .flatten()
+            .map(|entry| fs::read(entry.path()).expect("read"))
+            .filter(|value| value.len() < 8000)
+            .collect();
+        let values: Vec<Vec<u8>> = (0..400)
+            .map(|_| {
+                let mut value = originals[random(originals.len())].clone();
+                for _ in 0..=random(4) {
+                    let at = random(value.len());
+                    match random(4) {
+                        0 => value[at] ^= 1 << random(8),
+                        1 => value.truncate(at.max(1)),
+                        2 => value[at] = random(256) as u8,
+                        _ => {
+                            let part = value[at..].to_vec();
+                            value.extend(part);
+                        }
+                    }
+                }
+                value
+            })
+            .collect();
+        let folder = folder_with(&values);
+        let store = open(&format!("file:{}", folder.path().display()));
+        let found: Vec<_> = block_on(store.scan(Query::with_detail(Detail::Body)).collect());
+        assert_eq!(found.len(), 401, "{form}");
+        let errors = found.iter().filter_map(|found| found.as_ref().err());
+        assert!(errors.into_iter().all(cachectl::is_damage), "{form}");
+    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use cachectl::backend::DRIVERS;
-use cachectl::open::driver;
 use cachectl::{
     Access, Address, Backend, Error, ErrorKind, Observed, block_on, nearest, open_with,
 };
@@ -75,8 +74,7 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
     if readonly {
         address = address.with_param("readonly", "true");
     }
-    driver(&address)
-        .and_then(|driver| driver.check(&address))
+    cachectl::open::check(&address)
         .map_err(anyhow::Error::from)
         .with_context(|| chosen.origin.clone())?;
     chosen.address = address;
