@@ -5,8 +5,6 @@
 //! gives, the others one of their own. What hishel removes it first hides, so that who is
 //! reading can go on, and so does this.
 
-pub(super) use put::fresh_id;
-
 mod put;
 mod state;
 

@@ -1,6 +1,6 @@
 //! Entries of generations 1 and 2 that answer the same request.
 
-use crate::model::{EntryId, Variant, hex};
+use crate::model::{EntryId, Stamp, Variant, hex};
 use crate::storage::Found;
 
 /// An entry beside what its layout knows of it.
@@ -39,4 +39,12 @@ pub(super) fn distinguish<T: Beside>(entries: &mut [(Found, T)]) {
 pub(super) fn is_behind(found: &Found, id: &EntryId) -> bool {
     let rest = found.head.id.variant.as_str().strip_prefix(id.variant.as_str());
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('~'))
+}
+
+/// A random identity, marked as such (RFC 9562, version 4).
+pub(super) fn fresh_id() -> [u8; 16] {
+    let mut id = Stamp::fresh().to_bytes();
+    id[6] = id[6] & 0x0f | 0x40;
+    id[8] = id[8] & 0x3f | 0x80;
+    id
 }

@@ -13,8 +13,7 @@ use crate::model::{BodyFacts, EntryHead, EntryId, Stamp, Timestamp, hex};
 use crate::storage::{Found, Outcome, Over, Put};
 
 use super::super::blob::{Blob, Generation};
-use super::super::rows::fresh_id;
-use super::super::several::is_behind;
+use super::super::several::{fresh_id, is_behind};
 use super::{Group, Inner, Row, timestamp};
 
 /// Bytes of a chunk; all chunks of a body but the last have this length.

@@ -11,7 +11,7 @@ use crate::policy;
 use crate::storage::{BlockingPut, Found, Outcome, Over, Piece};
 
 use super::super::blob::Blob;
-use super::super::several::is_behind;
+use super::super::several::{fresh_id, is_behind};
 use super::state::{self, Kind, Row, State};
 use super::{Group, Inner};
 
@@ -27,14 +27,6 @@ fn now() -> f64 {
 
 fn seconds(time: Timestamp) -> f64 {
     time.micros() as f64 / 1e6
-}
-
-/// A random identity, marked as such (RFC 9562, version 4).
-pub(in super::super) fn fresh_id() -> [u8; 16] {
-    let mut id = Stamp::fresh().to_bytes();
-    id[6] = id[6] & 0x0f | 0x40;
-    id[8] = id[8] & 0x3f | 0x80;
-    id
 }
 
 /// The TTL that a head asks for, in seconds, where it is not the one of the whole store.
