@@ -20,7 +20,7 @@ pub struct Layout {
     pub kind: &'static str,
     /// One line for people.
     pub about: &'static str,
-    /// Where that client puts it unless it is told otherwise; empty for nowhere.
+    /// Where that client puts it unless it is told otherwise; empty where it has no such place.
     pub place: &'static str,
     /// Parameters beside those of the backend.
     pub params: &'static [Param],
