@@ -129,7 +129,7 @@ impl Folder {
         let mut bytes = Vec::with_capacity(meta.len() as usize);
         file.read_to_end(&mut bytes).map_err(|e| Self::fail(path, e))?;
         let stored_at = meta.modified().ok().map(Timestamp::from);
-        Ok(Some(Lying { bytes: bytes.into(), stored_at }))
+        Ok(Some(Lying { bytes: bytes.into(), stored_at, ..Lying::default() }))
     }
 
     /// Reads a file, again when somebody seems to be writing it. hishel takes an empty one
@@ -250,8 +250,7 @@ impl Shelf for Folder {
                 return None;
             }
             if !values {
-                let lying = Lying { bytes: bytes::Bytes::new(), stored_at: None };
-                return Some(Ok((name, lying)));
+                return Some(Ok((name, Lying::default())));
             }
             match Self::read_patiently(&path) {
                 Ok(lying) => lying.map(|lying| Ok((name, lying))),

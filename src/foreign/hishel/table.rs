@@ -92,7 +92,7 @@ fn lying(row: &Row<'_>, first: usize) -> rusqlite::Result<Lying> {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes::Bytes::copy_from_slice(bytes),
         _ => bytes::Bytes::new(),
     };
-    Ok(Lying { bytes, stored_at: time(row.get_ref(first + 1)?) })
+    Ok(Lying { bytes, stored_at: time(row.get_ref(first + 1)?), ..Lying::default() })
 }
 
 /// Unix seconds; older versions wrote something else.
@@ -169,10 +169,9 @@ impl Shelf for Table {
                 let insert = "INSERT INTO cache(key, data, date_created) VALUES (?1, ?2, ?3)";
                 let mut insert = connection.prepare_cached(insert)?;
                 // hishel reads a pickle from a blob only, and writes text as such.
-                match String::from_utf8(new.bytes) {
+                match std::str::from_utf8(&new.bytes) {
                     Ok(text) if new.is_text => insert.execute(params![key, text, seconds])?,
-                    Ok(text) => insert.execute(params![key, text.into_bytes(), seconds])?,
-                    Err(e) => insert.execute(params![key, e.into_bytes(), seconds])?,
+                    _ => insert.execute(params![key, &*new.bytes, seconds])?,
                 };
             }
             Ok(Ok(told))
