@@ -20,7 +20,7 @@ mod record;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 #[cfg(feature = "s3")]
-mod s3;
+pub(crate) mod s3;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

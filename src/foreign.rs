@@ -61,3 +61,13 @@ pub fn recognised(kind: &str, address: &Address) -> Result<Option<&'static Layou
     }
     Ok(None)
 }
+
+/// Opens a store of a foreign layout in a bucket through a client.
+///
+/// # Errors
+/// As opening it by its address does.
+#[cfg(feature = "s3")]
+pub(crate) fn open_through(address: &Address, client: aws_sdk_s3::Client) -> Result<Opened> {
+    // The only layout that lies in buckets.
+    hishel::open_through(address, Some(client))
+}

@@ -155,6 +155,8 @@ pub use model::{
     StatusSet, Stored, Timestamp, UrlText, Variant, format_duration, nearest, parse_duration,
     parse_size,
 };
+#[cfg(feature = "s3")]
+pub use open::open_s3_with;
 pub use open::{Store, open, open_blocking, open_with};
 pub use policy::{
     CacheStatus, Decision, MaxStale, Reason, RequestOptions, Settings, State, Verdict, freshness,

@@ -85,6 +85,40 @@ pub fn open_with(address: &Address, access: Access) -> Result<Store> {
     Ok(Store { opened, read_only })
 }
 
+/// Opens an S3 store at an address through a client of the caller's, which brings its own
+/// credentials; what the address says of region, endpoint and profile does not count.
+///
+/// # Errors
+/// `Usage` for an address that is none of S3's.
+#[cfg(feature = "s3")]
+pub fn open_s3_with(address: &Address, client: aws_sdk_s3::Client) -> Result<Store> {
+    let read_only = address.flag("readonly")?.unwrap_or(false);
+    if driver(address)?.kind != "s3" {
+        return Err(address.refuse("it names no bucket").try_this("s3://BUCKET"));
+    }
+    check(address)?;
+    let opened = match address.param("layout") {
+        None | Some("native") => crate::backend::s3::open_through(address, Some(client))?,
+        Some(name) => open_foreign_through(name, address, client)?,
+    };
+    Ok(Store { opened, read_only })
+}
+
+#[cfg(all(feature = "s3", feature = "foreign"))]
+fn open_foreign_through(
+    name: &str,
+    address: &Address,
+    client: aws_sdk_s3::Client,
+) -> Result<Opened> {
+    foreign_layout(driver(address)?, name, address)?;
+    foreign::open_through(address, client)
+}
+
+#[cfg(all(feature = "s3", not(feature = "foreign")))]
+fn open_foreign_through(name: &str, address: &Address, _: aws_sdk_s3::Client) -> Result<Opened> {
+    open_foreign(driver(address)?, name, address, Access::Create)
+}
+
 /// Opens a store in the layout that is asked for, or that lies there.
 fn open_layout(driver: &Driver, address: &Address, access: Access) -> Result<Opened> {
     match address.param("layout") {
@@ -138,6 +172,17 @@ fn open_recognised(_: &Driver, _: &Address, _: Access) -> Result<Option<Opened>>
 
 #[cfg(feature = "foreign")]
 fn open_foreign(driver: &Driver, name: &str, address: &Address, access: Access) -> Result<Opened> {
+    let layout = foreign_layout(driver, name, address)?;
+    driver.check_with(address, layout.params)?;
+    (layout.open)(address, access)
+}
+
+#[cfg(feature = "foreign")]
+fn foreign_layout(
+    driver: &Driver,
+    name: &str,
+    address: &Address,
+) -> Result<&'static foreign::Layout> {
     let Some(layout) = foreign::layout(driver.kind, name) else {
         let names: Vec<&str> = std::iter::once("native")
             .chain(foreign::LAYOUTS.iter().filter(|l| l.kind == driver.kind).map(|l| l.name))
@@ -148,8 +193,7 @@ fn open_foreign(driver: &Driver, name: &str, address: &Address, access: Access) 
             None => error.try_this(names.join(", ")),
         });
     };
-    driver.check_with(address, layout.params)?;
-    (layout.open)(address, access)
+    Ok(layout)
 }
 
 #[cfg(not(feature = "foreign"))]

@@ -41,10 +41,16 @@ use crate::storage::{
 use super::marker;
 use super::recent::Recent;
 use super::record::{Record, encode, name_of, named};
-use bucket::{Begin, Bucket, Condition, Settings};
+#[cfg(not(feature = "foreign"))]
+use bucket::Bucket;
+use bucket::Settings;
+pub(crate) use bucket::{Begin, Condition};
 use put::S3Put;
 
 pub(super) use address::DRIVER;
+pub(crate) use address::open_through;
+#[cfg(feature = "foreign")]
+pub(crate) use {address::bucket, bucket::Bucket, bucket::Listed};
 
 const DEFAULT_PREFIX: &str = "hishel/";
 const MARKER: &str = "cachectl.json";
@@ -208,7 +214,7 @@ impl<S> fmt::Debug for S3StorageBuilder<S> {
 
 /// One writer of a record at a time, as far as this process goes: a server that does not
 /// compare and write in one step would lose the change of one of two.
-struct Turns([tokio::sync::Mutex<()>; 64]);
+pub(crate) struct Turns([tokio::sync::Mutex<()>; 64]);
 
 impl Default for Turns {
     fn default() -> Self {
@@ -217,7 +223,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    async fn of(&self, name: &str) -> tokio::sync::MutexGuard<'_, ()> {
+    pub(crate) async fn of(&self, name: &str) -> tokio::sync::MutexGuard<'_, ()> {
         let hash = xxhash_rust::xxh3::xxh3_64(name.as_bytes());
         self.0[hash as usize % self.0.len()].lock().await
     }

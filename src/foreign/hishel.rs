@@ -15,6 +15,8 @@ mod redis0;
 #[cfg(feature = "redis")]
 mod redis12;
 mod rows;
+#[cfg(feature = "s3")]
+mod s3;
 mod several;
 mod table;
 mod value;
@@ -25,11 +27,16 @@ use crate::storage::Param;
 
 use super::Layout;
 
+#[cfg(feature = "s3")]
+pub(super) use s3::open_through;
+
 /// Every layout of hishel's.
 pub(super) const LAYOUTS: &[Layout] = &[
     file::LAYOUT,
     #[cfg(feature = "redis")]
     redis0::LAYOUT,
+    #[cfg(feature = "s3")]
+    s3::LAYOUT,
     #[cfg(feature = "redis")]
     redis12::LAYOUT_2,
     #[cfg(feature = "redis")]

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use aws_sdk_s3::Client;
+
 use crate::error::Result;
 use crate::model::percent_decode;
 use crate::storage::{Access, Address, Driver, Opened, Param};
 
 use super::super::codec_of;
+#[cfg(feature = "foreign")]
+use super::bucket::Bucket;
+use super::bucket::Settings;
 use super::{AsyncS3Storage, DEFAULT_PREFIX};
 
 pub(in super::super) const DRIVER: Driver = Driver {
@@ -38,31 +43,47 @@ pub(in super::super) const DRIVER: Driver = Driver {
 };
 
 fn open(address: &Address, _: Access) -> Result<Opened> {
-    let (bucket, path) = place(address)?;
+    open_through(address, None)
+}
+
+/// Opens the store through a client; without one, through that of the usual AWS chain.
+pub(crate) fn open_through(address: &Address, client: Option<Client>) -> Result<Opened> {
+    let (bucket, prefix) = place(address)?;
     let mut builder = AsyncS3Storage::builder(bucket).ttl(address.duration("ttl")?);
+    builder.client = client;
     builder.codec = codec_of(address)?;
-    builder.prefix = match (address.param("prefix"), path) {
-        (Some(prefix), None) => prefix.to_owned(),
-        (Some(_), Some(_)) => {
-            return Err(address.refuse("it has a prefix in its path and one in prefix="));
-        }
-        (None, Some(path)) => path,
-        (None, None) => DEFAULT_PREFIX.to_owned(),
-    };
+    builder.prefix = prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
+    builder.settings = settings(address)?;
+    Ok(Opened::Async(Arc::new(builder.build()?)))
+}
+
+/// The bucket that an address names, and the prefix if it names one.
+#[cfg(feature = "foreign")]
+pub(crate) fn bucket(
+    address: &Address,
+    client: Option<Client>,
+) -> Result<(Bucket, Option<String>)> {
+    let (bucket, prefix) = place(address)?;
+    Ok((Bucket::new(bucket, settings(address)?, client), prefix))
+}
+
+fn settings(address: &Address) -> Result<Settings> {
     let text = |name| address.param(name).filter(|value| !value.is_empty()).map(str::to_owned);
-    let settings = &mut builder.settings;
-    settings.region = text("region");
-    settings.endpoint = text("endpoint");
-    settings.profile = text("profile");
-    settings.path_style = address.flag("path_style")?;
-    settings.plain_checksums = match address.param("checksum") {
-        None => None,
-        Some("when_required") => Some(true),
-        Some("when_supported") => Some(false),
-        Some(other) => {
-            return Err(address
-                .refuse(&format!("checksum is when_required or when_supported, not {other:?}")));
-        }
+    let settings = Settings {
+        region: text("region"),
+        endpoint: text("endpoint"),
+        profile: text("profile"),
+        path_style: address.flag("path_style")?,
+        plain_checksums: match address.param("checksum") {
+            None => None,
+            Some("when_required") => Some(true),
+            Some("when_supported") => Some(false),
+            Some(other) => {
+                return Err(address.refuse(&format!(
+                    "checksum is when_required or when_supported, not {other:?}"
+                )));
+            }
+        },
     };
     if let Some(endpoint) = &settings.endpoint
         && !(endpoint.starts_with("http://") || endpoint.starts_with("https://"))
@@ -71,7 +92,7 @@ fn open(address: &Address, _: Access) -> Result<Opened> {
             .refuse("an endpoint is a URL")
             .try_this(format!("endpoint=https://{endpoint}")));
     }
-    Ok(Opened::Async(Arc::new(builder.build()?)))
+    Ok(settings)
 }
 
 /// Bucket and prefix; a path is a prefix that ends with a slash.
@@ -93,5 +114,11 @@ fn place(address: &Address) -> Result<(String, Option<String>)> {
     let path = String::from_utf8(percent_decode(path.as_bytes()))
         .map_err(|_| address.refuse("its path is not UTF-8"))?;
     let path = (!path.is_empty()).then(|| format!("{}/", path.trim_end_matches('/')));
-    Ok((bucket.to_owned(), path))
+    let prefix = match (address.param("prefix"), path) {
+        (Some(_), Some(_)) => {
+            return Err(address.refuse("it has a prefix in its path and one in prefix="));
+        }
+        (prefix, path) => prefix.map(str::to_owned).or(path),
+    };
+    Ok((bucket.to_owned(), prefix))
 }

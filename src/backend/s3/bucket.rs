@@ -1,6 +1,7 @@
 //! The requests that the store makes, and the client that makes them: configured when the
 //! first one goes out, so that nobody waits for credentials that are not needed.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -48,30 +49,32 @@ pub(super) struct Settings {
 }
 
 /// One bucket.
-pub(super) struct Bucket {
-    pub name: String,
+pub(crate) struct Bucket {
+    pub(crate) name: String,
     settings: Settings,
     client: OnceCell<Client>,
-    pub cleanups: Cleanups,
+    pub(in crate::backend) cleanups: Cleanups,
 }
 
 /// An object as read at once.
-pub(super) struct Object {
-    pub bytes: Bytes,
-    pub etag: Option<String>,
+pub(crate) struct Object {
+    pub(crate) bytes: Bytes,
+    pub(crate) etag: Option<String>,
+    /// What its writer noted beside it; names in lower case.
+    pub(crate) notes: HashMap<String, String>,
 }
 
 /// An object in a listing.
 #[derive(Debug, Clone)]
-pub(super) struct Listed {
-    pub key: String,
-    pub bytes: u64,
-    pub modified: Option<Timestamp>,
+pub(crate) struct Listed {
+    pub(crate) key: String,
+    pub(crate) bytes: u64,
+    pub(crate) modified: Option<Timestamp>,
 }
 
 /// Where a page of a listing begins.
 #[derive(Debug, Clone)]
-pub(super) enum Begin {
+pub(crate) enum Begin {
     Start,
     /// Behind this key.
     Behind(String),
@@ -81,7 +84,7 @@ pub(super) enum Begin {
 
 /// What has to hold for an object to be written.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Condition<'a> {
+pub(crate) enum Condition<'a> {
     Always,
     Absent,
     Is(&'a str),
@@ -107,7 +110,7 @@ impl Bucket {
     }
 
     /// Reads a small object; `None` when it is not there.
-    pub(super) async fn get(&self, key: &str) -> Result<Option<Object>> {
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Object>> {
         let asked = self.asked("s3:GetObject", key);
         let client = self.client().await?;
         let mut left = ATTEMPTS;
@@ -118,9 +121,9 @@ impl Bucket {
                 Err(e) if trouble::is_absent(&e) => return Ok(None),
                 Err(e) => return Err(trouble::explain(e, &asked)),
             };
-            let etag = output.e_tag.clone();
+            let (etag, notes) = (output.e_tag, output.metadata.unwrap_or_default());
             match output.body.collect().await {
-                Ok(body) => return Ok(Some(Object { bytes: body.into_bytes(), etag })),
+                Ok(body) => return Ok(Some(Object { bytes: body.into_bytes(), etag, notes })),
                 // The SDK tries requests again, but not bodies that break off.
                 Err(e) if left > 0 => tracing::debug!("{key} broke off and is read again: {e}"),
                 Err(e) => return Err(trouble::broken(e, &asked)),
@@ -130,9 +133,17 @@ impl Bucket {
 
     /// The length of an object; `None` when it is not there.
     pub(super) async fn length(&self, key: &str) -> Result<Option<u64>> {
+        Ok(self.look(key).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// The length of an object and its entity tag; `None` when it is not there.
+    pub(crate) async fn look(&self, key: &str) -> Result<Option<(u64, Option<String>)>> {
         let request = self.client().await?.head_object().bucket(&self.name).key(key);
         match request.send().await {
-            Ok(output) => Ok(Some(output.content_length.unwrap_or(0).max(0).unsigned_abs())),
+            Ok(output) => {
+                let bytes = output.content_length.unwrap_or(0).max(0).unsigned_abs();
+                Ok(Some((bytes, output.e_tag)))
+            }
             Err(e) if trouble::is_absent(&e) => Ok(None),
             // An answer to HEAD has no body to say why; asking for the object does.
             Err(e) => match self.get_first_byte(key).await {
@@ -157,7 +168,22 @@ impl Bucket {
         bytes: Bytes,
         condition: Condition<'_>,
     ) -> Result<bool> {
+        self.put_noted(key, bytes, condition, None).await
+    }
+
+    /// The same with a note beside it: a name and a value.
+    pub(crate) async fn put_noted(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        condition: Condition<'_>,
+        note: Option<(&str, &str)>,
+    ) -> Result<bool> {
         let request = self.client().await?.put_object().bucket(&self.name).key(key);
+        let request = match note {
+            None => request,
+            Some((name, value)) => request.metadata(name, value),
+        };
         let request = match condition {
             Condition::Always => request,
             Condition::Absent => request.if_none_match("*"),
@@ -171,7 +197,7 @@ impl Bucket {
     }
 
     /// Removes objects, up to a thousand of them in one request. Absent ones are fine.
-    pub(super) async fn remove(&self, keys: &[String]) -> Result<()> {
+    pub(crate) async fn remove(&self, keys: &[String]) -> Result<()> {
         let client = self.client().await?;
         if let [key] = keys {
             let asked = self.asked("s3:DeleteObject", key);
@@ -208,7 +234,7 @@ impl Bucket {
 
     /// One page of a listing, in the order of the keys: what lies there, and where the
     /// next page begins.
-    pub(super) async fn list(
+    pub(crate) async fn list(
         &self,
         prefix: &str,
         from: Begin,

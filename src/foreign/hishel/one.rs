@@ -1,5 +1,6 @@
 //! A store of generation 0: one value a key, whatever it lies on.
 
+#[cfg(any(feature = "redis", feature = "s3"))]
 mod far;
 mod near;
 
@@ -14,6 +15,7 @@ use crate::storage::{Address, Capabilities, Found, Outcome, Piece, Problem};
 use super::key::{key_0, key_0_fips, rebuilt};
 use super::value::{self, Form, Value};
 
+#[cfg(any(feature = "redis", feature = "s3"))]
 pub(super) use far::{FarOneValue, FarShelf, Page, Seen};
 pub(super) use near::{Change, OneValue, Shelf, Walked};
 
@@ -53,7 +55,7 @@ impl New {
         Ok(New {
             bytes: value::dumps(&Value::of(head, body), form)?.into(),
             is_text: form.is_text(),
-            stored_at: head.created_at,
+            stored_at: form.keeps_of(head.created_at),
             forgotten_at: None,
         })
     }

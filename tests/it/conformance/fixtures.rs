@@ -9,7 +9,7 @@ use ::redis::{Client, Cmd, FromRedisValue, TlsCertificates, cmd};
 use cachectl::{
     Access, Address, AsyncFileStorage, AsyncInMemoryStorage, AsyncS3Storage, AsyncSqliteStorage,
     Backend, BincodeSerializer, Blocking, EntryId, FileStorage, InMemoryStorage, InPlace, Observed,
-    SqliteStorage, Store, YamlSerializer, open_with,
+    SqliteStorage, Store, YamlSerializer, open_s3_with, open_with,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -172,6 +172,18 @@ fixture!(hishel_2_sqlite, None, |place| {
 fixture!(hishel_0_redis, None, |place| hishel_on_redis(place, "hishel-0"), on serve_own_redis);
 fixture!(hishel_1_redis, None, |place| hishel_on_redis(place, "hishel-1"), on serve_own_redis);
 fixture!(hishel_2_redis, None, |place| hishel_on_redis(place, "hishel-2"), on serve_own_redis);
+
+fixture!(
+    hishel_0_s3,
+    None,
+    |place| {
+        let (bucket, _, prefix) = Objects::place(place);
+        let address = format!("s3://{bucket}?layout=hishel-0&ttl=90d&prefix={prefix}");
+        let address = address.parse().expect("an address");
+        open_s3_with(&address, Objects::client(place)).expect("a store").pooled()
+    },
+    on serve_s3
+);
 
 fn hishel_on_redis(place: &Path, layout: &str) -> Arc<dyn Backend> {
     let address = format!("redis+unix://{}/redis.sock?layout={layout}", place.display());

@@ -100,6 +100,7 @@ conformance!(hishel_0_file);
 conformance!(hishel_0_file_pickle);
 conformance!(hishel_0_sqlite);
 conformance!(hishel_0_redis);
+conformance!(hishel_0_s3);
 conformance!(hishel_1_redis);
 conformance!(hishel_2_redis);
 conformance!(hishel_1_sqlite);

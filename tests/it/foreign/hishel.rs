@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cachectl::{Access, Backend, Detail, Found, Headers, Query, Store, Timestamp, open_with};
+use cachectl::{
+    Access, Backend, Detail, Found, Headers, Query, Store, Timestamp, open_s3_with, open_with,
+};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,6 +17,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::testkit::redis::RedisServer;
+use crate::testkit::s3;
 
 /// One test for each sample.
 macro_rules! samples {
@@ -68,6 +71,24 @@ dumps! {
     v1_4_0_redis: "hishel-1.4.0/redis-msgpack", "?layout=hishel-1&ttl=3650d";
     v2_0_0_redis_rfc: "hishel-2.0.0/redis-msgpack-rfc", "?layout=hishel-2&rfc=true";
     v2_0_0_redis_norfc: "hishel-2.0.0/redis-msgpack-norfc", "?layout=hishel-2";
+}
+
+/// The same for samples that lie in a bucket.
+macro_rules! buckets {
+    ($($name:ident: $path:literal, $rest:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                Sample::new($path).comes_out_of_a_bucket($rest);
+            }
+        )*
+    };
+}
+
+buckets! {
+    v0_1_5_s3_json: "hishel-0.1.5/s3-json", "";
+    v0_1_5_s3_yaml: "hishel-0.1.5/s3-yaml", "";
+    v0_1_5_s3_pickle_ttl_prefix: "hishel-0.1.5/s3-pickle-ttl-prefix", "&prefix=team/cache-&ttl=3650d";
 }
 
 /// A copy of a sample.
@@ -165,6 +186,49 @@ impl Sample {
         };
         self.comes_out_of(&open(&format!("{url}{rest}")), &is_over);
         assert_eq!(digest(&mut connection), before, "reading changes nothing");
+    }
+
+    /// Out of a bucket with these objects, and one that belongs to somebody else.
+    fn comes_out_of_a_bucket(&self, rest: &str) {
+        let place = tempfile::tempdir().expect("a folder");
+        let bucket = s3::Bucket::start(place.path());
+        let client = bucket.client();
+        let list = fs::read(self.folder.path().join("objects.json")).expect("a list");
+        let list: Value = serde_json::from_slice(&list).expect("JSON");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let put = async |key: &str, bytes: Vec<u8>, notes: &[(String, String)]| {
+            let mut request = client.put_object().bucket(s3::BUCKET).key(key).body(bytes.into());
+            for (name, value) in notes {
+                request = request.metadata(name, value);
+            }
+            request.send().await.expect("stored");
+        };
+        block_on(async {
+            for object in list.as_array().expect("objects") {
+                let key = text(&object["key"]);
+                let bytes = fs::read(self.folder.path().join("objects").join(&key)).expect("read");
+                let notes = object["metadata"].as_object().expect("metadata").iter();
+                let notes: Vec<_> = notes.map(|(name, v)| (name.clone(), text(v))).collect();
+                put(&key, bytes, &notes).await;
+            }
+            for prefix in ["hishel-", "team/cache-"] {
+                put(&format!("{prefix}notes.txt"), b"{\"not\": \"hishel's\"}".to_vec(), &[]).await;
+            }
+        });
+        let state = || {
+            let listing = client.list_objects_v2().bucket(s3::BUCKET).send();
+            let objects = block_on(listing).expect("a listing").contents.unwrap_or_default();
+            objects
+                .into_iter()
+                .map(|object| (object.key, object.e_tag, object.last_modified))
+                .collect::<Vec<_>>()
+        };
+        let before = state();
+        let address = format!("s3://{}?layout=hishel-0{rest}", s3::BUCKET);
+        let address = address.parse().expect("an address");
+        let store = open_s3_with(&address, client.clone()).expect("a store").in_place();
+        self.comes_out_of(&store, &|_| false);
+        assert_eq!(state(), before, "reading changes nothing");
     }
 
     fn comes_out_of(&self, store: &InPlaceStore, is_over: &dyn Fn(&Value) -> bool) {

@@ -1,0 +1,248 @@
+//! Generation 0 in a bucket: an object for each key behind a prefix that is plain text, and
+//! beside it, as user metadata, when the value was laid down.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use crate::backend::s3::{Begin, Bucket, Condition, Listed, Turns, bucket};
+use crate::error::{Error, Result};
+use crate::model::Timestamp;
+use crate::storage::{Access, Address, Capabilities, Cursor, Opened, Outcome, Position};
+
+use super::super::Layout;
+use super::PARAMS_0;
+use super::one::{FarOneValue, FarShelf, Lying, New, Page, Seen, Settings, is_usual_key};
+use super::value::{self, Form};
+
+pub(super) const LAYOUT: Layout = Layout {
+    name: "hishel-0",
+    kind: "s3",
+    about: "a bucket of hishel 0.x",
+    place: "",
+    params: PARAMS_0,
+    lies_at: |_| Ok(false),
+    open,
+};
+
+/// What hishel puts before its keys unless it is told otherwise.
+const PREFIX: &str = "hishel-";
+
+/// The user metadata with the time, in milliseconds as Python writes a float.
+const CREATED_AT: &str = "created_at";
+
+/// Keys of a page; S3 gives no more.
+const PAGE: i32 = 1000;
+
+/// Objects that are asked for at the same time.
+const AT_ONCE: usize = 32;
+
+/// Bytes of the name of an object.
+const LONGEST_NAME: usize = 1024;
+
+/// What is longer and has a name that hishel would not give is somebody else's.
+const LONGEST_ODD: u64 = 64 << 20;
+
+fn open(address: &Address, _: Access) -> Result<Opened> {
+    open_through(address, None)
+}
+
+/// Opens the store through a client; without one, through that of the usual AWS chain.
+pub(in crate::foreign) fn open_through(
+    address: &Address,
+    client: Option<Client>,
+) -> Result<Opened> {
+    let (bucket, prefix) = bucket(address, client)?;
+    let objects = Objects {
+        bucket,
+        prefix: prefix.unwrap_or_else(|| PREFIX.to_owned()),
+        turns: Turns::default(),
+        no_if_match: AtomicBool::new(false),
+    };
+    Ok(Opened::Async(Arc::new(FarOneValue::new(objects, Settings::of(address)?))))
+}
+
+struct Objects {
+    bucket: Bucket,
+    prefix: String,
+    turns: Turns,
+    /// Whether the server refuses `If-Match` with the right tag, as some do.
+    no_if_match: AtomicBool,
+}
+
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket.name, self.prefix)
+    }
+}
+
+/// Milliseconds as `str(time.time() * 1000)` gives them.
+fn created_at(time: Timestamp) -> String {
+    format!("{:?}", time.micros() as f64 / 1e3)
+}
+
+fn parse_created_at(text: &str) -> Option<Timestamp> {
+    let millis: f64 = text.trim().parse().ok()?;
+    millis.is_finite().then(|| Timestamp::from_micros((millis * 1e3).round() as i64))
+}
+
+impl Objects {
+    fn object(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// What S3 gives a name to, and can list.
+    fn check(&self, key: &str) -> Result<()> {
+        let fits = self.prefix.len() + key.len() <= LONGEST_NAME
+            && !key.is_empty()
+            && !key.chars().any(char::is_control);
+        if fits {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{key:?} cannot be the name of an object")))
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Lying>> {
+        let Some(object) = self.bucket.get(&self.object(key)).await? else { return Ok(None) };
+        let stored_at = object.notes.get(CREATED_AT).and_then(|text| parse_created_at(text));
+        let (bytes, tag) = (object.bytes, object.etag);
+        Ok(Some(Lying { bytes, stored_at, tag, ..Lying::default() }))
+    }
+
+    /// The entity tag of what lies there now.
+    async fn tag(&self, object: &str) -> Result<Option<Option<String>>> {
+        Ok(self.bucket.look(object).await?.map(|(_, tag)| tag))
+    }
+
+    async fn put(&self, object: &str, new: &New, condition: Condition<'_>) -> Result<bool> {
+        let note = created_at(new.stored_at);
+        let note = Some((CREATED_AT, &*note));
+        match self.bucket.put_noted(object, new.bytes.clone(), condition, note).await {
+            // Not every server knows conditions; what was seen is then all there is.
+            Err(e) if e.code() == "not_implemented" => {
+                self.no_if_match.store(true, Ordering::Relaxed);
+                self.bucket.put_noted(object, new.bytes.clone(), Condition::Always, note).await
+            }
+            done => done,
+        }
+    }
+
+    /// Writes over the state with this tag, which has just been seen there.
+    async fn replace(&self, object: &str, new: &New, tag: Option<&str>) -> Result<bool> {
+        let tag = tag.filter(|_| !self.no_if_match.load(Ordering::Relaxed));
+        let Some(tag) = tag else { return self.put(object, new, Condition::Always).await };
+        if self.put(object, new, Condition::Is(tag)).await? {
+            return Ok(true);
+        }
+        // Some servers refuse every condition of this kind, also the right one.
+        if self.tag(object).await?.flatten().as_deref() != Some(tag) {
+            return Ok(false);
+        }
+        self.no_if_match.store(true, Ordering::Relaxed);
+        self.put(object, new, Condition::Always).await
+    }
+
+    /// Whether a value lies under a name that hishel would not have given.
+    async fn is_value(&self, object: &Listed) -> Result<bool> {
+        if object.bytes > LONGEST_ODD {
+            return Ok(false);
+        }
+        let lying = self.get(&object.key).await?;
+        let bytes = lying.map(|lying| lying.bytes).unwrap_or_default();
+        Ok(Form::of(&bytes).is_some() && value::loads(&bytes).is_ok())
+    }
+
+    /// A page of values, their keys without the prefix.
+    async fn values(&self, from: Begin) -> Result<(Vec<Listed>, Option<Begin>)> {
+        let (listed, next) = self.bucket.list(&self.prefix, from, PAGE).await?;
+        let listed = listed.into_iter().filter_map(|object| {
+            let key = object.key.strip_prefix(&*self.prefix)?.to_owned();
+            Some(Listed { key, ..object })
+        });
+        let values = stream::iter(listed).map(async |object| {
+            let counts = is_usual_key(&object.key) || self.is_value(&object).await?;
+            Ok(counts.then_some(object))
+        });
+        let values = values.buffered(AT_ONCE).try_filter_map(async |object| Ok(object));
+        Ok((values.try_collect().await?, next.map(Begin::Page)))
+    }
+}
+
+#[async_trait]
+impl FarShelf for Objects {
+    const KIND: &'static str = "s3";
+    const FORGETS: bool = false;
+    type Place = Begin;
+
+    fn limit(&self, can: &mut Capabilities) {
+        can.atomic_stamps = false;
+        can.any_key = false;
+    }
+
+    async fn get_all(&self, keys: &[String]) -> Result<Vec<Option<Lying>>> {
+        let mut values = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(AT_ONCE) {
+            values.extend(try_join_all(keys.iter().map(|key| self.get(key))).await?);
+        }
+        Ok(values)
+    }
+
+    async fn change(&self, key: &str, seen: Seen<'_>, new: Option<&New>) -> Result<Outcome<()>> {
+        self.check(key)?;
+        let object = self.object(key);
+        let _turn = self.turns.of(key).await;
+        let tag = match seen {
+            Seen::Anything => None,
+            Seen::Nothing | Seen::Value(_) => self.tag(&object).await?,
+        };
+        match (seen, &tag) {
+            (Seen::Anything, _) | (Seen::Nothing, None) => {}
+            (Seen::Value(_), None) => return Ok(Outcome::Absent),
+            (Seen::Nothing, Some(_)) => return Ok(Outcome::Changed),
+            (Seen::Value(seen), Some(tag)) if seen.tag != *tag => return Ok(Outcome::Changed),
+            (Seen::Value(_), Some(_)) => {}
+        }
+        let done = match (seen, new) {
+            (_, None) => self.bucket.remove(&[object]).await.map(|()| true)?,
+            (Seen::Anything, Some(new)) => self.put(&object, new, Condition::Always).await?,
+            (Seen::Nothing, Some(new)) => self.put(&object, new, Condition::Absent).await?,
+            (Seen::Value(seen), Some(new)) => {
+                self.replace(&object, new, seen.tag.as_deref()).await?
+            }
+        };
+        Ok(if done { Outcome::Done(()) } else { Outcome::Changed })
+    }
+
+    fn begin(&self, after: Option<&Cursor>) -> Begin {
+        after.map_or(Begin::Start, |after| Begin::Behind(self.object(&after.id.key)))
+    }
+
+    fn position(&self, _: &Begin) -> Option<Position> {
+        None
+    }
+
+    async fn page(&self, place: &Begin) -> Result<Page<Begin>> {
+        let (values, next) = self.values(place.clone()).await?;
+        Ok(Page { keys: values.into_iter().map(|object| object.key).collect(), next })
+    }
+
+    async fn usage(&self) -> Result<(u64, u64)> {
+        let (mut entries, mut bytes, mut from) = (0, 0, Some(Begin::Start));
+        while let Some(begin) = from {
+            let (values, next) = self.values(begin).await?;
+            entries += values.len() as u64;
+            bytes += values.iter().map(|object| object.bytes).sum::<u64>();
+            from = next;
+        }
+        Ok((entries, bytes))
+    }
+
+    fn location(&self, key: &str) -> String {
+        format!("s3://{}/{}", self.bucket.name, self.object(key))
+    }
+}
