@@ -4,7 +4,8 @@
 # package index.
 #
 #   scripts/hishel.sh                 every generation
-#   scripts/hishel.sh 0|1|2
+#   scripts/hishel.sh 0|1|2|moves
+#   HISHEL_MOVES=all scripts/hishel.sh moves   from each store to each other, not only the next
 #   HISHEL_HAMMER=60 scripts/hishel.sh     for so many seconds both at once, default 3
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,7 +22,8 @@ urls() { # NAME: a dozen addresses of this name, of all sizes
     for size in 0 1 100 5000 16384 70000 131072 300000; do echo "$URL/bytes/$size?s=$1"; done
     echo "$URL/text/$1"
     echo "$URL/a%20b/$1?x=[1]&y=z%2F"
-    echo "$URL/%C3%A4/$1?q='%20'&r=a|b"
+    # A native store knows this one by its WHATWG text, from which hishel's cannot be told.
+    [ "$1" = moves ] || echo "$URL/%C3%A4/$1?q='%20'&r=a|b"
 }
 
 requests() { curl -s "$URL/count"; }
@@ -30,7 +32,7 @@ environment() { # VERSION EXTRAS
     PYTHON=$ENVIRONMENTS/$1/bin/python
     [ -x "$PYTHON" ] && return
     python3 -m venv "$ENVIRONMENTS/$1"
-    "$PYTHON" -m pip install -q "hishel[$2]==$1" httpx anysqlite redis pyyaml
+    "$PYTHON" -m pip install -q "hishel[$2]==$1" httpx anysqlite redis pyyaml boto3
 }
 
 python() { "$PYTHON" "$PEER" "$@" || fail "Python: $*"; }
@@ -83,6 +85,30 @@ hammer() {
     say "$label" "used by both for ${HISHEL_HAMMER:-3} s, nothing damaged"
 }
 
+# wide LABEL PYTHON_STORE ADDRESS: two hundred of ours, and Python asks nobody.
+wide() {
+    local label=$1 python=$2 ours=$3 before
+    for i in $(seq 200); do echo "$URL/bytes/$((i * 331))?w=$label-$i"; done >list.txt
+    "$BIN" warm -q "${ACCEPT[@]}" --from list.txt --backend "$ours" >/dev/null || fail "$label: warm"
+    before=$(requests)
+    xargs -d '\n' "$PYTHON" "$PEER" "$python" fetch <list.txt >python.txt || fail "$label: Python"
+    [ "$(sort -u python.txt | wc -l)" = 200 ] || fail "$label: $(wc -l <python.txt) answers"
+    [ "$(requests)" = "$before" ] || fail "$label: Python asked the origin $(($(requests) - before)) times"
+    say "$label" "200 warmed here, all hits in Python"
+}
+
+# A bucket in a server of our own.
+export AWS_ACCESS_KEY_ID=testak AWS_SECRET_ACCESS_KEY=testsecret AWS_EC2_METADATA_DISABLED=true
+start_s3() {
+    [ -z "${S3_PORT:-}" ] || return 0
+    "$S3" buckets team >s3.txt &
+    CHILDREN+=($!)
+    until [ -s s3.txt ]; do sleep 0.05; done
+    S3_STORE=$(cat s3.txt)
+    S3_PORT=${S3_STORE##*:}
+    S3_PORT=${S3_PORT%%[!0-9]*}
+}
+
 # redis_for LABEL: a server of its own, on a socket.
 redis_for() {
     mkdir "r$1"
@@ -100,6 +126,11 @@ zero() {
         redis_for "$form"
         exchange "0.1.5-redis-$form" "redis:$WORK/r$form/redis.sock:$form" "redis+unix://$WORK/r$form/redis.sock?layout=hishel-0&serializer=$form"
     done
+    start_s3
+    for form in json yaml pickle; do
+        exchange "0.1.5-s3-$form" "s3:$S3_PORT/of-$form-:$form" "$S3_STORE&prefix=of-$form-&layout=hishel-0&serializer=$form"
+    done
+    wide 0.1.5-file "file:$WORK/wide:json" "file:wide?layout=hishel-0"
     hammer 0.1.5-sqlite "sqlite:$WORK/sjson.db:json" "sqlite:sjson.db"
     hammer 0.1.5-redis "redis:$WORK/rjson/redis.sock:json" "redis+unix://$WORK/rjson/redis.sock?layout=hishel-0"
 }
@@ -109,6 +140,7 @@ one() {
     exchange 1.4.0-sqlite "sqlite:$WORK/one.db" "sqlite:one.db"
     redis_for one
     exchange 1.4.0-redis "redis:$WORK/rone/redis.sock" "redis+unix://$WORK/rone/redis.sock?layout=hishel-1"
+    wide 1.4.0-sqlite "sqlite:$WORK/wide1.db" "sqlite:wide1.db?layout=hishel-1"
     hammer 1.4.0-redis "redis:$WORK/rone/redis.sock" "redis+unix://$WORK/rone/redis.sock?layout=hishel-1"
     hammer 1.4.0-sqlite "sqlite:$WORK/one.db" "sqlite:one.db"
 }
@@ -119,10 +151,87 @@ two() {
     exchange 2.0.0-sqlite-plain "sqlite:$WORK/twop.db:plain" "sqlite:twop.db"
     redis_for two
     exchange 2.0.0-redis "redis:$WORK/rtwo/redis.sock:rfc" "redis+unix://$WORK/rtwo/redis.sock?layout=hishel-2&rfc=true"
+    wide 2.0.0-sqlite "sqlite:$WORK/wide2.db:rfc" "sqlite:wide2.db?layout=hishel-2&rfc=true"
+    wide 2.0.0-redis "redis:$WORK/rtwo/redis.sock:rfc" "redis+unix://$WORK/rtwo/redis.sock?layout=hishel-2&rfc=true"
     hammer 2.0.0-redis "redis:$WORK/rtwo/redis.sock:rfc" "redis+unix://$WORK/rtwo/redis.sock?layout=hishel-2&rfc=true"
     hammer 2.0.0-sqlite "sqlite:$WORK/two.db:rfc" "sqlite:two.db"
 }
 
-for part in ${@:-0 1 2}; do
-    case $part in 0) zero ;; 1) one ;; 2) two ;; *) fail "no generation $part" ;; esac
+# Stores of all generations on all backends: label, version, what Python calls it, our address.
+# PLACE stands for a fresh place.
+STORES='
+native        -      -                         file:PLACE
+0.x-file      0.1.5  file:WORK/PLACE:json      file:PLACE?layout=hishel-0&serializer=json
+0.x-sqlite    0.1.5  sqlite:WORK/PLACE:pickle  sqlite:PLACE?layout=hishel-0&serializer=pickle
+0.x-redis     0.1.5  redis:WORK/rPLACE/redis.sock:yaml  redis+unix://WORK/rPLACE/redis.sock?layout=hishel-0&serializer=yaml
+0.x-s3        0.1.5  s3:PORT/PLACE-:json       S3&prefix=PLACE-&layout=hishel-0&serializer=json
+1.x-sqlite    1.4.0  sqlite:WORK/PLACE         sqlite:PLACE?layout=hishel-1
+1.x-redis     1.4.0  redis:WORK/rPLACE/redis.sock  redis+unix://WORK/rPLACE/redis.sock?layout=hishel-1
+2.x-sqlite    2.0.0  sqlite:WORK/PLACE:rfc     sqlite:PLACE?layout=hishel-2&rfc=true
+2.x-plain     2.0.0  sqlite:WORK/PLACE:plain   sqlite:PLACE?layout=hishel-2
+2.x-redis     2.0.0  redis:WORK/rPLACE/redis.sock:rfc  redis+unix://WORK/rPLACE/redis.sock?layout=hishel-2&rfc=true
+'
+
+# store LABEL PLACE: sets VERSION, THEIRS and OURS.
+store() {
+    read -r _ VERSION THEIRS OURS <<<"$(grep "^$1 " <<<"$STORES")"
+    THEIRS=${THEIRS//PLACE/$2} OURS=${OURS//PLACE/$2}
+    THEIRS=${THEIRS//WORK/$WORK} OURS=${OURS//WORK/$WORK}
+    THEIRS=${THEIRS//PORT/$S3_PORT} OURS=${OURS/#S3/$S3_STORE}
+    [[ $1 != *redis ]] || redis_for "$2"
+}
+
+# move FROM TO PLACE: all entries of one store into another; Python finds every one there.
+move() {
+    local from=$OURS before
+    store "$2" "$3"
+    "$BIN" migrate -q "$from" "$OURS" >moved.txt 2>&1 || fail "$1 to $2: $(tail -1 moved.txt)"
+    [ "$("$BIN" list --keys --backend "$OURS" | wc -l)" = "$COUNT" ] || fail "$1 to $2: entries are missing"
+    if [ "$VERSION" = - ]; then
+        our_sums "$OURS" moves >sums.txt
+    else
+        PYTHON=$ENVIRONMENTS/$VERSION/bin/python
+        before=$(requests)
+        python_sums "$THEIRS" moves >sums.txt
+        [ "$(requests)" = "$before" ] || fail "$1 to $2: Python asked the origin $(($(requests) - before)) times"
+    fi
+    cmp -s home.txt sums.txt || fail "$1 to $2: bodies differ"
+    MOVES=$((MOVES + 1))
+}
+
+moves() {
+    environment 0.1.5 yaml,redis
+    environment 1.4.0 httpx,redis
+    environment 2.0.0 httpx,redis
+    start_s3
+    local labels from to
+    labels=$(awk 'NF { print $1 }' <<<"$STORES")
+    urls moves >list.txt
+    "$BIN" warm -q "${ACCEPT[@]}" --from list.txt --backend file:home >/dev/null
+    our_sums file:home moves >home.txt
+    COUNT=$(wc -l <home.txt) MOVES=0
+    if [ "${HISHEL_MOVES:-ring}" = all ]; then
+        for from in $labels; do
+            store native home
+            move native "$from" "from-$from"
+            local address=$OURS
+            for to in $labels; do
+                OURS=$address
+                [ "$from" = "$to" ] || move "$from" "$to" "$from-$to"
+            done
+        done
+    else
+        # Round and back at the native one.
+        store native home
+        from=native
+        for to in ${labels#native} native; do
+            move "$from" "$to" "ring-$to"
+            from=$to
+        done
+    fi
+    say moves "$MOVES moves of $COUNT entries, every one found by hishel at its end"
+}
+
+for part in ${@:-0 1 2 moves}; do
+    case $part in 0) zero ;; 1) one ;; 2) two ;; moves) moves ;; *) fail "no generation $part" ;; esac
 done

@@ -3,8 +3,8 @@
     python peer.py STORE fetch URL…      fetches through the cache, prints "digest URL"
     python peer.py STORE hammer SECONDS URL…
 
-STORE is file:FOLDER, sqlite:FILE or redis:SOCKET, and for hishel 0.x ends in :json, :yaml or
-:pickle. For 2.x it may end in :plain instead of :rfc.
+STORE is file:FOLDER, sqlite:FILE, redis:SOCKET or s3:PORT/PREFIX, and for hishel 0.x ends in
+:json, :yaml or :pickle. For 2.x it may end in :plain instead of :rfc.
 """
 
 import hashlib
@@ -35,6 +35,12 @@ def client(store):
             import sqlite3
 
             storage = hishel.SQLiteStorage(serializer=serializer, connection=sqlite3.connect(place))
+        elif kind == "s3":
+            import boto3
+
+            port, prefix = place.split("/", 1)
+            objects = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1")
+            storage = hishel.S3Storage("team", serializer=serializer, path_prefix=prefix, client=objects)
         else:
             import redis
 

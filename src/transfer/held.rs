@@ -13,13 +13,20 @@ pub type Losses = BTreeMap<&'static str, u64>;
 /// The head as a store will show it, under the key by which that store looks for it. A key
 /// that the source's rule does not give was chosen by a program, and is carried over.
 pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -> EntryHead {
-    if source.capabilities().layout != store.capabilities().layout {
+    let (from, to) = (source.capabilities().layout, store.capabilities().layout);
+    // Stores of one layout may still make keys by different rules, all but the native one.
+    if (from, to) != ("native", "native") {
         let usual = source.key_of(&head.request, &head.partition);
         if usual == head.id.key {
             head.id.key = store.key_of(&head.request, &head.partition);
         }
+    }
+    if from != to {
         head.id.variant = head.selections.first().map_or_else(Variant::none, Variant::of);
     }
+    // A serializer that nobody asked for stays behind where the store has no such.
+    let known = store.capabilities().serializers;
+    head.serializer.take_if(|name| !known.contains(&&**name));
     store.kept(head)
 }
 

@@ -44,7 +44,8 @@ pub struct MigrateArgs {
     #[arg(value_name = "DST")]
     destination: String,
 
-    /// Write heads by this serializer [default: each entry keeps its own]
+    /// Write heads by this serializer [default: the one in DST's address; else each entry
+    /// keeps its own]
     #[arg(long, value_name = "NAME")]
     serializer: Option<String>,
 
@@ -109,7 +110,9 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
     let shard = args.shard.as_deref().map(Shard::parse).transpose()?;
     let mut selection = args.selection.resolve(&[], &config)?;
     let pair = store::open_pair(&from, &to, args.plan.dry_run, common)?;
-    if let Some(name) = &args.serializer {
+    // Who names one with the destination will read it with that one.
+    let serializer = args.serializer.as_deref().or(to.address.param("serializer"));
+    if let Some(name) = serializer {
         check_serializer(&pair.destination, name)?;
     }
     refuse_read_only(&pair.destination, args.plan.dry_run)?;
@@ -135,8 +138,8 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
             confirm(&args.plan, &Question::YesNo, &deed)?;
         }
     }
-    let job =
-        Job { args, pair: &pair, selection: &selection, shard, secrets: config.secrets(common) };
+    let secrets = config.secrets(common);
+    let job = Job { args, pair: &pair, selection: &selection, serializer, shard, secrets };
     let mut moved = args.r#move.then(Removals::new);
     let report = pair.run(job.copy(&mut checkpoint, &mut moved))?;
     let stopped = signals::check().err();
@@ -200,6 +203,7 @@ struct Job<'a> {
     args: &'a MigrateArgs,
     pair: &'a store::Pair,
     selection: &'a Selection,
+    serializer: Option<&'a str>,
     shard: Option<Shard>,
     secrets: Secrets,
 }
@@ -260,7 +264,7 @@ impl Job<'_> {
         receive.on_conflict = args.transfer.on_conflict.into();
         receive.verify = !args.transfer.no_verify;
         receive.include_expired = args.transfer.include_expired;
-        receive.serializer = args.serializer.clone();
+        receive.serializer = self.serializer.map(str::to_owned);
         let total = self.total().await?;
         let mut progress = Progress::start(args.work.progress, "migrated", total);
         let mut trouble = Ok(());
