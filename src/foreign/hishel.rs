@@ -21,6 +21,8 @@ mod several;
 mod table;
 mod value;
 
+use std::time::Duration;
+
 use crate::model::{Headers, Timestamp};
 use crate::policy;
 use crate::storage::Param;
@@ -61,4 +63,11 @@ const FIPS: Param = Param {
 fn received_at(headers: &Headers, created_at: Timestamp) -> Timestamp {
     let date = headers.get("date").and_then(|date| policy::parse_date(date, created_at));
     date.filter(|date| *date > created_at).unwrap_or(created_at)
+}
+
+/// A span in seconds as Python writes one, to the microsecond: what is read is what was
+/// written, and stays that when it is written again.
+fn span(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok()?;
+    Some(Duration::from_micros((seconds * 1e6).round() as u64))
 }

@@ -34,6 +34,7 @@ use super::super::Layout;
 use super::blob::{Blob, Generation, TTL};
 use super::key::{key_1, key_2, spelled};
 use super::several::{Beside, distinguish};
+use super::span;
 use change::StreamPut;
 
 pub(super) const LAYOUT_1: Layout = Layout {
@@ -286,7 +287,7 @@ impl Inner {
 
     /// How long an entry of generation 1 lives.
     fn life(&self, own: Option<f64>) -> Duration {
-        let own = own.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let own = own.and_then(span);
         own.or(self.ttl).unwrap_or(USUAL_TTL)
     }
 

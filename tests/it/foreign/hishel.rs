@@ -97,7 +97,7 @@ struct Sample {
     manifest: Value,
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a sample").flatten() {
         let target = to.join(entry.file_name());

@@ -2,3 +2,4 @@
 //! not changed by that.
 
 mod hishel;
+mod moving;

@@ -12,6 +12,7 @@ use crate::storage::{Piece, Problem};
 use super::super::super::database;
 use super::super::blob::{Blob, Generation, TTL};
 use super::super::several::Beside;
+use super::super::span;
 use super::{Inner, LAYOUT_1, LAYOUT_2, LAYOUT_BETA};
 
 /// Which of the layouts.
@@ -209,7 +210,7 @@ pub(super) fn end_of(
     own: Option<f64>,
     ttl: Option<Duration>,
 ) -> Option<Timestamp> {
-    let own = own.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let own = own.and_then(span);
     own.or(ttl).map(|ttl| created_at + ttl)
 }
 
