@@ -17,18 +17,46 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// A database of another client's. Reading leaves it as it is, to the byte; what a log
 /// beside it holds is seen.
-pub(super) struct Database {
+pub(super) struct Database<M = ()> {
     path: PathBuf,
     busy: Duration,
-    reader: Mutex<Option<Reader>>,
-    writer: Mutex<Option<Connection>>,
+    reader: Mutex<Option<Reader<M>>>,
+    writer: Mutex<Option<Writer<M>>>,
 }
 
 /// A connection for reading.
-struct Reader {
+struct Reader<M> {
     connection: Connection,
     /// How the file looked when it was taken as one that nobody changes.
     taken_as: Option<Looks>,
+    memo: Memo<M>,
+}
+
+/// A connection for writing.
+struct Writer<M> {
+    connection: Connection,
+    memo: Memo<M>,
+}
+
+/// What a connection knows of the database for as long as no other one changes it.
+#[derive(Default)]
+struct Memo<M> {
+    /// SQLite counts the changes that others have made (`PRAGMA data_version`).
+    version: i64,
+    known: M,
+}
+
+impl<M: Default> Memo<M> {
+    /// What is still true; inside a transaction, so that it stays so.
+    fn of_now(&mut self, connection: &Connection) -> rusqlite::Result<&mut M> {
+        let version = connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get::<_, i64>(0))?;
+        if self.version != version {
+            *self = Memo { version, known: M::default() };
+        }
+        Ok(&mut self.known)
+    }
 }
 
 /// What changes when somebody writes.
@@ -60,7 +88,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl fmt::Debug for Database {
+impl<M> fmt::Debug for Database<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())
     }
@@ -87,7 +115,7 @@ pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<
     names.collect()
 }
 
-impl Database {
+impl<M: Default> Database<M> {
     pub(super) fn new(path: PathBuf, busy: Duration) -> Self {
         Database { path, busy, reader: Mutex::new(None), writer: Mutex::new(None) }
     }
@@ -101,13 +129,32 @@ impl Database {
         &self,
         mut work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
+        self.look(|connection, _| work(connection))
+    }
+
+    /// The same, with what is known of the database from before: to the writer, once there
+    /// is one, who knows what this process has changed.
+    pub(super) fn read_knowing<T>(
+        &self,
+        mut work: impl FnMut(&Connection, &mut M) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        if let Some(Writer { connection, memo }) = &mut *lock(&self.writer) {
+            return within(connection, memo, &mut work).map_err(|e| self.error(e));
+        }
+        self.look(work)
+    }
+
+    fn look<T>(
+        &self,
+        mut work: impl FnMut(&Connection, &mut M) -> rusqlite::Result<T>,
+    ) -> Result<T> {
         let mut slot = lock(&self.reader);
         for _ in 0..3 {
-            let reader = match slot.take() {
+            let mut reader = match slot.take() {
                 Some(reader) => reader,
                 None => Reader::open(&self.path, self.busy).map_err(|e| self.error(e))?,
             };
-            let done = within(&reader.connection, &mut work);
+            let done = within(&reader.connection, &mut reader.memo, &mut work);
             // It may have been changed under a reader who took it as unchanging.
             if reader.taken_as.is_some() && reader.taken_as != Looks::of(&self.path) {
                 continue;
@@ -126,19 +173,35 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
+        self.write_knowing(|connection, _| work(connection))
+    }
+
+    /// The same, with what is known of the database from before; `work` has to note what
+    /// it changes.
+    pub(super) fn write_knowing<T>(
+        &self,
+        work: impl FnOnce(&Connection, &mut M) -> rusqlite::Result<T>,
+    ) -> Result<T> {
         let mut slot = lock(&self.writer);
-        let connection = match &mut *slot {
-            Some(connection) => connection,
-            empty => empty.insert(open_writer(&self.path, self.busy).map_err(|e| self.error(e))?),
+        let Writer { connection, memo } = match &mut *slot {
+            Some(writer) => writer,
+            empty => {
+                let connection = open_writer(&self.path, self.busy).map_err(|e| self.error(e))?;
+                empty.insert(Writer { connection, memo: Memo::default() })
+            }
         };
         let run = || {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
+            let value = work(&transaction, memo.of_now(&transaction)?)?;
             transaction.commit()?;
             Ok(value)
         };
-        run().map_err(|e| self.error(e))
+        let done = run();
+        if done.is_err() {
+            *memo = Memo::default();
+        }
+        done.map_err(|e| self.error(e))
     }
 
     /// Lets go of the connections.
@@ -181,18 +244,19 @@ impl Database {
     }
 }
 
-fn within<T>(
+fn within<M: Default, T>(
     connection: &Connection,
-    work: &mut impl FnMut(&Connection) -> rusqlite::Result<T>,
+    memo: &mut Memo<M>,
+    work: &mut impl FnMut(&Connection, &mut M) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     connection.execute_batch("BEGIN")?;
-    let done = work(connection);
+    let done = memo.of_now(connection).and_then(|known| work(connection, known));
     let ended = connection.execute_batch("ROLLBACK");
     let value = done?;
     ended.map(|()| value)
 }
 
-impl Reader {
+impl<M: Default> Reader<M> {
     /// A database with a write-ahead log has files beside it, which SQLite makes also for a
     /// reader, and leaves there. Where there are none nobody has it open, and it is read as
     /// it lies; whether it still does is looked at after each reading.
@@ -207,13 +271,13 @@ impl Reader {
             let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
             let uri = format!("file:{text}?immutable=1");
             let connection = Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?;
-            return Ok(Reader { connection, taken_as: looks });
+            return Ok(Reader { connection, taken_as: looks, memo: Memo::default() });
         }
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(busy)?;
         // Merging the log is its owner's business.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        Ok(Reader { connection, taken_as: None })
+        Ok(Reader { connection, taken_as: None, memo: Memo::default() })
     }
 }
 

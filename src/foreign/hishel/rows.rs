@@ -91,7 +91,7 @@ fn lies_at(address: &Address, kind: Kind) -> Result<bool> {
     if address.location() == Some(":memory:") || !database::is_one(&path) {
         return Ok(false);
     }
-    let found = Database::new(path, BUSY).read(Kind::of)?;
+    let found = Database::<()>::new(path, BUSY).read(Kind::of)?;
     Ok(found == Some(kind))
 }
 

@@ -1,12 +1,14 @@
 //! Generation 0 in SQLite: one table without an index, one row a key.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::backend::private::{create_dir_all, store_error};
 use crate::error::{Error, Result};
@@ -44,7 +46,7 @@ fn lies_at(address: &Address) -> Result<bool> {
     if address.location() == Some(":memory:") || !database::is_one(&path) {
         return Ok(false);
     }
-    let columns = Database::new(path, BUSY).read(|c| database::columns(c, "cache"))?;
+    let columns = Database::<()>::new(path, BUSY).read(|c| database::columns(c, "cache"))?;
     Ok(columns == ["key", "data", "date_created"])
 }
 
@@ -77,7 +79,76 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
 }
 
 struct Table {
-    database: Database,
+    database: Database<Keys>,
+}
+
+/// Where keys lie: hishel makes no index, so that each lookup goes through all rows. A
+/// connection that looks again remembers what was where.
+#[derive(Default)]
+struct Keys {
+    /// Lookups so far; one alone does not pay for a look at everything.
+    lookups: u32,
+    rows: Option<Rows>,
+}
+
+/// The first row of each key, by a hash of the key.
+#[derive(Default)]
+struct Rows {
+    first: HashMap<u128, i64>,
+    /// Whether some key has several.
+    repeat: bool,
+}
+
+/// Where the first row of a key lies.
+#[derive(Clone, Copy)]
+enum Lies {
+    Nowhere,
+    /// In this row, and in no other.
+    Only(i64),
+    /// In this row or behind it.
+    From(i64),
+}
+
+impl Rows {
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let sql = "SELECT rowid, key FROM cache WHERE typeof(key) = 'text' ORDER BY rowid";
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        let mut all = Rows::default();
+        while let Some(row) = rows.next()? {
+            let key = xxh3_128(row.get_ref(1)?.as_bytes().unwrap_or_default());
+            match all.first.entry(key) {
+                Entry::Occupied(_) => all.repeat = true,
+                Entry::Vacant(empty) => drop(empty.insert(row.get(0)?)),
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Keys {
+    fn find(&mut self, connection: &Connection, key: &str) -> rusqlite::Result<Lies> {
+        self.lookups = self.lookups.saturating_add(1);
+        if self.rows.is_none() && self.lookups > 1 {
+            self.rows = Some(Rows::of(connection)?);
+        }
+        let Some(rows) = &self.rows else { return Ok(Lies::From(i64::MIN)) };
+        Ok(match rows.first.get(&xxh3_128(key.as_bytes())) {
+            None => Lies::Nowhere,
+            Some(row) if rows.repeat => Lies::From(*row),
+            Some(row) => Lies::Only(*row),
+        })
+    }
+
+    /// Notes the only row of a key, if it has one.
+    fn note(&mut self, key: &str, row: Option<i64>) {
+        let Some(rows) = &mut self.rows else { return };
+        let key = xxh3_128(key.as_bytes());
+        match row {
+            Some(row) => rows.first.insert(key, row),
+            None => rows.first.remove(&key),
+        };
+    }
 }
 
 impl fmt::Debug for Table {
@@ -106,9 +177,31 @@ fn time(value: ValueRef<'_>) -> Option<Timestamp> {
 
 impl Table {
     /// The first row of a key, which is the one that hishel reads.
-    fn first(connection: &Connection, key: &str) -> rusqlite::Result<Option<Lying>> {
-        let sql = "SELECT data, date_created FROM cache WHERE key = ?1 ORDER BY rowid LIMIT 1";
-        connection.prepare_cached(sql)?.query_row([key], |row| lying(row, 0)).optional()
+    fn first(
+        connection: &Connection,
+        keys: &mut Keys,
+        key: &str,
+    ) -> rusqlite::Result<Option<Lying>> {
+        let from = match keys.find(connection, key)? {
+            Lies::Nowhere => return Ok(None),
+            Lies::Only(row) | Lies::From(row) => row,
+        };
+        let sql = "SELECT data, date_created FROM cache WHERE rowid >= ?1 AND key = ?2
+                   ORDER BY rowid LIMIT 1";
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.query_row(params![from, key], |row| lying(row, 0)).optional()
+    }
+
+    /// Removes all rows of a key.
+    fn clear(connection: &Connection, keys: &mut Keys, key: &str) -> rusqlite::Result<()> {
+        let (sql, row) = match keys.find(connection, key)? {
+            Lies::Nowhere => return Ok(()),
+            Lies::Only(row) => ("DELETE FROM cache WHERE rowid = ?1 AND key = ?2", row),
+            Lies::From(row) => ("DELETE FROM cache WHERE rowid >= ?1 AND key = ?2", row),
+        };
+        connection.prepare_cached(sql)?.execute(params![row, key])?;
+        keys.note(key, None);
+        Ok(())
     }
 
     /// A page of rows behind this one.
@@ -148,7 +241,7 @@ impl Shelf for Table {
     const ANY_KEY: bool = true;
 
     fn get(&self, key: &str) -> Result<Option<Lying>> {
-        self.database.read(|connection| Self::first(connection, key))
+        self.database.read_knowing(|connection, keys| Self::first(connection, keys, key))
     }
 
     fn change<T>(
@@ -156,13 +249,13 @@ impl Shelf for Table {
         key: &str,
         decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
     ) -> Result<T> {
-        self.database.write(|connection| {
-            let (change, told) = match decide(Self::first(connection, key)?) {
+        self.database.write_knowing(|connection, keys| {
+            let (change, told) = match decide(Self::first(connection, keys, key)?) {
                 Ok(decided) => decided,
                 Err(e) => return Ok(Err(e)),
             };
             if !matches!(change, Change::Keep) {
-                connection.prepare_cached("DELETE FROM cache WHERE key = ?1")?.execute([key])?;
+                Self::clear(connection, keys, key)?;
             }
             if let Change::Write(new) = change {
                 let seconds = new.stored_at.micros() as f64 / 1e6;
@@ -173,6 +266,7 @@ impl Shelf for Table {
                     Ok(text) if new.is_text => insert.execute(params![key, text, seconds])?,
                     _ => insert.execute(params![key, &*new.bytes, seconds])?,
                 };
+                keys.note(key, Some(connection.last_insert_rowid()));
             }
             Ok(Ok(told))
         })?
