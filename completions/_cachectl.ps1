@@ -541,7 +541,7 @@ Register-ArgumentCompleter -Native -CommandName 'cachectl' -ScriptBlock {
             break
         }
         'cachectl;migrate' {
-            [CompletionResult]::new('--serializer', '--serializer', [CompletionResultType]::ParameterName, 'Write heads by this serializer [default: each entry keeps its own]')
+            [CompletionResult]::new('--serializer', '--serializer', [CompletionResultType]::ParameterName, 'Write heads by this serializer [default: the one in DST''s address; else each entry keeps its own]')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'New TTL for all, counted from now; none lifts it [default: each keeps its end]')
             [CompletionResult]::new('--max-delete', '--max-delete', [CompletionResultType]::ParameterName, 'Remove nothing if --move or --mirror would remove more entries than this')
             [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Only one of N parts of all keys, so that several machines can share the work')
@@ -597,7 +597,7 @@ Register-ArgumentCompleter -Native -CommandName 'cachectl' -ScriptBlock {
             break
         }
         'cachectl;copy' {
-            [CompletionResult]::new('--serializer', '--serializer', [CompletionResultType]::ParameterName, 'Write heads by this serializer [default: each entry keeps its own]')
+            [CompletionResult]::new('--serializer', '--serializer', [CompletionResultType]::ParameterName, 'Write heads by this serializer [default: the one in DST''s address; else each entry keeps its own]')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'New TTL for all, counted from now; none lifts it [default: each keeps its end]')
             [CompletionResult]::new('--max-delete', '--max-delete', [CompletionResultType]::ParameterName, 'Remove nothing if --move or --mirror would remove more entries than this')
             [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Only one of N parts of all keys, so that several machines can share the work')
@@ -653,7 +653,7 @@ Register-ArgumentCompleter -Native -CommandName 'cachectl' -ScriptBlock {
             break
         }
         'cachectl;cp' {
-            [CompletionResult]::new('--serializer', '--serializer', [CompletionResultType]::ParameterName, 'Write heads by this serializer [default: each entry keeps its own]')
+            [CompletionResult]::new('--serializer', '--serializer', [CompletionResultType]::ParameterName, 'Write heads by this serializer [default: the one in DST''s address; else each entry keeps its own]')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'New TTL for all, counted from now; none lifts it [default: each keeps its end]')
             [CompletionResult]::new('--max-delete', '--max-delete', [CompletionResultType]::ParameterName, 'Remove nothing if --move or --mirror would remove more entries than this')
             [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Only one of N parts of all keys, so that several machines can share the work')

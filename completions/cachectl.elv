@@ -526,7 +526,7 @@ set edit:completion:arg-completer[cachectl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'cachectl;migrate'= {
-            cand --serializer 'Write heads by this serializer [default: each entry keeps its own]'
+            cand --serializer 'Write heads by this serializer [default: the one in DST''s address; else each entry keeps its own]'
             cand --ttl 'New TTL for all, counted from now; none lifts it [default: each keeps its end]'
             cand --max-delete 'Remove nothing if --move or --mirror would remove more entries than this'
             cand --shard 'Only one of N parts of all keys, so that several machines can share the work'
@@ -581,7 +581,7 @@ set edit:completion:arg-completer[cachectl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'cachectl;copy'= {
-            cand --serializer 'Write heads by this serializer [default: each entry keeps its own]'
+            cand --serializer 'Write heads by this serializer [default: the one in DST''s address; else each entry keeps its own]'
             cand --ttl 'New TTL for all, counted from now; none lifts it [default: each keeps its end]'
             cand --max-delete 'Remove nothing if --move or --mirror would remove more entries than this'
             cand --shard 'Only one of N parts of all keys, so that several machines can share the work'
@@ -636,7 +636,7 @@ set edit:completion:arg-completer[cachectl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'cachectl;cp'= {
-            cand --serializer 'Write heads by this serializer [default: each entry keeps its own]'
+            cand --serializer 'Write heads by this serializer [default: the one in DST''s address; else each entry keeps its own]'
             cand --ttl 'New TTL for all, counted from now; none lifts it [default: each keeps its end]'
             cand --max-delete 'Remove nothing if --move or --mirror would remove more entries than this'
             cand --shard 'Only one of N parts of all keys, so that several machines can share the work'

@@ -495,7 +495,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s v -l verbos
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l serializer -d 'Write heads by this serializer [default: each entry keeps its own]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l serializer -d 'Write heads by this serializer [default: the one in DST\'s address; else each entry keeps its own]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
@@ -555,7 +555,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s v -l verbo
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l serializer -d 'Write heads by this serializer [default: each entry keeps its own]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l serializer -d 'Write heads by this serializer [default: the one in DST\'s address; else each entry keeps its own]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
@@ -615,7 +615,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s v -l verbose 
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l serializer -d 'Write heads by this serializer [default: each entry keeps its own]' -r
+complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l serializer -d 'Write heads by this serializer [default: the one in DST\'s address; else each entry keeps its own]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
