@@ -61,6 +61,7 @@ pub(crate) struct Object {
     pub(crate) bytes: Bytes,
     pub(crate) etag: Option<String>,
     /// What its writer noted beside it; names in lower case.
+    #[cfg_attr(not(feature = "foreign"), allow(dead_code, reason = "for other layouts"))]
     pub(crate) notes: HashMap<String, String>,
 }
 

@@ -28,6 +28,7 @@ pub(super) struct Lying {
     /// When the server forgets it.
     pub forgotten_at: Option<Timestamp>,
     /// What the server calls this state of it.
+    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "only S3 has one"))]
     pub tag: Option<String>,
 }
 
