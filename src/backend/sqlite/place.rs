@@ -284,10 +284,9 @@ impl Database {
         }
     }
 
-    /// Whether the store's tables are there; a table of the same name that is something
-    /// else is refused, and so is a layout from the future.
-    fn has_store(&self) -> Result<bool> {
-        // Usually this is a store of ours, and one small statement tells.
+    /// Whether the store's tables are there, as their mark says; a layout from the future
+    /// is refused.
+    fn has_mark(&self) -> Result<bool> {
         let sql = self.sql(r#"SELECT value FROM "{t}_meta" WHERE name = 'layout'"#);
         let layout = self.read(|connection| {
             match connection.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0)) {
@@ -298,16 +297,25 @@ impl Database {
             }
         })?;
         match layout {
-            Some(1..=LAYOUT) => return Ok(true),
+            Some(1..=LAYOUT) => Ok(true),
+            None => Ok(false),
             Some(newer) => {
                 let name = &self.name;
-                return Err(Error::store(format!(
+                Err(Error::store(format!(
                     "the store in {name} has layout {newer}, this build reads up to {LAYOUT}"
                 ))
                 .coded("version_too_new")
-                .try_this("a newer cachectl"));
+                .try_this("a newer cachectl"))
             }
-            None => {}
+        }
+    }
+
+    /// Whether the store's tables are there; a table of the same name that is something
+    /// else is refused.
+    fn has_store(&self) -> Result<bool> {
+        // Usually this is a store of ours, and one small statement tells.
+        if self.has_mark()? {
+            return Ok(true);
         }
         let table = &self.table;
         let taken = self.read(|connection| {
@@ -316,6 +324,10 @@ impl Database {
         })?;
         if taken == 0 {
             return Ok(false);
+        }
+        // Another process may have made them between the two looks, mark and all.
+        if self.has_mark()? {
+            return Ok(true);
         }
         let whose = self.whose();
         Err(Error::store(format!("the table {table:?} in {} is {whose}", self.name))

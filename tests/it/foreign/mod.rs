@@ -3,3 +3,4 @@
 
 mod hishel;
 mod moving;
+mod mutations;
