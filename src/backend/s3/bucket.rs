@@ -154,6 +154,21 @@ impl Bucket {
         }
     }
 
+    /// The first bytes of an object, at most so many; it may be empty or gone.
+    #[cfg(feature = "foreign")]
+    pub(crate) async fn begin_of(&self, key: &str, bytes: u64) -> Result<Bytes> {
+        let asked = self.asked("s3:GetObject", key);
+        let request = self.client().await?.get_object().bucket(&self.name).key(key);
+        match request.range(format!("bytes=0-{}", bytes.saturating_sub(1))).send().await {
+            Ok(output) => match output.body.collect().await {
+                Ok(body) => Ok(body.into_bytes()),
+                Err(e) => Err(trouble::broken(e, &asked)),
+            },
+            Err(e) if trouble::is_absent(&e) || trouble::is_beyond(&e) => Ok(Bytes::new()),
+            Err(e) => Err(trouble::explain(e, &asked)),
+        }
+    }
+
     async fn get_first_byte(&self, key: &str) -> Result<()> {
         let request = self.client().await?.get_object().bucket(&self.name).key(key);
         match request.range("bytes=0-0").send().await {

@@ -37,6 +37,12 @@ pub(super) fn is_absent<E: ProvideErrorMetadata>(error: &SdkError<E, HttpRespons
     }
 }
 
+/// Whether an object has none of the bytes that were asked for.
+#[cfg(feature = "foreign")]
+pub(super) fn is_beyond<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.code() == Some("InvalidRange")
+}
+
 /// Whether the condition of a request did not hold, or another writer was faster.
 pub(super) fn is_unmet<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     let status = error.raw_response().map(|r| r.status().as_u16());
