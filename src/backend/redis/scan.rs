@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::redis::{Cmd, FromRedisValue, cmd};
 use futures_util::stream::{self, BoxStream, StreamExt};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::Result;
 use crate::filter::Detail;
@@ -17,6 +18,9 @@ use super::{Fields, Inner, Kept};
 /// Records fetched together: enough to forget the round trip, few enough to hold with
 /// their small bodies.
 const FETCH: usize = 64;
+
+/// The part of a position that counts the nodes left; the rest tells the names of a page.
+const NODES: u64 = 0xffff;
 
 /// Where a scan stands.
 struct Scan {
@@ -127,13 +131,12 @@ impl Scan {
             let mut nodes = self.inner.nodes().await?;
             let begin = self.query.after.as_ref().and_then(|after| after.position);
             if let Some(Position(cursor, left)) = begin {
-                nodes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                nodes.truncate((left & NODES) as usize);
                 self.cursor = cursor;
             }
             self.nodes = Some(nodes);
         }
         let left = self.nodes.as_ref().map_or(0, Vec::len) as u64;
-        let at = Position(self.cursor, left);
         let Some(node) = self.nodes.as_ref().and_then(|nodes| nodes.last()) else {
             return Ok(false);
         };
@@ -148,6 +151,9 @@ impl Scan {
                 inner.is_some_and(|inner| admits_name(&self.query, inner))
             })
             .collect();
+        records.sort_unstable();
+        let page = records.iter().fold(0, |hash, r| xxh3_64_with_seed(r.as_bytes(), hash));
+        let at = Position(self.cursor, left | (page & !NODES));
         self.skip_shown(at, &mut records);
         self.names.extend(records.into_iter().map(|record| Name { record, at }));
         self.cursor = cursor;
@@ -159,7 +165,9 @@ impl Scan {
 }
 
 impl Scan {
-    /// Leaves out of the page where an earlier scan has ended what that one has shown.
+    /// Leaves out of the page where an earlier scan has ended what that one has shown. A
+    /// server that has moved its keys since may give other names at the same place; then
+    /// all of them are shown, some once more.
     fn skip_shown(&self, at: Position, records: &mut Vec<String>) {
         let Some(after) = self.query.after.as_ref().filter(|after| after.position == Some(at))
         else {
