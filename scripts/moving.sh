@@ -3,7 +3,7 @@
 # bodies and numbers that would not fit into memory. Needs redis-server and the release binary.
 #
 #   scripts/moving.sh                     everything
-#   scripts/moving.sh kill|interrupt|trouble|memory|speed
+#   scripts/moving.sh kill|interrupt|trouble|memory|shards|speed
 #   MOVING_ENTRIES=5000 MOVING_BIG=4 scripts/moving.sh kill       a small version
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -126,6 +126,40 @@ memory() {
     redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
 }
 
+# Four processes at once equal one run, and so does a mirror that had more than its source.
+shards() {
+    local few=$((ENTRIES * 2 / 5)) to part jobs code=0
+    "$FILL" file:sh $few >/dev/null
+    "$BIN" migrate -q --include-expired file:sh sqlite:one.db >/dev/null
+    same --content file:sh sqlite:one.db
+    start_s3
+    for to in sqlite:four.db file:four "$STORE&prefix=four/"; do
+        jobs=
+        for part in 1 2 3 4; do
+            "$BIN" migrate -q --include-expired --shard $part/4 file:sh "$to" >/dev/null &
+            jobs="$jobs $!"
+        done
+        for part in $jobs; do wait "$part" || fail "a shard into ${to%%[:?]*}"; done
+        same --content sqlite:one.db "$to"
+    done
+    kill $S3_PID
+    say shards "$few entries by four processes at once into SQLite, files and S3: equal to one run"
+
+    "$FILL" file:more $((few + 10)) >/dev/null
+    "$BIN" migrate -q --include-expired file:sh file:mirror >/dev/null
+    "$BIN" list --keys --backend file:sh | sort >own.txt
+    "$BIN" list --keys --backend file:more | sort | comm -13 own.txt - >surplus.txt
+    "$BIN" migrate -q --include-expired --keys-from surplus.txt file:more file:mirror >/dev/null
+    local mirror="migrate --include-expired --mirror --yes file:sh file:mirror"
+    "$BIN" $mirror --max-delete 9 >/dev/null 2>refused.txt || code=$?
+    [ $code = 7 ] || fail "exit $code where ten are above --max-delete 9: $(cat refused.txt)"
+    "$BIN" list --keys --backend file:mirror | sort | comm -13 own.txt - | cmp -s - surplus.txt ||
+        fail "what was refused deleted something"
+    "$BIN" -q $mirror --max-delete 10 >/dev/null || fail "a mirror with ten to delete"
+    same --content file:sh file:mirror
+    say shards "a mirror refuses ten above --max-delete 9 (exit 7) and deletes exactly them at 10"
+}
+
 # once NAME GOAL ANCHOR COMMAND: rounds of both in turn; ROUND stands for a fresh name.
 once() {
     local name=$1 goal=$2 anchor=$3 command=$4 round
@@ -179,6 +213,6 @@ speed() {
     once "C2 convert bincode -> YAML, files" 2.5 "$m file:d1 file:c1ROUND" "$c --to yaml --backend file:cROUND"
 }
 
-for part in ${@:-kill interrupt trouble memory speed}; do
+for part in ${@:-kill interrupt trouble memory shards speed}; do
     case $part in kill) kill_loop ;; *) $part ;; esac
 done
