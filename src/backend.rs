@@ -69,7 +69,7 @@ pub const DRIVERS: &[Driver] = &[
 /// The row of a backend whose feature is off.
 #[allow(dead_code, reason = "unused when every feature is on")]
 const fn not_built(kind: &'static str, about: &'static str) -> Driver {
-    Driver { kind, schemes: &[], about, forms: "", params: &[], open: None }
+    Driver { kind, schemes: &[], about, forms: "", params: &[], open: None, open_marked: None }
 }
 
 /// The serializers of a store at this address.

@@ -8,6 +8,9 @@ mod database;
 mod decode;
 mod hishel;
 
+#[cfg(any(feature = "redis", feature = "s3"))]
+use futures_util::future::BoxFuture;
+
 use crate::error::Result;
 use crate::storage::{Access, Address, Opened, Param};
 
@@ -24,11 +27,21 @@ pub struct Layout {
     pub place: &'static str,
     /// Parameters beside those of the backend.
     pub params: &'static [Param],
-    /// Whether it lies at this address. Changes nothing, and takes nothing for itself that
-    /// might be something else.
-    pub lies_at: fn(&Address) -> Result<bool>,
+    /// Tells whether it lies at an address.
+    pub sign: Sign,
     /// Opens it.
     pub open: fn(&Address, Access) -> Result<Opened>,
+}
+
+/// How a layout is known from others. Looking changes nothing, and takes nothing for itself
+/// that might be something else.
+#[derive(Debug, Clone, Copy)]
+pub enum Sign {
+    /// By a look at files.
+    Place(fn(&Address) -> Result<bool>),
+    /// By asking the server for some of what it holds.
+    #[cfg(any(feature = "redis", feature = "s3"))]
+    Server(fn(&Address) -> BoxFuture<'static, Result<bool>>),
 }
 
 /// Every layout, those with the surest marks first.
@@ -49,14 +62,34 @@ fn is_foreign(path: &std::path::Path) -> bool {
     database::page_bytes(path).is_some_and(|bytes| bytes != crate::backend::SQLITE_PAGE_BYTES)
 }
 
-/// The layout that lies at an address, if it is a foreign one.
+/// The layout that lies at an address, if it is a foreign one. No server is asked.
 ///
 /// # Errors
 /// `Store` when the place cannot be looked at.
 pub fn recognised(kind: &str, address: &Address) -> Result<Option<&'static Layout>> {
     for layout in LAYOUTS.iter().filter(|layout| layout.kind == kind) {
-        if (layout.lies_at)(address)? {
-            return Ok(Some(layout));
+        match layout.sign {
+            Sign::Place(lies_at) if lies_at(address)? => return Ok(Some(layout)),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The layout that lies on the server at an address, if it is a foreign one and the first
+/// things that the server names show it.
+///
+/// # Errors
+/// `Store` when the server does not answer.
+#[cfg(any(feature = "redis", feature = "s3"))]
+pub async fn recognised_on_server(
+    kind: &str,
+    address: &Address,
+) -> Result<Option<&'static Layout>> {
+    for layout in LAYOUTS.iter().filter(|layout| layout.kind == kind) {
+        match layout.sign {
+            Sign::Server(lies_at) if lies_at(address).await? => return Ok(Some(layout)),
+            _ => {}
         }
     }
     Ok(None)

@@ -157,7 +157,7 @@ pub use model::{
 };
 #[cfg(feature = "s3")]
 pub use open::open_s3_with;
-pub use open::{Store, open, open_blocking, open_with};
+pub use open::{Store, open, open_blocking, open_existing, open_with};
 pub use policy::{
     CacheStatus, Decision, MaxStale, Reason, RequestOptions, Settings, State, Verdict, freshness,
     usable_until,

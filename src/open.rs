@@ -85,6 +85,30 @@ pub fn open_with(address: &Address, access: Access) -> Result<Store> {
     Ok(Store { opened, read_only })
 }
 
+/// Opens the store that lies at an address, in the layout that lies there.
+///
+/// As [`open_with`] and [`Access::Existing`] do, but a server is asked as well: for the mark
+/// of a native store, which the store then need not ask for again, and if there is none, for
+/// the first names that it gives. Where nothing is recognised the store is native. For Redis
+/// and S3 a tokio runtime is needed.
+///
+/// # Errors
+/// As [`open_with`]; `Store` when the server does not answer.
+pub async fn open_existing(address: &Address) -> Result<Store> {
+    let driver = driver(address)?;
+    let asks = driver.open_marked.filter(|_| address.param("layout").is_none());
+    let Some(open_marked) = asks else { return open_with(address, Access::Existing) };
+    driver.check(address)?;
+    let opened = match open_marked(address).await? {
+        Some(opened) => Some(opened),
+        None => open_recognised_on_server(driver, address).await?,
+    };
+    match opened {
+        Some(opened) => Ok(Store { opened, read_only: address.flag("readonly")?.unwrap_or(false) }),
+        None => open_with(address, Access::Existing),
+    }
+}
+
 /// Opens an S3 store at an address through a client of the caller's, which brings its own
 /// credentials; what the address says of region, endpoint and profile does not count.
 ///
@@ -163,6 +187,18 @@ fn looks_foreign(_: &Driver, _: &Address) -> bool {
 fn open_recognised(driver: &Driver, address: &Address, access: Access) -> Result<Option<Opened>> {
     let layout = foreign::recognised(driver.kind, address)?;
     layout.map(|layout| (layout.open)(address, access)).transpose()
+}
+
+#[cfg(all(feature = "foreign", any(feature = "redis", feature = "s3")))]
+async fn open_recognised_on_server(driver: &Driver, address: &Address) -> Result<Option<Opened>> {
+    let layout = foreign::recognised_on_server(driver.kind, address).await?;
+    layout.map(|layout| (layout.open)(address, Access::Existing)).transpose()
+}
+
+#[cfg(not(all(feature = "foreign", any(feature = "redis", feature = "s3"))))]
+#[allow(clippy::unused_async, reason = "it asks where there is somebody to ask")]
+async fn open_recognised_on_server(_: &Driver, _: &Address) -> Result<Option<Opened>> {
+    Ok(None)
 }
 
 #[cfg(not(feature = "foreign"))]

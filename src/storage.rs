@@ -29,7 +29,7 @@ pub(crate) use bridge::current_runtime;
 #[cfg(feature = "fetch")]
 pub(crate) use bridge::on_pool;
 pub use bridge::{Blocking, InPlace, Pooled, block_on};
-pub use driver::{Access, Driver, Opened, Param};
+pub use driver::{Access, Driver, OpenMarked, Opened, Param};
 pub use faces::{AsyncStorage, Manage, RemoveTarget, Storage};
 pub use observed::Observed;
 pub use piece::{Compact, Part, Piece, Problem, is_damage};

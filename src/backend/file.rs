@@ -399,6 +399,7 @@ pub(super) const DRIVER: Driver = Driver {
         about: "how often, at most, to look for expired entries",
     }],
     open: Some(open),
+    open_marked: None,
 };
 
 fn open(address: &Address, access: Access) -> Result<Opened> {

@@ -320,6 +320,7 @@ pub(super) const DRIVER: Driver = Driver {
     forms: "memory:",
     params: &[Param { name: "capacity", default: "128", about: "the most entries that are kept" }],
     open: Some(open),
+    open_marked: None,
 };
 
 fn open(address: &Address, _: Access) -> Result<Opened> {

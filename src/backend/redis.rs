@@ -48,6 +48,8 @@ use super::record::{Record, name_of, named};
 pub(crate) use link::Link;
 use link::Target;
 use put::RedisPut;
+#[cfg(feature = "foreign")]
+pub(crate) use scan::sort;
 
 pub(super) use address::DRIVER;
 
@@ -458,17 +460,19 @@ impl Inner {
         Ok(())
     }
 
-    /// Looks at the layout without marking anything.
-    async fn check_layout(&self) -> Result<()> {
+    /// Looks at the layout without marking anything: whether there is a mark.
+    async fn is_marked(&self) -> Result<bool> {
         if self.marked.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(true);
         }
         let mut command = cmd("GET");
         command.arg(self.names.marker());
-        match self.link.ask::<Option<Vec<u8>>>(&command).await? {
-            Some(marker) => self.check_marker(&marker),
-            None => Ok(()),
-        }
+        let Some(marker) = self.link.ask::<Option<Vec<u8>>>(&command).await? else {
+            return Ok(false);
+        };
+        self.check_marker(&marker)?;
+        self.marked.store(true, Ordering::Relaxed);
+        Ok(true)
     }
 
     fn check_marker(&self, mark: &[u8]) -> Result<()> {

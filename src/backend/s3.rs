@@ -483,15 +483,17 @@ impl Inner {
         Ok(())
     }
 
-    /// Looks at the layout without marking anything.
-    async fn check_layout(&self) -> Result<()> {
+    /// Looks at the layout without marking anything: whether there is a mark.
+    async fn is_marked(&self) -> Result<bool> {
         if self.marked.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(true);
         }
-        match self.bucket.get(&format!("{}{MARKER}", self.prefix)).await? {
-            Some(marker) => self.check_marker(&marker.bytes),
-            None => Ok(()),
-        }
+        let Some(marker) = self.bucket.get(&format!("{}{MARKER}", self.prefix)).await? else {
+            return Ok(false);
+        };
+        self.check_marker(&marker.bytes)?;
+        self.marked.store(true, Ordering::Relaxed);
+        Ok(true)
     }
 
     fn check_marker(&self, mark: &[u8]) -> Result<()> {

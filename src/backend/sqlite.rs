@@ -504,6 +504,7 @@ pub(super) const DRIVER: Driver = Driver {
         Param { name: "busy_timeout", default: "5s", about: "how long to wait for other writers" },
     ],
     open: Some(open),
+    open_marked: None,
 };
 
 fn open(address: &Address, access: Access) -> Result<Opened> {

@@ -58,6 +58,10 @@ const FIPS: Param = Param {
     about: "keys as Python makes them where it has no BLAKE2",
 };
 
+/// Steps of a listing in which a server shows whether its names are hishel's.
+#[cfg(feature = "redis")]
+const STEPS_OF_A_LOOK: usize = 20;
+
 /// When the response came in, as far as that can be known: when the entry was stored, or,
 /// where a 304 has brought newer fields since, at their `Date`.
 fn received_at(headers: &Headers, created_at: Timestamp) -> Timestamp {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use crate::error::{Error, Result};
 use crate::model::nearest;
 
@@ -24,7 +26,13 @@ pub struct Driver {
     pub params: &'static [Param],
     /// Opens a store; `None` where the crate was built without the feature of this name.
     pub open: Option<fn(&Address, Access) -> Result<Opened>>,
+    /// Opens a store if the server says that it is one in the native layout; `None` where
+    /// opening looks by itself.
+    pub open_marked: Option<fn(&Address) -> OpenMarked>,
 }
+
+/// An open store, once the server has been asked; `None` where no mark of one lies.
+pub type OpenMarked = BoxFuture<'static, Result<Option<Opened>>>;
 
 /// One parameter of an address.
 #[derive(Debug, Clone, Copy)]

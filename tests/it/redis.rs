@@ -8,7 +8,7 @@ use cachectl::{
     Access, Backend, ByteRange, ErrorKind, Manage, Outcome, Part, Piece, Problem, Query, block_on,
     open_with,
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 
 use crate::testkit::origin::{Origin, Step, head_only, response};
 use crate::testkit::program::Desk;
@@ -57,6 +57,39 @@ fn a_store_keeps_to_its_namespace() {
             assert_eq!(found.iter().filter(|f| f.is_ok()).count(), 2, "{found:?}");
         }
     });
+}
+
+/// A server that grows moves its keys about; a scan that goes on behind an entry shows all
+/// that were not shown before it.
+#[test]
+fn a_scan_goes_on_behind_keys_that_were_moved() {
+    let layouts = ["", "?layout=hishel-0", "?layout=hishel-1", "?layout=hishel-2"];
+    for layout in layouts {
+        with_server(&[], |server| async move {
+            let store = open(&server, layout);
+            for n in 0..40 {
+                let head = head(&format!("https://example.org/{n}"));
+                store.put_whole(head, noise(n, 10)).await.expect("stored");
+            }
+            let all = store.scan(Query::default()).try_collect::<Vec<_>>().await;
+            let all = all.expect("a listing");
+            assert_eq!(all.len(), 40, "{layout}");
+            for n in 0..5000 {
+                server.ask::<()>(&["SET", &format!("other{n}"), "x"]);
+            }
+            for shown in 1..all.len() {
+                let after = Some(all[shown - 1].cursor());
+                let mut query = Query::default();
+                query.after = after;
+                let rest = store.scan(query);
+                let rest = rest.try_collect::<Vec<_>>().await.expect("the rest");
+                for one in &all[shown..] {
+                    let comes = rest.iter().any(|found| found.head.id == one.head.id);
+                    assert!(comes, "{layout}: {} behind {shown}", one.head.id);
+                }
+            }
+        });
+    }
 }
 
 #[test]

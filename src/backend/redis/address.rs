@@ -11,7 +11,7 @@ use ::redis::{
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::percent_decode;
-use crate::storage::{Access, Address, Driver, Opened, Param};
+use crate::storage::{Access, Address, Driver, OpenMarked, Opened, Param};
 
 use super::super::codec_of;
 use super::link::Target;
@@ -40,16 +40,29 @@ pub(in super::super) const DRIVER: Driver = Driver {
         },
     ],
     open: Some(open),
+    open_marked: Some(open_marked),
 };
 
 fn open(address: &Address, _: Access) -> Result<Opened> {
+    Ok(Opened::Async(Arc::new(store(address)?)))
+}
+
+fn open_marked(address: &Address) -> OpenMarked {
+    let store = store(address);
+    Box::pin(async move {
+        let store = store?;
+        Ok(store.inner.is_marked().await?.then(|| Opened::Async(Arc::new(store))))
+    })
+}
+
+fn store(address: &Address) -> Result<AsyncRedisStorage> {
     let mut builder = AsyncRedisStorage::builder()
         .namespace(address.param("namespace").unwrap_or(DEFAULT_NAMESPACE))
         .ttl(address.duration("ttl")?);
     builder.codec = codec_of(address)?;
     builder.batch = address.number("batch")?.unwrap_or(DEFAULT_BATCH);
     builder.target = Some(target(address));
-    Ok(Opened::Async(Arc::new(builder.build()?)))
+    builder.build()
 }
 
 /// What an address says about the server.

@@ -119,9 +119,12 @@ impl Link {
         T::from_redis_value(value).map_err(|e| trouble::explain(e.into(), &self.name))
     }
 
-    /// Sends commands that all are about one slot in one go. An error among the answers
-    /// is an error.
+    /// Sends commands that all are about one slot in one go, or none. An error among the
+    /// answers is an error.
     pub(crate) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
         self.patiently(Work::Pipeline(commands)).await
     }
 

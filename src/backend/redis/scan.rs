@@ -127,7 +127,7 @@ impl Scan {
     /// One step of `SCAN`; `false` at the end.
     async fn next_page(&mut self) -> Result<bool> {
         if self.nodes.is_none() {
-            self.inner.check_layout().await?;
+            self.inner.is_marked().await?;
             let mut nodes = self.inner.nodes().await?;
             let begin = self.query.after.as_ref().and_then(|after| after.position);
             if let Some(Position(cursor, left)) = begin {
@@ -151,8 +151,7 @@ impl Scan {
                 inner.is_some_and(|inner| admits_name(&self.query, inner))
             })
             .collect();
-        records.sort_unstable();
-        let page = records.iter().fold(0, |hash, r| xxh3_64_with_seed(r.as_bytes(), hash));
+        let page = sort(&mut records);
         let at = Position(self.cursor, left | (page & !NODES));
         self.skip_shown(at, &mut records);
         self.names.extend(records.into_iter().map(|record| Name { record, at }));
@@ -162,6 +161,13 @@ impl Scan {
         }
         Ok(true)
     }
+}
+
+/// Brings the names of a page into an order that the server has no say in. Gives a number by
+/// which the page is known again.
+pub(crate) fn sort(names: &mut [String]) -> u64 {
+    names.sort_unstable();
+    names.iter().fold(0, |hash, name| xxh3_64_with_seed(name.as_bytes(), hash))
 }
 
 impl Scan {

@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 
 use crate::error::Result;
 use crate::model::percent_decode;
-use crate::storage::{Access, Address, Driver, Opened, Param};
+use crate::storage::{Access, Address, Driver, OpenMarked, Opened, Param};
 
 use super::super::codec_of;
 #[cfg(feature = "foreign")]
@@ -40,21 +40,34 @@ pub(in super::super) const DRIVER: Driver = Driver {
         },
     ],
     open: Some(open),
+    open_marked: Some(open_marked),
 };
 
 fn open(address: &Address, _: Access) -> Result<Opened> {
     open_through(address, None)
 }
 
+fn open_marked(address: &Address) -> OpenMarked {
+    let store = store(address, None);
+    Box::pin(async move {
+        let store = store?;
+        Ok(store.inner.is_marked().await?.then(|| Opened::Async(Arc::new(store))))
+    })
+}
+
 /// Opens the store through a client; without one, through that of the usual AWS chain.
 pub(crate) fn open_through(address: &Address, client: Option<Client>) -> Result<Opened> {
+    Ok(Opened::Async(Arc::new(store(address, client)?)))
+}
+
+fn store(address: &Address, client: Option<Client>) -> Result<AsyncS3Storage> {
     let (bucket, prefix) = place(address)?;
     let mut builder = AsyncS3Storage::builder(bucket).ttl(address.duration("ttl")?);
     builder.client = client;
     builder.codec = codec_of(address)?;
     builder.prefix = prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
     builder.settings = settings(address)?;
-    Ok(Opened::Async(Arc::new(builder.build()?)))
+    builder.build()
 }
 
 /// The bucket that an address names, and the prefix if it names one.

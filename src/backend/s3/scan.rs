@@ -153,7 +153,7 @@ impl Scan {
     /// What comes next, if anything.
     async fn next_batch(&mut self) -> Result<Option<Batch>> {
         if !self.begun {
-            self.inner.check_layout().await?;
+            self.inner.is_marked().await?;
             self.begun = true;
         }
         let mut names = Vec::new();

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::storage::{Access, Address, BlockingPieces, Opened, Outcome, Piece, Problem};
 
-use super::super::Layout;
+use super::super::{Layout, Sign};
 use super::PARAMS_0;
 use super::one::{Change, Lying, OneValue, Shelf, Walked, is_usual_key};
 use super::value::{self, Form};
@@ -25,7 +25,7 @@ pub(super) const LAYOUT: Layout = Layout {
     about: "a folder of hishel 0.x",
     place: ".cache/hishel",
     params: PARAMS_0,
-    lies_at,
+    sign: Sign::Place(lies_at),
     open,
 };
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use redis::{FromRedisValue, Value as Answer, cmd, pipe};
 
-use crate::backend::redis::{Link, link};
+use crate::backend::redis::{Link, link, sort};
 use crate::error::Result;
 use crate::model::Timestamp;
 use crate::storage::{Access, Address, Capabilities, Cursor, Opened, Outcome, Position};
 
-use super::super::Layout;
+use super::super::{Layout, Sign};
 use super::one::{FarOneValue, FarShelf, Lying, New, Page, Seen, Settings, is_usual_key};
 use super::value::{self, Form};
 
@@ -22,8 +23,7 @@ pub(super) const LAYOUT: Layout = Layout {
     about: "a Redis database of hishel 0.x",
     place: "",
     params: &[super::FIPS],
-    // Its names say too little to be recognised by: it has to be asked for.
-    lies_at: |_| Ok(false),
+    sign: Sign::Server(lies_at),
     open,
 };
 
@@ -45,12 +45,24 @@ else redis.call('SET', KEYS[1], ARGV[3], 'PXAT', ARGV[4]) end
 return 2
 ";
 
+/// Values that a look takes at once.
+const GLANCE: usize = 8;
+
+/// A value lies under some of the names that the server gives first.
+fn lies_at(address: &Address) -> BoxFuture<'static, Result<bool>> {
+    let link = link(address);
+    Box::pin(async move {
+        let link = link?;
+        Ok(!link.is_cluster() && Strings::new(link).has_values().await?)
+    })
+}
+
 fn open(address: &Address, _: Access) -> Result<Opened> {
     let link = link(address)?;
     if link.is_cluster() {
         return Err(address.refuse("hishel 0.x knows no cluster"));
     }
-    let strings = Strings { link, knows_spans_only: AtomicBool::new(false) };
+    let strings = Strings::new(link);
     Ok(Opened::Async(Arc::new(FarOneValue::new(strings, Settings::of(address)?))))
 }
 
@@ -67,6 +79,28 @@ impl fmt::Debug for Strings {
 }
 
 impl Strings {
+    fn new(link: Link) -> Self {
+        Strings { link, knows_spans_only: AtomicBool::new(false) }
+    }
+
+    async fn has_values(&self) -> Result<bool> {
+        let mut cursor = 0;
+        for _ in 0..super::STEPS_OF_A_LOOK {
+            let (next, names) = self.names(cursor).await?;
+            for names in names.chunks(GLANCE) {
+                let lying = self.get_all(names).await?;
+                if lying.iter().flatten().any(|lying| value::loads(&lying.bytes).is_ok()) {
+                    return Ok(true);
+                }
+            }
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        Ok(false)
+    }
+
     async fn get_with(&self, keys: &[String], end: &str) -> Result<Vec<Option<Lying>>> {
         let mut pipeline = pipe();
         for key in keys {
@@ -94,23 +128,23 @@ impl Strings {
         // where a value lies under it, to its end.
         let (mut usual, odd): (Vec<String>, Vec<String>) =
             names.partition(|name| is_usual_key(name));
-        if !odd.is_empty() {
-            let mut pipeline = pipe();
-            for name in &odd {
-                pipeline.cmd("GETRANGE").arg(name).arg(0).arg(15);
-            }
-            let starts = self.link.ask_all(&pipeline).await?;
-            let is_like = |start: &Answer| {
-                Vec::<u8>::from_redis_value_ref(start).is_ok_and(|s| Form::of(&s).is_some())
-            };
-            let like = odd.into_iter().zip(&starts).filter(|(_, start)| is_like(start));
-            let like: Vec<String> = like.map(|(name, _)| name).collect();
-            let values = self.get_all(&like).await?;
+        let mut pipeline = pipe();
+        for name in &odd {
+            pipeline.cmd("GETRANGE").arg(name).arg(0).arg(15);
+        }
+        let starts = self.link.ask_all(&pipeline).await?;
+        let is_like = |start: &Answer| {
+            Vec::<u8>::from_redis_value_ref(start).is_ok_and(|s| Form::of(&s).is_some())
+        };
+        let like = odd.into_iter().zip(&starts).filter(|(_, start)| is_like(start));
+        let like: Vec<String> = like.map(|(name, _)| name).collect();
+        for names in like.chunks(GLANCE) {
+            let values = self.get_all(names).await?;
             let is_value = |lying: &Option<Lying>| {
                 lying.as_ref().is_some_and(|lying| value::loads(&lying.bytes).is_ok())
             };
-            let whole = like.into_iter().zip(&values).filter(|(_, lying)| is_value(lying));
-            usual.extend(whole.map(|(name, _)| name));
+            let whole = names.iter().zip(&values).filter(|(_, lying)| is_value(lying));
+            usual.extend(whole.map(|(name, _)| name.clone()));
         }
         Ok((next, usual))
     }
@@ -160,13 +194,10 @@ impl FarShelf for Strings {
         after.and_then(|after| after.position).map_or(0, |position| position.0)
     }
 
-    fn position(&self, place: &u64) -> Option<Position> {
-        Some(Position(*place, 0))
-    }
-
     async fn page(&self, place: &u64) -> Result<Page<u64>> {
-        let (next, keys) = self.names(*place).await?;
-        Ok(Page { keys, next: (next != 0).then_some(next) })
+        let (next, mut keys) = self.names(*place).await?;
+        let position = Some(Position(*place, sort(&mut keys)));
+        Ok(Page { keys, position, next: (next != 0).then_some(next) })
     }
 
     async fn usage(&self) -> Result<(u64, u64)> {
@@ -177,11 +208,9 @@ impl FarShelf for Strings {
             for name in &names {
                 pipeline.cmd("STRLEN").arg(name);
             }
-            if !names.is_empty() {
-                for answer in self.link.ask_all(&pipeline).await? {
-                    entries += 1;
-                    bytes += u64::from_redis_value(answer).unwrap_or_default();
-                }
+            for answer in self.link.ask_all(&pipeline).await? {
+                entries += 1;
+                bytes += u64::from_redis_value(answer).unwrap_or_default();
             }
             if next == 0 {
                 return Ok((entries, bytes));

@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use redis::{FromRedisValue, Value as Answer, cmd, pipe};
 
-use crate::backend::redis::{Link, link};
+use crate::backend::redis::{Link, link, sort};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
 use crate::foreign::decode::msgpack::Pack;
@@ -30,7 +31,7 @@ use crate::storage::{
     Part, Piece, Position, Problem, Put, Query, Usage,
 };
 
-use super::super::Layout;
+use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation, TTL};
 use super::key::{key_1, key_2, spelled};
 use super::several::{Beside, distinguish};
@@ -43,8 +44,7 @@ pub(super) const LAYOUT_1: Layout = Layout {
     about: "a Redis database of hishel 1.x",
     place: "",
     params: &[],
-    // Asking a server is more than opening may do: it has to be named.
-    lies_at: |_| Ok(false),
+    sign: Sign::Server(|address| lies_at(address, Generation::First)),
     open: |address, access| open(address, access, Generation::First),
 };
 
@@ -54,12 +54,15 @@ pub(super) const LAYOUT_2: Layout = Layout {
     about: "a Redis database of hishel 2.x",
     place: "",
     params: &[Param { name: "rfc", default: "false", about: "keys of the RFC 9111 mode" }],
-    lies_at: |_| Ok(false),
+    sign: Sign::Server(|address| lies_at(address, Generation::Second)),
     open: |address, access| open(address, access, Generation::Second),
 };
 
 /// Names that one step of a listing looks at.
 const BATCH: usize = 500;
+
+/// Keys that are looked at together.
+const AT_ONCE: usize = 32;
 
 /// Bodies up to this length come along with their heads.
 const INLINE: u64 = 16 * 1024;
@@ -88,18 +91,20 @@ end
 return out
 ";
 
+/// Behind an index lies an entry.
+fn lies_at(address: &Address, generation: Generation) -> BoxFuture<'static, Result<bool>> {
+    let inner = Inner::of(address, generation);
+    Box::pin(async move {
+        let inner = inner?;
+        Ok(!inner.link.is_cluster() && inner.has_entries().await?)
+    })
+}
+
 fn open(address: &Address, _: Access, generation: Generation) -> Result<Opened> {
-    let link = link(address)?;
-    if link.is_cluster() {
+    let inner = Inner::of(address, generation)?;
+    if inner.link.is_cluster() {
         return Err(address.refuse("hishel knows no cluster"));
     }
-    let inner = Inner {
-        link,
-        prefix: address.param("namespace").unwrap_or("hishel").to_owned(),
-        generation,
-        ttl: address.duration("ttl")?,
-        rfc: address.flag("rfc")?.unwrap_or(false),
-    };
     Ok(Opened::Async(Arc::new(Streams { inner: Arc::new(inner) })))
 }
 
@@ -162,6 +167,33 @@ struct Group {
 }
 
 impl Inner {
+    fn of(address: &Address, generation: Generation) -> Result<Self> {
+        Ok(Inner {
+            link: link(address)?,
+            prefix: address.param("namespace").unwrap_or("hishel").to_owned(),
+            generation,
+            ttl: address.duration("ttl")?,
+            rfc: address.flag("rfc")?.unwrap_or(false),
+        })
+    }
+
+    async fn has_entries(&self) -> Result<bool> {
+        let mut cursor = 0;
+        for _ in 0..super::STEPS_OF_A_LOOK {
+            let (next, keys) = self.keys(cursor).await?;
+            for keys in keys.chunks(AT_ONCE) {
+                if self.groups(keys, false).await?.iter().any(|group| !group.ids.is_empty()) {
+                    return Ok(true);
+                }
+            }
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        Ok(false)
+    }
+
     fn layout(&self) -> &'static str {
         match self.generation {
             Generation::First => LAYOUT_1.name,
@@ -192,8 +224,7 @@ impl Inner {
             let look = pipeline.cmd("EVAL").arg(LOOK).arg(1).arg(self.index(key));
             look.arg(&self.prefix).arg(self.kind());
         }
-        let answers =
-            if keys.is_empty() { Vec::new() } else { self.link.ask_all(&pipeline).await? };
+        let answers = self.link.ask_all(&pipeline).await?;
         let mut groups = Vec::with_capacity(keys.len());
         for (key, answer) in keys.iter().zip(answers) {
             let rows = Vec::<Vec<Answer>>::from_redis_value(answer).unwrap_or_default();
@@ -294,13 +325,8 @@ impl Inner {
     async fn bring_bodies(&self, group: &mut Group) -> Result<()> {
         let small = |found: &Found| found.head.body.bytes <= INLINE;
         let mut pipeline = pipe();
-        let mut some = false;
         for (_, row) in group.entries.iter().filter(|(found, _)| small(found)) {
-            some = true;
             pipeline.cmd("LRANGE").arg(self.name("stream", &row.id)).arg(0).arg(-1);
-        }
-        if !some {
-            return Ok(());
         }
         let bodies = self.link.ask_all(&pipeline).await?;
         let entries = group.entries.iter_mut().filter(|(found, _)| small(found));
@@ -334,7 +360,7 @@ impl Inner {
 
     async fn page(&self, cursor: u64, query: &Query) -> Result<(u64, Vec<Result<Found>>)> {
         let (next, mut keys) = self.keys(cursor).await?;
-        let position = Some(Position(cursor, 0));
+        let position = Some(Position(cursor, sort(&mut keys)));
         let after = query.after.as_ref().filter(|after| after.position == position);
         if let Some(after) = after
             && let Some(last) = keys.iter().position(|key| *key == after.id.key)
@@ -343,7 +369,7 @@ impl Inner {
         }
         keys.retain(|key| query.key_prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix)));
         let mut page = Vec::new();
-        for some in keys.chunks(32) {
+        for some in keys.chunks(AT_ONCE) {
             for group in self.groups(some, query.detail >= Detail::Body).await? {
                 let mut entries = group.entries.into_iter();
                 let shown = entries.by_ref().filter(|(found, _)| match after {

@@ -25,8 +25,8 @@ use crate::storage::{
     ByteRange, Capabilities, Found, Opened, Outcome, Param, Part, Piece, Problem, Query, Usage,
 };
 
-use super::super::Layout;
 use super::super::database::{self, BUSY, Database};
+use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation};
 use super::key::{key_1, key_2, spelled};
 use super::several::distinguish;
@@ -39,7 +39,7 @@ pub(super) const LAYOUT_1: Layout = Layout {
     about: "a database of hishel 1.x",
     place: ".cache/hishel/hishel_cache.db",
     params: &[BUSY_PARAM],
-    lies_at: |address| lies_at(address, Kind::First),
+    sign: Sign::Place(|address| lies_at(address, Kind::First)),
     open: |address, access| open(address, access, Kind::First),
 };
 
@@ -49,7 +49,7 @@ pub(super) const LAYOUT_BETA: Layout = Layout {
     about: "a database of hishel.beta in 0.1.4 and 0.1.5, to be read",
     place: ".cache/hishel/hishel_cache.db",
     params: &[BUSY_PARAM],
-    lies_at: |address| lies_at(address, Kind::Beta),
+    sign: Sign::Place(|address| lies_at(address, Kind::Beta)),
     open: |address, access| open(address, access, Kind::Beta),
 };
 
@@ -66,7 +66,7 @@ pub(super) const LAYOUT_2: Layout = Layout {
             about: "keys of the RFC 9111 mode",
         },
     ],
-    lies_at: |address| lies_at(address, Kind::Second),
+    sign: Sign::Place(|address| lies_at(address, Kind::Second)),
     open: |address, access| open(address, access, Kind::Second),
 };
 

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::backend::s3::{Begin, Bucket, Condition, Listed, Turns, bucket};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::{Access, Address, Capabilities, Cursor, Opened, Outcome, Position};
+use crate::storage::{Access, Address, Capabilities, Cursor, Opened, Outcome};
 
-use super::super::Layout;
+use super::super::{Layout, Sign};
 use super::PARAMS_0;
 use super::one::{FarOneValue, FarShelf, Lying, New, Page, Seen, Settings, is_usual_key};
 use super::value::{self, Form};
@@ -26,7 +26,7 @@ pub(super) const LAYOUT: Layout = Layout {
     about: "a bucket of hishel 0.x",
     place: "",
     params: PARAMS_0,
-    lies_at: |_| Ok(false),
+    sign: Sign::Server(lies_at),
     open,
 };
 
@@ -48,6 +48,15 @@ const LONGEST_NAME: usize = 1024;
 /// What is longer and has a name that hishel would not give is somebody else's.
 const LONGEST_ODD: u64 = 64 << 20;
 
+/// Objects that a look reads, of those with hishel's names and of others.
+const GLANCE: usize = 8;
+
+/// Among the first objects are values.
+fn lies_at(address: &Address) -> BoxFuture<'static, Result<bool>> {
+    let objects = Objects::of(address, None);
+    Box::pin(async move { objects?.has_values().await })
+}
+
 fn open(address: &Address, _: Access) -> Result<Opened> {
     open_through(address, None)
 }
@@ -57,13 +66,7 @@ pub(in crate::foreign) fn open_through(
     address: &Address,
     client: Option<Client>,
 ) -> Result<Opened> {
-    let (bucket, prefix) = bucket(address, client)?;
-    let objects = Objects {
-        bucket,
-        prefix: prefix.unwrap_or_else(|| PREFIX.to_owned()),
-        turns: Turns::default(),
-        no_if_match: AtomicBool::new(false),
-    };
+    let objects = Objects::of(address, client)?;
     Ok(Opened::Async(Arc::new(FarOneValue::new(objects, Settings::of(address)?))))
 }
 
@@ -92,6 +95,34 @@ fn parse_created_at(text: &str) -> Option<Timestamp> {
 }
 
 impl Objects {
+    fn of(address: &Address, client: Option<Client>) -> Result<Self> {
+        let (bucket, prefix) = bucket(address, client)?;
+        Ok(Objects {
+            bucket,
+            prefix: prefix.unwrap_or_else(|| PREFIX.to_owned()),
+            turns: Turns::default(),
+            no_if_match: AtomicBool::new(false),
+        })
+    }
+
+    async fn has_values(&self) -> Result<bool> {
+        let (listed, _) = self.bucket.list(&self.prefix, Begin::Start, PAGE).await?;
+        let listed = listed.into_iter().filter_map(|object| self.within(object));
+        let (usual, odd): (Vec<_>, Vec<_>) = listed.partition(|object| is_usual_key(&object.key));
+        for object in usual.iter().take(GLANCE).chain(odd.iter().take(GLANCE)) {
+            if self.is_value(object).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// An object by its key, which is its name behind the prefix.
+    fn within(&self, object: Listed) -> Option<Listed> {
+        let key = object.key.strip_prefix(&*self.prefix)?.to_owned();
+        Some(Listed { key, ..object })
+    }
+
     fn object(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
@@ -147,7 +178,7 @@ impl Objects {
         self.put(object, new, Condition::Always).await
     }
 
-    /// Whether a value lies under a name that hishel would not have given.
+    /// Whether what lies there is a value; for names that hishel would not have given.
     async fn is_value(&self, object: &Listed) -> Result<bool> {
         if object.bytes > LONGEST_ODD {
             return Ok(false);
@@ -165,10 +196,7 @@ impl Objects {
     /// A page of values, their keys without the prefix.
     async fn values(&self, from: Begin) -> Result<(Vec<Listed>, Option<Begin>)> {
         let (listed, next) = self.bucket.list(&self.prefix, from, PAGE).await?;
-        let listed = listed.into_iter().filter_map(|object| {
-            let key = object.key.strip_prefix(&*self.prefix)?.to_owned();
-            Some(Listed { key, ..object })
-        });
+        let listed = listed.into_iter().filter_map(|object| self.within(object));
         let values = stream::iter(listed).map(async |object| {
             let counts = is_usual_key(&object.key) || self.is_value(&object).await?;
             Ok(counts.then_some(object))
@@ -227,13 +255,10 @@ impl FarShelf for Objects {
         after.map_or(Begin::Start, |after| Begin::Behind(self.object(&after.id.key)))
     }
 
-    fn position(&self, _: &Begin) -> Option<Position> {
-        None
-    }
-
     async fn page(&self, place: &Begin) -> Result<Page<Begin>> {
         let (values, next) = self.values(place.clone()).await?;
-        Ok(Page { keys: values.into_iter().map(|object| object.key).collect(), next })
+        let keys = values.into_iter().map(|object| object.key).collect();
+        Ok(Page { keys, position: None, next })
     }
 
     async fn usage(&self) -> Result<(u64, u64)> {

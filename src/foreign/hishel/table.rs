@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::storage::{Access, Address, BlockingPieces, Opened, Outcome, Param, Piece, Problem};
 
-use super::super::Layout;
 use super::super::database::{self, BUSY, Database};
+use super::super::{Layout, Sign};
 use super::one::{Change, Lying, OneValue, Shelf, Walked};
 
 pub(super) const LAYOUT: Layout = Layout {
@@ -28,7 +28,7 @@ pub(super) const LAYOUT: Layout = Layout {
         super::FIPS,
         Param { name: "busy_timeout", default: "5s", about: "how long to wait for other writers" },
     ],
-    lies_at,
+    sign: Sign::Place(lies_at),
     open,
 };
 

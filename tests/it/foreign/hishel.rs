@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cachectl::{
-    Access, Backend, Detail, Found, Headers, Query, Store, Timestamp, open_s3_with, open_with,
+    Access, Backend, Detail, Found, Headers, Query, Store, Timestamp, open_existing, open_s3_with,
+    open_with,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::testkit::program::Desk;
 use crate::testkit::redis::RedisServer;
 use crate::testkit::s3;
 
@@ -184,8 +186,21 @@ impl Sample {
             let own = entry["request"]["extra"]["hishel_ttl"].as_f64();
             entry["state"] == "expired" || own.is_some_and(|ttl| ttl < 86_400.0)
         };
+        self.is_recognised_on(&url);
         self.comes_out_of(&open(&format!("{url}{rest}")), &is_over);
         assert_eq!(digest(&mut connection), before, "reading changes nothing");
+    }
+
+    /// Nobody has to say what lies in a server.
+    fn is_recognised_on(&self, address: &str) {
+        let address = address.parse().expect("an address");
+        let store = block_on(open_existing(&address)).expect("a store").in_place();
+        let layout = match self.manifest["generation"].as_str() {
+            Some("0.x") => "hishel-0",
+            Some("1.x") => "hishel-1",
+            _ => "hishel-2",
+        };
+        assert_eq!(store.capabilities().layout, layout);
     }
 
     /// Out of a bucket with these objects, and one that belongs to somebody else.
@@ -228,6 +243,12 @@ impl Sample {
         let address = address.parse().expect("an address");
         let store = open_s3_with(&address, client.clone()).expect("a store").in_place();
         self.comes_out_of(&store, &|_| false);
+        // Nobody has to say what lies there.
+        let environment = s3::environment().into_iter();
+        let desk = environment.fold(Desk::new(), |desk, (name, value)| desk.env(name, value));
+        let unsaid = format!("{}{rest}", bucket.address());
+        let listed = desk.ok(&["list", "--keys", "--backend", &unsaid]);
+        assert_eq!(listed.lines().count(), self.wanted().len(), "{listed}");
         assert_eq!(state(), before, "reading changes nothing");
     }
 

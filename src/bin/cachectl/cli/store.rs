@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use cachectl::backend::DRIVERS;
 use cachectl::{
-    Access, Address, Backend, Error, ErrorKind, Observed, block_on, nearest, open_with,
+    Access, Address, Backend, Error, ErrorKind, Observed, block_on, nearest, open_existing,
+    open_with,
 };
 use tokio::runtime::Runtime;
 
@@ -256,19 +257,35 @@ impl Drop for OpenStore {
     }
 }
 
-/// Opens the chosen store.
+/// Opens the chosen store. One that has to be there is opened in the layout that lies there;
+/// one that may be made is native, unless files or the address say otherwise.
 pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
+    open_by(chosen, access, access == Access::Existing, common)
+}
+
+fn open_by(
+    chosen: &Chosen,
+    access: Access,
+    asks_the_server: bool,
+    common: &CommonArgs,
+) -> Result<OpenStore> {
     let address = chosen.password.give(chosen.address.clone())?;
-    let opened = open_with(&address, access)
+    let driver = cachectl::open::driver(&address).with_context(|| chosen.origin.clone())?;
+    let runtime = match driver.open_marked {
+        None => None,
+        Some(_) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            Some(ManuallyDrop::new(runtime.context("cannot start the runtime")?))
+        }
+    };
+    let opened = match &runtime {
+        Some(runtime) if asks_the_server => runtime.block_on(open_existing(&address)),
+        _ => open_with(&address, access),
+    };
+    let opened = opened
         .map_err(|e| missing(e, chosen))
         .map_err(anyhow::Error::from)
         .with_context(|| chosen.origin.clone())?;
-    let runtime = if opened.is_blocking() {
-        None
-    } else {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Some(ManuallyDrop::new(runtime.context("cannot start the runtime")?))
-    };
     let mut store = opened.in_place();
     if common.verbose > 1 || environment::log_filter().is_some() {
         store = Arc::new(Observed::new(store));
@@ -283,7 +300,7 @@ pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<Open
 /// The same for somebody who only wants to know what would be done: a store that would be
 /// made is an empty one.
 pub fn open_as_if_made(chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore> {
-    match open(chosen, Access::Existing, common) {
+    match open_by(chosen, Access::Existing, false, common) {
         Err(failure)
             if failure
                 .downcast_ref::<Error>()

@@ -34,6 +34,8 @@ pub(in super::super) enum Seen<'a> {
 pub(in super::super) struct Page<P> {
     /// Keys under which values lie, as far as their names or what lies there tell.
     pub keys: Vec<String>,
+    /// What a cursor keeps of the place of this page, where keys alone do not say it.
+    pub position: Option<Position>,
     /// Where to go on; `None` at the end.
     pub next: Option<P>,
 }
@@ -62,9 +64,6 @@ pub(in super::super) trait FarShelf: fmt::Debug + Send + Sync + 'static {
 
     /// Where a walk begins, or goes on behind an entry.
     fn begin(&self, after: Option<&Cursor>) -> Self::Place;
-
-    /// What a cursor keeps of a place.
-    fn position(&self, place: &Self::Place) -> Option<Position>;
 
     /// The keys from a place on.
     async fn page(&self, place: &Self::Place) -> Result<Page<Self::Place>>;
@@ -118,14 +117,8 @@ impl<S: FarShelf> Inner<S> {
     }
 
     /// The entries of one step.
-    async fn entries(
-        &self,
-        page: Page<S::Place>,
-        at: &S::Place,
-        query: &Query,
-    ) -> Vec<Result<Found>> {
-        let Page { mut keys, .. } = page;
-        let position = self.shelf.position(at);
+    async fn entries(&self, page: Page<S::Place>, query: &Query) -> Vec<Result<Found>> {
+        let Page { mut keys, position, .. } = page;
         if let Some(after) = query.after.as_ref().filter(|after| after.position == position)
             && let Some(last) = keys.iter().position(|key| *key == after.id.key)
         {
@@ -230,7 +223,7 @@ impl<S: FarShelf> Backend for FarOneValue<S> {
                 Some(match inner.shelf.page(&place).await {
                     Ok(page) => {
                         let next = page.next.clone();
-                        (inner.entries(page, &place, &query).await, next)
+                        (inner.entries(page, &query).await, next)
                     }
                     Err(e) => (vec![Err(e)], None),
                 })
