@@ -228,9 +228,35 @@ impl StdError for Error {
     }
 }
 
+/// What a parser says about its input, without the texts that it quotes: these are another's
+/// header values as likely as not, and may be of any length.
+#[cfg_attr(not(feature = "_records"), allow(dead_code, reason = "who reads documents says it"))]
+pub(crate) fn unquoted(said: impl fmt::Display) -> String {
+    const BEFORE: &str = "string \"";
+    let said = said.to_string();
+    let Some(at) = said.find(BEFORE) else { return said };
+    let (begin, rest) = said.split_at(at + BEFORE.len());
+    let mut escaped = false;
+    let end = rest.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    let rest = end.map_or("", |end| &rest[end + 1..]);
+    format!("{}{rest}", begin.trim_end_matches([' ', '"']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_parser_quotes_is_not_repeated() {
+        let wrong = serde_json::from_str::<u8>(r#""a \"secret\" of mine""#).unwrap_err();
+        assert_eq!(unquoted(&wrong), "invalid type: string, expected u8 at line 1 column 22");
+        let torn = serde_json::from_str::<u8>("{").unwrap_err();
+        assert_eq!(unquoted(&torn), torn.to_string());
+    }
 
     #[test]
     fn causes_are_one_line_without_repeats() {

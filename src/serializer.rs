@@ -19,7 +19,7 @@ use std::fmt;
 #[cfg(feature = "_records")]
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unquoted};
 use crate::model::{EntryHead, Stamp};
 
 #[cfg(feature = "bincode")]
@@ -206,7 +206,7 @@ fn checksum(content: &[u8]) -> u64 {
 
 /// The error of a document that is not what it was.
 fn damaged(name: &str, how: impl fmt::Display) -> Error {
-    Error::codec(format!("the {name} record is damaged: {how}")).coded("record_damaged")
+    Error::codec(format!("the {name} record is damaged: {}", unquoted(how))).coded("record_damaged")
 }
 
 /// The error of a document from the future.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unquoted};
 use crate::model::wire::{
     Fields, Hex, SelectionParts, Text, Time, known_version, selection_of, selection_parts,
 };
@@ -226,8 +226,8 @@ pub(super) struct ReadEntry {
 
 impl<'a> Line<'a> {
     /// Reads a line; what is wrong with it is said in words.
-    pub(super) fn parse(line: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(line)
+    pub(super) fn parse(line: &'a [u8]) -> Result<Self, String> {
+        serde_json::from_slice(line).map_err(unquoted)
     }
 
     /// The entry in it; what is missing is said in words.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unquoted};
 use crate::model::wire::{Hex, SelectionParts, Time, known_version, selection_of};
 use crate::model::{
     BodyDigest, BodyFacts, EntryHead, EntryId, Headers, Key, Method, Request, Sha256Digest,
@@ -138,7 +138,7 @@ impl HarReader {
             Ok(entry) => entry,
             Err(e) => {
                 self.waste.note(text.len()).inspect_err(|_| self.finished = true)?;
-                return Err(refuse("it cannot be read as an entry").because(e));
+                return Err(refuse("it cannot be read as an entry").because(unquoted(e)));
             }
         };
         let (head, body) = entry.into_parts().map_err(|refusal| {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unquoted};
 use crate::model::Headers;
 
 use super::super::har::{Found, Skimmer};
@@ -48,7 +48,9 @@ impl Requests {
         let asked = match serde_json::from_slice::<Entry>(text) {
             Ok(entry) => entry.request,
             Err(e) => {
-                return Some(Err(Error::codec(format!("{place} is no request")).because(e)));
+                return Some(Err(
+                    Error::codec(format!("{place} is no request")).because(unquoted(e))
+                ));
             }
         };
         // `data:` and the like were never fetched.

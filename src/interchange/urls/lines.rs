@@ -5,7 +5,7 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unquoted};
 use crate::model::{Headers, lock};
 
 use super::super::input::Input;
@@ -80,7 +80,7 @@ impl Lines {
             }
             Ok(Object { command: Some(_), .. }) => None,
             Ok(_) => refuse("it has none".to_owned()),
-            Err(e) => refuse(e.to_string()),
+            Err(e) => refuse(unquoted(e)),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Values with bytes flipped, cut, doubled and exchanged: whatever comes out is an entry or
 //! damage. Seeded, so that what fails does so again.
 //!
-//! `CACHECTL_FUZZ_SECONDS=600` goes on for so long with each decoder. With
-//! `CACHECTL_FUZZ_KEEP=FOLDER` one value is kept for each new answer; what lies in
-//! `tests/fixtures/corpus` was found so, and is tried on every run.
+//! `CACHECTL_FUZZ_SECONDS=600` goes on for so long with each decoder, from another seed with
+//! `CACHECTL_FUZZ_SEED`. With `CACHECTL_FUZZ_KEEP=FOLDER` one value is kept for each answer
+//! that the corpus does not give yet; `tests/fixtures/corpus` was found so. What lies there is
+//! tried on every run, and changed further.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -58,6 +59,15 @@ impl Decoder {
         fixtures().join(self.sample)
     }
 
+    fn corpus(&self) -> Vec<Vec<u8>> {
+        let folder = fixtures().join("corpus/hishel").join(self.name);
+        let files = fs::read_dir(&folder).expect("a corpus").flatten();
+        let mut values: Vec<_> = files.map(|file| fs::read(file.path()).expect("read")).collect();
+        assert!(!values.is_empty(), "{}", self.name);
+        values.sort();
+        values
+    }
+
     fn originals(&self) -> Vec<Vec<u8>> {
         let mut values: Vec<Vec<u8>> = if self.in_rows {
             let (_folder, path) = self.copy();
@@ -71,6 +81,7 @@ impl Decoder {
         };
         values.retain(|value| value.len() < LONGEST && !value.is_empty());
         values.sort();
+        values.extend(self.corpus());
         values
     }
 
@@ -81,9 +92,32 @@ impl Decoder {
         (folder, path)
     }
 
-    /// What a store says in which these values lie. Nothing may be wrong but a value.
-    fn answers(&self, values: &[Vec<u8>]) -> BTreeSet<String> {
+    /// A place for its values.
+    fn place(&self) -> Place {
         if !self.in_rows {
+            return Place::Files;
+        }
+        let (folder, path) = self.copy();
+        let database = Connection::open(&path).expect("a database");
+        let address = format!("sqlite:{}", path.display());
+        let mut rows: Vec<(i64, Vec<u8>)> = {
+            let mut rows = database.prepare("SELECT rowid, data FROM entries").expect("entries");
+            let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+            rows.collect::<Result<_, _>>().expect("values")
+        };
+        // What is removed or not whole shows nothing.
+        rows.retain(|(row, value)| {
+            write(&database, *row, b"rubbish");
+            let is_seen = self.look(&address).len() > 1;
+            write(&database, *row, value);
+            is_seen
+        });
+        Place::Rows(Rows { _folder: folder, database, address, rows })
+    }
+
+    /// What a store says in which these values lie. Nothing may be wrong but a value.
+    fn answers(&self, place: &Place, values: &[Vec<u8>]) -> BTreeSet<String> {
+        let Place::Rows(place) = place else {
             let folder = folder_with(values);
             // A new file that cannot be read may be one in the making, and is waited for.
             for file in fs::read_dir(folder.path()).expect("a folder").flatten() {
@@ -91,21 +125,13 @@ impl Decoder {
                 file.set_modified(SystemTime::UNIX_EPOCH).expect("old");
             }
             return self.look(&format!("file:{}", folder.path().display()));
-        }
-        let (_folder, path) = self.copy();
-        let database = Connection::open(&path).expect("a database");
-        let ids: Vec<i64> = {
-            let mut rows = database.prepare("SELECT rowid FROM entries").expect("entries");
-            let rows = rows.query_map([], |row| row.get(0)).expect("rows");
-            rows.collect::<Result<_, _>>().expect("numbers")
         };
         let mut answers = BTreeSet::new();
-        for values in values.chunks(ids.len()) {
-            for (value, id) in values.iter().zip(&ids) {
-                let sql = "UPDATE entries SET data = ?1 WHERE rowid = ?2";
-                database.execute(sql, (value, id)).expect("written");
-            }
-            answers.extend(self.look(&format!("sqlite:{}", path.display())));
+        for values in values.chunks(place.rows.len()) {
+            let pairs = || place.rows.iter().zip(values);
+            pairs().for_each(|((row, _), value)| write(&place.database, *row, value));
+            answers.extend(self.look(&place.address));
+            pairs().for_each(|((row, own), _)| write(&place.database, *row, own));
         }
         answers
     }
@@ -117,13 +143,58 @@ impl Decoder {
             Ok(_) => "an entry".to_owned(),
             Err(error) => {
                 assert!(cachectl::is_damage(error), "{}: {error:?}", self.name);
-                error.causes().chars().filter(|c| !c.is_ascii_digit()).collect()
+                kind_of(&error.causes())
             }
         });
         let answers = answers.collect();
         block_on(store.close()).expect("closed");
         answers
     }
+}
+
+impl Decoder {
+    /// Those of the values that give an answer which is not known yet.
+    fn new_among(
+        &self,
+        place: &Place,
+        mut values: Vec<Vec<u8>>,
+        known: &mut BTreeSet<String>,
+    ) -> Vec<Vec<u8>> {
+        values.retain(|value| {
+            let given = self.answers(place, std::slice::from_ref(value));
+            let is_new = !given.is_subset(known);
+            known.extend(given);
+            is_new
+        });
+        values
+    }
+}
+
+/// What values are put into, to be read.
+enum Place {
+    Files,
+    Rows(Rows),
+}
+
+/// A copy of a sample, and its rows with what they hold.
+struct Rows {
+    _folder: TempDir,
+    database: Connection,
+    address: String,
+    rows: Vec<(i64, Vec<u8>)>,
+}
+
+/// What went wrong, without where: no numbers, and nothing that stood in the value.
+fn kind_of(said: &str) -> String {
+    let mut parts = said.split('`').enumerate();
+    let words: String = parts.by_ref().filter(|(n, _)| n % 2 == 0).map(|(_, part)| part).collect();
+    let end = words.find("opcode").unwrap_or(words.len());
+    words[..end].chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+fn write(database: &Connection, row: i64, value: &[u8]) {
+    let sql = "UPDATE entries SET data = ?1 WHERE rowid = ?2";
+    database.execute(sql, (value, row)).expect("written");
 }
 
 /// Marsaglia's xorshift.
@@ -163,52 +234,73 @@ impl Random {
     }
 }
 
-#[test]
-fn mutated_values_are_entries_or_damage() {
-    let seconds = std::env::var("CACHECTL_FUZZ_SECONDS").ok();
-    let span = Duration::from_secs(seconds.map_or(0, |text| text.parse().expect("seconds")));
-    let keep = std::env::var_os("CACHECTL_FUZZ_KEEP").map(PathBuf::from);
-    for decoder in DECODERS {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        let (begun, originals) = (Instant::now(), decoder.originals());
-        let mut answers = BTreeSet::new();
-        let mut tried = 0;
-        while tried == 0 || begun.elapsed() < span {
-            let values: Vec<_> = (0..ROUND).map(|_| random.mutated(&originals)).collect();
-            tried += values.len();
-            let given = decoder.answers(&values);
-            if let Some(folder) = keep.as_ref().filter(|_| !given.is_subset(&answers)) {
-                keep_new(*decoder, &values, &mut answers, &folder.join(decoder.name));
-            }
-            answers.extend(given);
-        }
-        println!("{}: {tried} values, {} answers", decoder.name, answers.len());
-        assert!(answers.len() > 1, "{}: some are damaged, some are not", decoder.name);
-    }
+fn number(name: &str) -> u64 {
+    std::env::var(name).map_or(0, |text| text.parse().expect("a number"))
 }
 
-/// Keeps those of the values that give an answer which none has given before.
-fn keep_new(decoder: Decoder, values: &[Vec<u8>], known: &mut BTreeSet<String>, folder: &Path) {
-    fs::create_dir_all(folder).expect("a folder");
-    let usual = decoder.answers(&[]);
-    for value in values {
-        let mut given = decoder.answers(std::slice::from_ref(value));
-        given.retain(|answer| !known.contains(answer) && !usual.contains(answer));
-        if !given.is_empty() {
-            let name = format!("{:03}", fs::read_dir(folder).expect("a folder").count());
-            fs::write(folder.join(name), value).expect("kept");
-            known.extend(given);
+/// Whatever a changed value gives is an entry or damage.
+#[allow(clippy::print_stdout, reason = "who lets it run for long wants to see something")]
+fn mutate(name: &str) {
+    let decoder = DECODERS.iter().find(|decoder| decoder.name == name).expect("a decoder");
+    let span = Duration::from_secs(number("CACHECTL_FUZZ_SECONDS"));
+    let keep = std::env::var_os("CACHECTL_FUZZ_KEEP").map(PathBuf::from);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ number("CACHECTL_FUZZ_SEED"));
+    let (begun, mut originals) = (Instant::now(), decoder.originals());
+    let place = decoder.place();
+    let mut answers = decoder.answers(&place, &decoder.corpus());
+    assert!(answers.len() > 1, "{name}: some are damaged, some are not");
+    let mut tried = 0;
+    while tried == 0 || begun.elapsed() < span {
+        let values: Vec<_> = (0..ROUND).map(|_| random.mutated(&originals)).collect();
+        tried += values.len();
+        let given = decoder.answers(&place, &values);
+        if let Some(folder) = keep.as_ref().filter(|_| !given.is_subset(&answers)) {
+            let folder = folder.join(name);
+            fs::create_dir_all(&folder).expect("a folder");
+            for value in decoder.new_among(&place, values, &mut answers) {
+                let number = fs::read_dir(&folder).expect("a folder").count();
+                fs::write(folder.join(format!("{number:03}")), &value).expect("kept");
+                originals.push(value);
+            }
         }
+        answers.extend(given);
     }
+    println!("{name}: {tried} values, {} answers", answers.len());
+}
+
+#[test]
+fn mutated_json_is_an_entry_or_damage() {
+    mutate("json");
+}
+
+#[test]
+fn mutated_yaml_is_an_entry_or_damage() {
+    mutate("yaml");
+}
+
+#[test]
+fn mutated_pickles_are_entries_or_damage() {
+    mutate("pickle");
+}
+
+#[test]
+fn mutated_rows_of_the_beta_are_entries_or_damage() {
+    mutate("beta");
+}
+
+#[test]
+fn mutated_rows_of_generation_1_are_entries_or_damage() {
+    mutate("one");
+}
+
+#[test]
+fn mutated_rows_of_generation_2_are_entries_or_damage() {
+    mutate("two");
 }
 
 #[test]
 fn what_mutation_once_found_is_still_damage() {
     for decoder in DECODERS {
-        let folder = fixtures().join("corpus/hishel").join(decoder.name);
-        let files = fs::read_dir(&folder).expect("a corpus").flatten();
-        let values: Vec<_> = files.map(|file| fs::read(file.path()).expect("read")).collect();
-        assert!(!values.is_empty(), "{}", decoder.name);
-        decoder.answers(&values);
+        decoder.answers(&decoder.place(), &decoder.corpus());
     }
 }

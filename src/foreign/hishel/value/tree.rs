@@ -1,14 +1,14 @@
 //! The JSON and YAML forms: one tree of maps and lists.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unquoted};
 use crate::model::{Headers, Timestamp};
 use crate::policy;
 
@@ -66,14 +66,12 @@ struct MetadataTree {
 
 pub(super) fn from_json(bytes: &[u8]) -> Result<Value> {
     // To the end: something behind it is what another writer has left there.
-    let tree: Tree =
-        serde_json::from_slice(bytes).map_err(|e| damaged("the JSON value is torn").because(e))?;
+    let tree: Tree = serde_json::from_slice(bytes).map_err(|e| torn("JSON", e))?;
     tree.into_value()
 }
 
 pub(super) fn from_yaml(bytes: &[u8]) -> Result<Value> {
-    let tree: Tree =
-        serde_yaml::from_slice(bytes).map_err(|e| damaged("the YAML value is torn").because(e))?;
+    let tree: Tree = serde_yaml::from_slice(bytes).map_err(|e| torn("YAML", e))?;
     tree.into_value()
 }
 
@@ -220,11 +218,15 @@ fn headers(pairs: Vec<(String, String)>) -> Result<Headers> {
 fn time(text: &str) -> Result<Timestamp> {
     let rest = text.split_once(", ").map_or(text, |(_, rest)| rest);
     policy::parse_date(format!("Mon, {rest}").as_bytes(), Timestamp::EPOCH)
-        .ok_or_else(|| damaged(&format!("{text:?} is no time")))
+        .ok_or_else(|| damaged("its created_at is no time"))
 }
 
 fn unwritable(error: serde_json::Error) -> Error {
     damaged("the value cannot be written").because(error)
+}
+
+fn torn(form: &str, error: impl Display) -> Error {
+    Error::codec(format!("the {form} value is torn")).because(unquoted(error))
 }
 
 fn damaged(how: &str) -> Error {
