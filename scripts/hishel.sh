@@ -32,7 +32,7 @@ environment() { # VERSION EXTRAS
     PYTHON=$ENVIRONMENTS/$1/bin/python
     [ -x "$PYTHON" ] && return
     python3 -m venv "$ENVIRONMENTS/$1"
-    "$PYTHON" -m pip install -q "hishel[$2]==$1" httpx anysqlite redis pyyaml boto3
+    "$PYTHON" -m pip install -q "hishel[$2]==$1" httpx requests anysqlite redis pyyaml boto3
 }
 
 python() { "$PYTHON" "$PEER" "$@" || fail "Python: $*"; }
@@ -140,6 +140,7 @@ one() {
     exchange 1.4.0-sqlite "sqlite:$WORK/one.db" "sqlite:one.db"
     redis_for one
     exchange 1.4.0-redis "redis:$WORK/rone/redis.sock" "redis+unix://$WORK/rone/redis.sock?layout=hishel-1"
+    exchange 1.4.0-requests "sqlite:$WORK/oner.db:requests" "sqlite:oner.db?layout=hishel-1&client=requests"
     wide 1.4.0-sqlite "sqlite:$WORK/wide1.db" "sqlite:wide1.db?layout=hishel-1"
     hammer 1.4.0-redis "redis:$WORK/rone/redis.sock" "redis+unix://$WORK/rone/redis.sock?layout=hishel-1"
     hammer 1.4.0-sqlite "sqlite:$WORK/one.db" "sqlite:one.db"
@@ -151,6 +152,7 @@ two() {
     exchange 2.0.0-sqlite-plain "sqlite:$WORK/twop.db:plain" "sqlite:twop.db"
     redis_for two
     exchange 2.0.0-redis "redis:$WORK/rtwo/redis.sock:rfc" "redis+unix://$WORK/rtwo/redis.sock?layout=hishel-2&rfc=true"
+    exchange 2.0.0-requests "sqlite:$WORK/twor.db:requests" "sqlite:twor.db?layout=hishel-2&client=requests"
     wide 2.0.0-sqlite "sqlite:$WORK/wide2.db:rfc" "sqlite:wide2.db?layout=hishel-2&rfc=true"
     wide 2.0.0-redis "redis:$WORK/rtwo/redis.sock:rfc" "redis+unix://$WORK/rtwo/redis.sock?layout=hishel-2&rfc=true"
     hammer 2.0.0-redis "redis:$WORK/rtwo/redis.sock:rfc" "redis+unix://$WORK/rtwo/redis.sock?layout=hishel-2&rfc=true"

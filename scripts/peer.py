@@ -4,7 +4,8 @@
     python peer.py STORE hammer SECONDS URL…
 
 STORE is file:FOLDER, sqlite:FILE, redis:SOCKET or s3:PORT/PREFIX, and for hishel 0.x ends in
-:json, :yaml or :pickle. For 2.x it may end in :plain instead of :rfc.
+:json, :yaml or :pickle. For 2.x it may end in :plain instead of :rfc. Where it ends in :requests
+that is the client (and the mode RFC 9111 in 2.x), else httpx.
 """
 
 import hashlib
@@ -54,13 +55,23 @@ def client(store):
 
         return redis.Redis(unix_socket_path=place)
 
+    def session(**options):
+        import requests
+        from hishel.requests import CacheAdapter
+
+        session = requests.Session()
+        session.mount("http://", CacheAdapter(storage=storage, **options))
+        return session
+
     if GENERATION == 1:
         if kind == "sqlite":
             storage = hishel.SyncSqliteStorage(database_path=place)
         else:
             storage = hishel.RedisStorage(server())
-        return hishel.httpx.SyncCacheClient(storage=storage)
+        return session() if form == "requests" else hishel.httpx.SyncCacheClient(storage=storage)
     storage = hishel.SqliteStorage(database_path=place) if kind == "sqlite" else hishel.RedisStorage(server())
+    if form == "requests":
+        return session(rfc=True)
     return hishel.httpx.CacheClient(storage=storage, rfc=form != "plain")
 
 

@@ -8,10 +8,9 @@ mod database;
 mod decode;
 mod hishel;
 
-#[cfg(any(feature = "redis", feature = "s3"))]
-use futures_util::future::BoxFuture;
-
 use crate::error::Result;
+#[cfg(any(feature = "redis", feature = "s3"))]
+use crate::storage::OpenMarked;
 use crate::storage::{Access, Address, Opened, Param};
 
 /// A layout that another client uses.
@@ -39,9 +38,9 @@ pub struct Layout {
 pub enum Sign {
     /// By a look at files.
     Place(fn(&Address) -> Result<bool>),
-    /// By asking the server for some of what it holds.
+    /// By asking the server for some of what it holds, which opens it.
     #[cfg(any(feature = "redis", feature = "s3"))]
-    Server(fn(&Address) -> BoxFuture<'static, Result<bool>>),
+    Server(fn(&Address) -> OpenMarked),
 }
 
 /// Every layout, those with the surest marks first.
@@ -76,20 +75,23 @@ pub fn recognised(kind: &str, address: &Address) -> Result<Option<&'static Layou
     Ok(None)
 }
 
-/// The layout that lies on the server at an address, if it is a foreign one and the first
-/// things that the server names show it.
+/// Opens what lies on the server at an address, if it has a foreign layout and the first
+/// things that the server names show it; only this one, if a name is given.
 ///
 /// # Errors
 /// `Store` when the server does not answer.
 #[cfg(any(feature = "redis", feature = "s3"))]
-pub async fn recognised_on_server(
+pub(crate) async fn open_found(
     kind: &str,
+    name: Option<&str>,
     address: &Address,
-) -> Result<Option<&'static Layout>> {
-    for layout in LAYOUTS.iter().filter(|layout| layout.kind == kind) {
-        match layout.sign {
-            Sign::Server(lies_at) if lies_at(address).await? => return Ok(Some(layout)),
-            _ => {}
+) -> Result<Option<Opened>> {
+    let is_meant =
+        |layout: &&Layout| layout.kind == kind && name.is_none_or(|name| name == layout.name);
+    for layout in LAYOUTS.iter().filter(is_meant) {
+        let Sign::Server(open_found) = layout.sign else { continue };
+        if let Some(opened) = open_found(address).await? {
+            return Ok(Some(opened));
         }
     }
     Ok(None)

@@ -40,13 +40,30 @@ pub fn driver(address: &Address) -> Result<&'static Driver> {
 /// `Usage`, with the nearest name that exists.
 pub fn check(address: &Address) -> Result<()> {
     let driver = driver(address)?;
-    driver.check_with(address, params_of_layout(driver, address))
+    let params = params_of_layout(driver, address);
+    driver.check_with(address, params).map_err(|e| match layout_with(driver, address) {
+        Some(name) if address.param("layout").is_none() => e.try_this(format!("layout={name} too")),
+        _ => e,
+    })
 }
 
 #[cfg(feature = "foreign")]
 fn params_of_layout(driver: &Driver, address: &Address) -> &'static [Param] {
     let layout = address.param("layout").and_then(|name| foreign::layout(driver.kind, name));
     layout.map_or(&[], |layout| layout.params)
+}
+
+/// A layout that has one of the parameters.
+#[cfg(feature = "foreign")]
+fn layout_with(driver: &Driver, address: &Address) -> Option<&'static str> {
+    let is_param = |param: &Param| address.param(param.name).is_some();
+    let mut layouts = foreign::LAYOUTS.iter().filter(|layout| layout.kind == driver.kind);
+    layouts.find(|layout| layout.params.iter().any(is_param)).map(|layout| layout.name)
+}
+
+#[cfg(not(feature = "foreign"))]
+fn layout_with(_: &Driver, _: &Address) -> Option<&'static str> {
+    None
 }
 
 #[cfg(not(feature = "foreign"))]
@@ -89,19 +106,24 @@ pub fn open_with(address: &Address, access: Access) -> Result<Store> {
 ///
 /// As [`open_with`] and [`Access::Existing`] do, but a server is asked as well: for the mark
 /// of a native store, which the store then need not ask for again, and if there is none, for
-/// the first names that it gives. Where nothing is recognised the store is native. For Redis
-/// and S3 a tokio runtime is needed.
+/// the first names that it gives. Where nothing is recognised the store is the one that the
+/// address says, native unless it names another. For Redis and S3 a tokio runtime is needed.
 ///
 /// # Errors
 /// As [`open_with`]; `Store` when the server does not answer.
 pub async fn open_existing(address: &Address) -> Result<Store> {
     let driver = driver(address)?;
-    let asks = driver.open_marked.filter(|_| address.param("layout").is_none());
-    let Some(open_marked) = asks else { return open_with(address, Access::Existing) };
-    driver.check(address)?;
-    let opened = match open_marked(address).await? {
-        Some(opened) => Some(opened),
-        None => open_recognised_on_server(driver, address).await?,
+    let Some(open_marked) = driver.open_marked else {
+        return open_with(address, Access::Existing);
+    };
+    check(address)?;
+    let marked = match address.param("layout") {
+        None => open_marked(address).await?,
+        Some(_) => None,
+    };
+    let opened = match marked {
+        Some(marked) => Some(marked),
+        None => open_found(driver, address).await?,
     };
     match opened {
         Some(opened) => Ok(Store { opened, read_only: address.flag("readonly")?.unwrap_or(false) }),
@@ -190,14 +212,13 @@ fn open_recognised(driver: &Driver, address: &Address, access: Access) -> Result
 }
 
 #[cfg(all(feature = "foreign", any(feature = "redis", feature = "s3")))]
-async fn open_recognised_on_server(driver: &Driver, address: &Address) -> Result<Option<Opened>> {
-    let layout = foreign::recognised_on_server(driver.kind, address).await?;
-    layout.map(|layout| (layout.open)(address, Access::Existing)).transpose()
+async fn open_found(driver: &Driver, address: &Address) -> Result<Option<Opened>> {
+    foreign::open_found(driver.kind, address.param("layout"), address).await
 }
 
 #[cfg(not(all(feature = "foreign", any(feature = "redis", feature = "s3"))))]
 #[allow(clippy::unused_async, reason = "it asks where there is somebody to ask")]
-async fn open_recognised_on_server(_: &Driver, _: &Address) -> Result<Option<Opened>> {
+async fn open_found(_: &Driver, _: &Address) -> Result<Option<Opened>> {
     Ok(None)
 }
 

@@ -130,8 +130,8 @@ impl Blob {
         out.0
     }
 
-    /// What a blob has to say of a head.
-    pub(super) fn of(head: &EntryHead, id: [u8; 16], ttl: Option<f64>) -> Self {
+    /// What a blob has to say of a head, whose URL is spelled so.
+    pub(super) fn of(head: &EntryHead, url: String, id: [u8; 16], ttl: Option<f64>) -> Self {
         let mut response_extra: BTreeMap<String, Json> = head.extensions.other.clone();
         let mut httpx = serde_json::Map::new();
         if let Some(version) = &head.extensions.http_version {
@@ -150,7 +150,7 @@ impl Blob {
         Blob {
             id,
             method: head.request.method.as_str().to_owned(),
-            url: super::key::spelled(&head.request.url),
+            url,
             request_headers: grouped(&head.request.headers),
             request_extra,
             status: head.status,
@@ -402,7 +402,7 @@ mod tests {
         let mut head = EntryHead::new(id, request, 200, headers, at);
         head.extensions.http_version = Some("HTTP/1.1".into());
         head.extensions.reason = Some(b"OK".to_vec());
-        let blob = Blob::of(&head, [7; 16], Some(60.0));
+        let blob = Blob::of(&head, "https://a.example/".to_owned(), [7; 16], Some(60.0));
         let back = Blob::read(&blob.write(Generation::First), Generation::First).unwrap();
         assert_eq!(back, blob);
         let back = back.into_head("k", at);

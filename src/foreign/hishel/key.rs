@@ -1,14 +1,18 @@
 //! How hishel finds an entry: the URL as its HTTP client spells it, hashed.
 //!
-//! The client is httpx. It normalises less than the WHATWG rules do, so that a URL parser
-//! by those rules makes other keys. Sources: hishel 0.0.33 to 2.0.0 and httpx 0.28, by
-//! their behaviour.
+//! That client is httpx, or requests. They normalise otherwise than the WHATWG rules do, so
+//! that a URL parser by those rules makes other keys. Sources: hishel 0.0.33 to 2.0.0 and
+//! httpx 0.28, by their behaviour.
+
+mod requests;
 
 use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest};
 use sha2::Sha256;
 
-use crate::model::{UrlText, hex};
+use crate::error::Result;
+use crate::model::{Request, UrlText, hex};
+use crate::storage::{Address, Param};
 
 /// The parts of a URL as httpx has normalised them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,12 +142,16 @@ fn quoted(text: &str, also: impl Fn(char) -> bool) -> String {
             out.push(c);
             continue;
         }
-        let mut bytes = [0; 4];
-        for byte in c.encode_utf8(&mut bytes).bytes() {
-            out.push_str(&format!("%{byte:02X}"));
-        }
+        with_escapes(c, &mut out);
     }
     out
+}
+
+fn with_escapes(c: char, out: &mut String) {
+    let mut bytes = [0; 4];
+    for byte in c.encode_utf8(&mut bytes).bytes() {
+        out.push_str(&format!("%{byte:02X}"));
+    }
 }
 
 /// A URL as generation 0 stores it; text that is none stays as it is.
@@ -151,9 +159,50 @@ pub(super) fn rebuilt(url: &UrlText) -> String {
     HttpxUrl::parse(url.typed()).map_or_else(|| url.as_str().to_owned(), |url| url.rebuilt())
 }
 
-/// A URL as generations 1 and 2 store it; text that is none stays as it is.
-pub(super) fn spelled(url: &UrlText) -> String {
-    HttpxUrl::parse(url.typed()).map_or_else(|| url.as_str().to_owned(), |url| url.spelled())
+/// Whose client an application of generation 1 or 2 uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Client {
+    Httpx,
+    Requests,
+}
+
+/// The parameter that names it.
+pub(super) const CLIENT: Param = Param {
+    name: "client",
+    default: "httpx",
+    about: "httpx or requests: whose spelling of URLs keys are made of",
+};
+
+impl Client {
+    pub(super) fn of(address: &Address) -> Result<Self> {
+        match address.param(CLIENT.name) {
+            None | Some("httpx") => Ok(Client::Httpx),
+            Some("requests") => Ok(Client::Requests),
+            Some(other) => {
+                let error = address.refuse(&format!("hishel has no client {other:?}"));
+                Err(error.try_this("client=httpx or client=requests"))
+            }
+        }
+    }
+
+    /// A URL as generations 1 and 2 store it; text that is none stays as it is.
+    pub(super) fn spelled(self, url: &UrlText) -> String {
+        let spelled = match self {
+            Client::Httpx => HttpxUrl::parse(url.typed()).map(|url| url.spelled()),
+            Client::Requests => requests::spelled(url.typed()),
+        };
+        spelled.unwrap_or_else(|| url.as_str().to_owned())
+    }
+
+    /// The key of generation 1 under which a request is looked up.
+    pub(super) fn key_1(self, request: &Request) -> String {
+        key_1(&self.spelled(&request.url))
+    }
+
+    /// The same of generation 2.
+    pub(super) fn key_2(self, request: &Request, rfc: bool) -> String {
+        key_2(rfc, request.method.as_str(), &self.spelled(&request.url))
+    }
 }
 
 /// The key of generation 0: method, URL and request body, hashed to 16 bytes. The body

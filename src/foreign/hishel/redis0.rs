@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
 use redis::{FromRedisValue, Value as Answer, cmd, pipe};
 
 use crate::backend::redis::{Link, link, sort};
 use crate::error::Result;
 use crate::model::Timestamp;
-use crate::storage::{Access, Address, Capabilities, Cursor, Opened, Outcome, Position};
+use crate::storage::{
+    Access, Address, Capabilities, Cursor, OpenMarked, Opened, Outcome, Position,
+};
 
 use super::super::{Layout, Sign};
 use super::one::{FarOneValue, FarShelf, Lying, New, Page, Seen, Settings, is_usual_key};
@@ -23,7 +24,7 @@ pub(super) const LAYOUT: Layout = Layout {
     about: "a Redis database of hishel 0.x",
     place: "",
     params: &[super::FIPS],
-    sign: Sign::Server(lies_at),
+    sign: Sign::Server(open_found),
     open,
 };
 
@@ -48,12 +49,15 @@ return 2
 /// Values that a look takes at once.
 const GLANCE: usize = 8;
 
-/// A value lies under some of the names that the server gives first.
-fn lies_at(address: &Address) -> BoxFuture<'static, Result<bool>> {
-    let link = link(address);
+/// Opens it if a value lies under some of the names that the server gives first.
+fn open_found(address: &Address) -> OpenMarked {
+    let parts = link(address).and_then(|link| Ok((link, Settings::of(address)?)));
     Box::pin(async move {
-        let link = link?;
-        Ok(!link.is_cluster() && Strings::new(link).has_values().await?)
+        let (link, settings) = parts?;
+        let is_cluster = link.is_cluster();
+        let strings = Strings::new(link);
+        let lies = !is_cluster && strings.has_values().await?;
+        Ok(lies.then(|| strings.opened(settings)))
     })
 }
 
@@ -62,8 +66,7 @@ fn open(address: &Address, _: Access) -> Result<Opened> {
     if link.is_cluster() {
         return Err(address.refuse("hishel 0.x knows no cluster"));
     }
-    let strings = Strings::new(link);
-    Ok(Opened::Async(Arc::new(FarOneValue::new(strings, Settings::of(address)?))))
+    Ok(Strings::new(link).opened(Settings::of(address)?))
 }
 
 struct Strings {
@@ -81,6 +84,10 @@ impl fmt::Debug for Strings {
 impl Strings {
     fn new(link: Link) -> Self {
         Strings { link, knows_spans_only: AtomicBool::new(false) }
+    }
+
+    fn opened(self, settings: Settings) -> Opened {
+        Opened::Async(Arc::new(FarOneValue::new(self, settings)))
     }
 
     async fn has_values(&self) -> Result<bool> {

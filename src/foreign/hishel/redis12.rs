@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use redis::{FromRedisValue, Value as Answer, cmd, pipe};
 
@@ -27,13 +26,13 @@ use crate::foreign::decode::msgpack::Pack;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp, unhex};
 use crate::policy;
 use crate::storage::{
-    Access, Address, Backend, BodyStream, ByteRange, Capabilities, Found, Opened, Outcome, Param,
-    Part, Piece, Position, Problem, Put, Query, Usage,
+    Access, Address, Backend, BodyStream, ByteRange, Capabilities, Found, OpenMarked, Opened,
+    Outcome, Param, Part, Piece, Position, Problem, Put, Query, Usage,
 };
 
 use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation, TTL};
-use super::key::{key_1, key_2, spelled};
+use super::key::{CLIENT, Client, key_2};
 use super::several::{Beside, distinguish};
 use super::span;
 use change::StreamPut;
@@ -43,8 +42,8 @@ pub(super) const LAYOUT_1: Layout = Layout {
     kind: "redis",
     about: "a Redis database of hishel 1.x",
     place: "",
-    params: &[],
-    sign: Sign::Server(|address| lies_at(address, Generation::First)),
+    params: &[CLIENT],
+    sign: Sign::Server(|address| open_found(address, Generation::First)),
     open: |address, access| open(address, access, Generation::First),
 };
 
@@ -53,9 +52,15 @@ pub(super) const LAYOUT_2: Layout = Layout {
     kind: "redis",
     about: "a Redis database of hishel 2.x",
     place: "",
-    params: &[Param { name: "rfc", default: "false", about: "keys of the RFC 9111 mode" }],
-    sign: Sign::Server(|address| lies_at(address, Generation::Second)),
+    params: &[CLIENT, RFC],
+    sign: Sign::Server(|address| open_found(address, Generation::Second)),
     open: |address, access| open(address, access, Generation::Second),
+};
+
+const RFC: Param = Param {
+    name: "rfc",
+    default: "what lies there, where that is asked, else false",
+    about: "keys of the RFC 9111 mode",
 };
 
 /// Names that one step of a listing looks at.
@@ -91,12 +96,22 @@ end
 return out
 ";
 
-/// Behind an index lies an entry.
-fn lies_at(address: &Address, generation: Generation) -> BoxFuture<'static, Result<bool>> {
+/// Opens it if entries lie behind an index. Their keys tell the mode, unless it is said.
+fn open_found(address: &Address, generation: Generation) -> OpenMarked {
     let inner = Inner::of(address, generation);
+    let mode = address.flag("rfc");
     Box::pin(async move {
-        let inner = inner?;
-        Ok(!inner.link.is_cluster() && inner.has_entries().await?)
+        let (mut inner, mode) = (inner?, mode?);
+        if inner.link.is_cluster() {
+            return Ok(None);
+        }
+        let Some(group) = inner.sample().await? else { return Ok(None) };
+        let is_rfc = |found: &Found| {
+            let Request { method, url, .. } = &found.head.request;
+            found.head.id.key == key_2(true, method.as_str(), url.as_str())
+        };
+        inner.rfc = mode.unwrap_or_else(|| group.entries.iter().any(|(found, _)| is_rfc(found)));
+        Ok(Some(Opened::Async(Arc::new(Streams { inner: Arc::new(inner) }))))
     })
 }
 
@@ -118,6 +133,7 @@ struct Inner {
     generation: Generation,
     ttl: Option<Duration>,
     rfc: bool,
+    client: Client,
 }
 
 impl fmt::Debug for Streams {
@@ -174,16 +190,19 @@ impl Inner {
             generation,
             ttl: address.duration("ttl")?,
             rfc: address.flag("rfc")?.unwrap_or(false),
+            client: Client::of(address)?,
         })
     }
 
-    async fn has_entries(&self) -> Result<bool> {
+    /// The first key behind which something lies.
+    async fn sample(&self) -> Result<Option<Group>> {
         let mut cursor = 0;
         for _ in 0..super::STEPS_OF_A_LOOK {
             let (next, keys) = self.keys(cursor).await?;
             for keys in keys.chunks(AT_ONCE) {
-                if self.groups(keys, false).await?.iter().any(|group| !group.ids.is_empty()) {
-                    return Ok(true);
+                let mut groups = self.groups(keys, false).await?.into_iter();
+                if let Some(group) = groups.find(|group| !group.ids.is_empty()) {
+                    return Ok(Some(group));
                 }
             }
             if next == 0 {
@@ -191,7 +210,7 @@ impl Inner {
             }
             cursor = next;
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn layout(&self) -> &'static str {
@@ -515,10 +534,10 @@ impl Backend for Streams {
     }
 
     fn key_of(&self, request: &Request, _: &str) -> String {
-        let url = spelled(&request.url);
+        let Inner { client, rfc, .. } = *self.inner;
         match self.inner.generation {
-            Generation::First => key_1(&url),
-            Generation::Second => key_2(self.inner.rfc, request.method.as_str(), &url),
+            Generation::First => client.key_1(request),
+            Generation::Second => client.key_2(request, rfc),
         }
     }
 

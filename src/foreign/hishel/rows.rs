@@ -28,7 +28,7 @@ use crate::storage::{
 use super::super::database::{self, BUSY, Database};
 use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation};
-use super::key::{key_1, key_2, spelled};
+use super::key::{CLIENT, Client, key_1, key_2};
 use super::several::distinguish;
 use put::RowsPut;
 use state::{Kind, Row, State};
@@ -38,7 +38,7 @@ pub(super) const LAYOUT_1: Layout = Layout {
     kind: "sqlite",
     about: "a database of hishel 1.x",
     place: ".cache/hishel/hishel_cache.db",
-    params: &[BUSY_PARAM],
+    params: &[BUSY_PARAM, CLIENT],
     sign: Sign::Place(|address| lies_at(address, Kind::First)),
     open: |address, access| open(address, access, Kind::First),
 };
@@ -60,6 +60,7 @@ pub(super) const LAYOUT_2: Layout = Layout {
     place: ".cache/hishel/hishel_cache_v2.db",
     params: &[
         BUSY_PARAM,
+        CLIENT,
         Param {
             name: "rfc",
             default: "what lies there, else false",
@@ -131,7 +132,9 @@ fn open(address: &Address, access: Access, kind: Kind) -> Result<Opened> {
         None => kind == Kind::Second && uses_rfc_keys(&database)?,
     };
     let ttl = address.duration("ttl")?;
-    Ok(Opened::Blocking(Arc::new(Rows { inner: Arc::new(Inner { database, kind, ttl, rfc }) })))
+    let client = Client::of(address)?;
+    let inner = Inner { database, kind, ttl, rfc, client };
+    Ok(Opened::Blocking(Arc::new(Rows { inner: Arc::new(inner) })))
 }
 
 /// Whether the keys of a 2.x database are those of the RFC 9111 mode, by one that is there.
@@ -158,6 +161,7 @@ struct Inner {
     kind: Kind,
     ttl: Option<Duration>,
     rfc: bool,
+    client: Client,
 }
 
 impl fmt::Debug for Rows {
@@ -433,10 +437,10 @@ impl BlockingBackend for Rows {
     }
 
     fn key_of(&self, request: &Request, _: &str) -> String {
-        let url = spelled(&request.url);
+        let Inner { client, rfc, .. } = *self.inner;
         match self.inner.kind {
-            Kind::Second => key_2(self.inner.rfc, request.method.as_str(), &url),
-            _ => key_1(&url),
+            Kind::Second => client.key_2(request, rfc),
+            _ => client.key_1(request),
         }
     }
 

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::backend::s3::{Begin, Bucket, Condition, Listed, Turns, bucket};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::{Access, Address, Capabilities, Cursor, Opened, Outcome};
+use crate::storage::{Access, Address, Capabilities, Cursor, OpenMarked, Opened, Outcome};
 
 use super::super::{Layout, Sign};
 use super::PARAMS_0;
@@ -26,7 +26,7 @@ pub(super) const LAYOUT: Layout = Layout {
     about: "a bucket of hishel 0.x",
     place: "",
     params: PARAMS_0,
-    sign: Sign::Server(lies_at),
+    sign: Sign::Server(open_found),
     open,
 };
 
@@ -51,10 +51,14 @@ const LONGEST_ODD: u64 = 64 << 20;
 /// Objects that a look reads, of those with hishel's names and of others.
 const GLANCE: usize = 8;
 
-/// Among the first objects are values.
-fn lies_at(address: &Address) -> BoxFuture<'static, Result<bool>> {
-    let objects = Objects::of(address, None);
-    Box::pin(async move { objects?.has_values().await })
+/// Opens it if values are among the first objects.
+fn open_found(address: &Address) -> OpenMarked {
+    let parts = Objects::of(address, None).and_then(|o| Ok((o, Settings::of(address)?)));
+    Box::pin(async move {
+        let (objects, settings) = parts?;
+        let lies = objects.has_values().await?;
+        Ok(lies.then(|| objects.opened(settings)))
+    })
 }
 
 fn open(address: &Address, _: Access) -> Result<Opened> {
@@ -66,8 +70,7 @@ pub(in crate::foreign) fn open_through(
     address: &Address,
     client: Option<Client>,
 ) -> Result<Opened> {
-    let objects = Objects::of(address, client)?;
-    Ok(Opened::Async(Arc::new(FarOneValue::new(objects, Settings::of(address)?))))
+    Ok(Objects::of(address, client)?.opened(Settings::of(address)?))
 }
 
 struct Objects {
@@ -103,6 +106,10 @@ impl Objects {
             turns: Turns::default(),
             no_if_match: AtomicBool::new(false),
         })
+    }
+
+    fn opened(self, settings: Settings) -> Opened {
+        Opened::Async(Arc::new(FarOneValue::new(self, settings)))
     }
 
     async fn has_values(&self) -> Result<bool> {

@@ -186,7 +186,8 @@ impl Sample {
             let own = entry["request"]["extra"]["hishel_ttl"].as_f64();
             entry["state"] == "expired" || own.is_some_and(|ttl| ttl < 86_400.0)
         };
-        self.is_recognised_on(&url);
+        let ttl = rest.split('&').find(|param| param.starts_with("ttl="));
+        self.is_recognised_on(&ttl.map_or(url.clone(), |ttl| format!("{url}?{ttl}")));
         self.comes_out_of(&open(&format!("{url}{rest}")), &is_over);
         assert_eq!(digest(&mut connection), before, "reading changes nothing");
     }
@@ -201,6 +202,10 @@ impl Sample {
             _ => "hishel-2",
         };
         assert_eq!(store.capabilities().layout, layout);
+        // Its keys are made as those that lie there.
+        let found = all(&store);
+        let is_usual = |found: &Found| store.key_of(&found.head.request, "") == found.head.id.key;
+        assert!(found.iter().any(is_usual), "{address}");
     }
 
     /// Out of a bucket with these objects, and one that belongs to somebody else.

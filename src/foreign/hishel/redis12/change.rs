@@ -111,7 +111,8 @@ impl Inner {
     /// See [`Backend::kept`](crate::Backend::kept).
     pub(super) fn kept(&self, head: EntryHead) -> EntryHead {
         let own = self.own_ttl(&head);
-        let mut blob = Blob::of(&head, [0; 16], own);
+        let url = self.client.spelled(&head.request.url);
+        let mut blob = Blob::of(&head, url, [0; 16], own);
         let mut created_at = head.created_at;
         if self.generation == Generation::Second {
             blob.request_extra.clear();
@@ -204,7 +205,9 @@ impl Inner {
         }
         let head = EntryHead { id: id.clone(), ..head };
         let own_id = crate::model::unhex(&row.id).unwrap_or_default();
-        let data = Blob::of(&head, own_id, self.own_ttl(&head)).write(self.generation);
+        // Whoever stored it will look for the URL that stands there.
+        let url = found.head.request.url.as_str().to_owned();
+        let data = Blob::of(&head, url, own_id, self.own_ttl(&head)).write(self.generation);
         let (left, score) = self.end_of(&head);
         let is_second = self.generation == Generation::Second;
         let chunks = found.head.body.bytes.div_ceil(CHUNK as u64);
@@ -282,7 +285,8 @@ impl Put for StreamPut {
         let rest = self.pending.split();
         let last: Vec<&[u8]> = rest.chunks(CHUNK).collect();
         let chunks = self.sent + last.len() as u64;
-        let blob = Blob::of(&self.head, self.id, inner.own_ttl(&self.head));
+        let url = inner.client.spelled(&self.head.request.url);
+        let blob = Blob::of(&self.head, url, self.id, inner.own_ttl(&self.head));
         let data = blob.write(inner.generation);
         let wanted = inner.kept(self.head.clone()).id;
         let (left, score) = inner.end_of(&self.head);

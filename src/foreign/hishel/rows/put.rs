@@ -40,7 +40,8 @@ fn own_ttl(inner: &Inner, head: &EntryHead) -> Option<f64> {
 
 /// What the layout keeps of a head.
 pub(super) fn kept(inner: &Inner, head: EntryHead) -> EntryHead {
-    let blob = Blob::of(&head, [0; 16], None);
+    let url = inner.client.spelled(&head.request.url);
+    let blob = Blob::of(&head, url, [0; 16], None);
     let created_at = match inner.kind {
         Kind::Second => {
             let date = blob.headers.iter().find(|(name, _)| name == "date");
@@ -199,7 +200,8 @@ impl RowsPut {
     }
 
     fn blob(&self) -> Blob {
-        Blob::of(&self.head, self.id, own_ttl(&self.inner, &self.head))
+        let url = self.inner.client.spelled(&self.head.request.url);
+        Blob::of(&self.head, url, self.id, own_ttl(&self.inner, &self.head))
     }
 }
 
@@ -287,7 +289,10 @@ pub(super) fn update(
             return Ok(Outcome::Changed);
         }
         let head = EntryHead { id: id.clone(), ..head };
-        let data = Blob::of(&head, row.id, own_ttl(inner, &head)).write(inner.kind.generation());
+        // Whoever stored it will look for the URL that stands there.
+        let url = found.head.request.url.as_str().to_owned();
+        let blob = Blob::of(&head, url, row.id, own_ttl(inner, &head));
+        let data = blob.write(inner.kind.generation());
         let sql = "UPDATE entries SET data = ?2 WHERE id = ?1";
         connection.prepare_cached(sql)?.execute(params![row.id, data])?;
         if inner.kind == Kind::Second && head.expires_at != found.head.expires_at {
