@@ -445,3 +445,16 @@ fn a_hostile_pickle_is_reported_and_does_nothing() {
     assert!(bad.iter().all(|error| cachectl::is_damage(error)), "{bad:?}");
     assert!(!marker.path().join("ran").exists());
 }
+
+/// What hishel leaves lying is no damage, and is counted.
+#[test]
+fn verify_tells_what_is_over_removed_and_twice_there() {
+    let sample = Sample::new("hishel-1.1.10/sqlite-msgpack");
+    let desk = Desk::new();
+    let address = sample.address("sqlite:{}/hishel_cache.db");
+    let ran = desk.run(&["verify", "--backend", &address]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let wanted = "no damage; for gc to take away: 1 expired, 2 removed, 3 unfinished; 2 behind a \
+                  newer one that answers the same";
+    assert!(ran.stderr.contains(wanted), "{}", ran.stderr);
+}

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use cachectl::transfer::{Action, Removals, Tally, check};
 use cachectl::{
-    Access, BodyStream, ByteRange, Detail, Error, ErrorKind, Found, Part, Piece, Problem,
-    Timestamp, is_damage,
+    Access, BodyStream, ByteRange, Detail, Error, ErrorKind, Found, Method, Part, Piece, Problem,
+    State, Timestamp, is_damage,
 };
 use clap::Args;
 use futures_util::StreamExt;
@@ -95,24 +95,30 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
         checked: Tally::default(),
         damaged: Vec::new(),
         waiting: BTreeMap::new(),
+        twins: Twins::default(),
         view: &view,
     };
     let progress = Progress::start(args.work.progress, "checked", None);
     open.run(checking.run(args, &open, &selection, progress))?;
     checking.report.end()?;
-    let Checking { checked, damaged, waiting, .. } = checking;
+    let Checking { checked, damaged, waiting, twins, .. } = checking;
     let found = match damaged.len() as u64 {
         0 => "no damage".to_owned(),
         some => format!("{some} damaged"),
     };
     let bytes = size(checked.bytes);
     let waiting: Vec<String> =
-        waiting.iter().map(|(problem, pieces)| format!("{pieces} {problem}")).collect();
+        waiting.iter().map(|(what, pieces)| format!("{pieces} {what}")).collect();
     let waiting = match waiting.is_empty() {
         true => String::new(),
         false => format!("; for gc to take away: {}", waiting.join(", ")),
     };
-    talk::note(&format!("checked {}, {bytes}: {found}{waiting}", count(checked.entries, "entry")));
+    let twins = match twins.older {
+        0 => String::new(),
+        some => format!("; {some} behind a newer one that answers the same"),
+    };
+    let entries = count(checked.entries, "entry");
+    talk::note(&format!("checked {entries}, {bytes}: {found}{waiting}{twins}"));
     if damaged.is_empty() || !args.repair {
         return Ok(if damaged.is_empty() { exit::DONE } else { exit::NO });
     }
@@ -154,7 +160,8 @@ struct Checking<'a> {
     checked: Tally,
     damaged: Vec<Piece>,
     /// What is no damage: gc takes it away in its time.
-    waiting: BTreeMap<Problem, u64>,
+    waiting: BTreeMap<&'static str, u64>,
+    twins: Twins,
     view: &'a View,
 }
 
@@ -190,6 +197,10 @@ impl Checking<'_> {
                     let tally = Tally { entries: 1, bytes: found.head.body.bytes };
                     self.checked = self.checked.plus(tally);
                     progress.advance(tally);
+                    self.twins.meet(&found);
+                    if found.state(self.view.now, &self.view.settings) == State::Expired {
+                        *self.waiting.entry(State::Expired.name()).or_default() += 1;
+                    }
                     if let Some(piece) = piece {
                         self.tell(piece, Some(&found))?;
                     }
@@ -213,7 +224,7 @@ impl Checking<'_> {
                 let piece = piece?;
                 match piece.problem {
                     Problem::Unfinished | Problem::Removed => {
-                        *self.waiting.entry(piece.problem).or_default() += 1;
+                        *self.waiting.entry(piece.problem.name()).or_default() += 1;
                     }
                     _ => self.tell(piece, None)?,
                 }
@@ -228,6 +239,31 @@ impl Checking<'_> {
         self.report.row(&piece, url)?;
         self.damaged.push(piece);
         Ok(())
+    }
+}
+
+/// Entries that other clients have stored anew without taking the older ones away.
+#[derive(Default)]
+struct Twins {
+    key: String,
+    /// What the entries of the key answer; those of one key come together.
+    answered: Vec<(Method, Vec<cachectl::Selection>)>,
+    older: u64,
+}
+
+impl Twins {
+    fn meet(&mut self, found: &Found) {
+        let head = &found.head;
+        if self.key != head.id.key {
+            self.key.clone_from(&head.id.key);
+            self.answered.clear();
+        }
+        let answers = (head.request.method.clone(), head.selections.clone());
+        if self.answered.contains(&answers) {
+            self.older += 1;
+        } else {
+            self.answered.push(answers);
+        }
     }
 }
 
