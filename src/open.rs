@@ -107,7 +107,8 @@ pub fn open_with(address: &Address, access: Access) -> Result<Store> {
 /// As [`open_with`] and [`Access::Existing`] do, but a server is asked as well: for the mark
 /// of a native store, which the store then need not ask for again, and if there is none, for
 /// the first names that it gives. Where nothing is recognised the store is the one that the
-/// address says, native unless it names another. For Redis and S3 a tokio runtime is needed.
+/// address says, native unless it names another. For Redis and S3 a tokio runtime is needed,
+/// and the store belongs to it: its connections end when that does.
 ///
 /// # Errors
 /// As [`open_with`]; `Store` when the server does not answer.
@@ -244,7 +245,7 @@ fn foreign_layout(
         let names: Vec<&str> = std::iter::once("native")
             .chain(foreign::LAYOUTS.iter().filter(|l| l.kind == driver.kind).map(|l| l.name))
             .collect();
-        let error = address.refuse(&format!("a {} store has no layout {name:?}", driver.kind));
+        let error = address.refuse(&format!("{} stores have no layout {name:?}", driver.kind));
         return Err(match nearest(name, names.iter().copied()) {
             Some(name) => error.try_this(name),
             None => error.try_this(names.join(", ")),

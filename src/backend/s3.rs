@@ -16,6 +16,7 @@ mod bucket;
 mod put;
 mod remains;
 mod scan;
+mod swap;
 mod trouble;
 
 use std::fmt;
@@ -50,7 +51,7 @@ use put::S3Put;
 pub(super) use address::DRIVER;
 pub(crate) use address::open_through;
 #[cfg(feature = "foreign")]
-pub(crate) use {address::bucket, bucket::Bucket, bucket::Listed};
+pub(crate) use {address::bucket, bucket::Bucket, bucket::Content, bucket::Listed};
 
 const DEFAULT_PREFIX: &str = "hishel/";
 const MARKER: &str = "cachectl.json";
@@ -80,10 +81,7 @@ struct Inner {
     recent: Recent,
     /// Whether the layout was looked at, and written where it was missing.
     marked: AtomicBool,
-    /// Whether the server refuses `If-Match` with the right tag, as some do.
-    no_if_match: AtomicBool,
     keeps_to_absent: tokio::sync::OnceCell<bool>,
-    turns: Turns,
 }
 
 /// Sets up an S3 store: `bucket_name` (required), `client` (the usual AWS chain),
@@ -198,9 +196,7 @@ impl<S> S3StorageBuilder<S> {
             ttl: self.ttl,
             recent: Recent::new(),
             marked: AtomicBool::new(false),
-            no_if_match: AtomicBool::new(false),
             keeps_to_absent: tokio::sync::OnceCell::new(),
-            turns: Turns::default(),
         };
         Ok(AsyncS3Storage { inner: Arc::new(inner) })
     }
@@ -209,23 +205,6 @@ impl<S> S3StorageBuilder<S> {
 impl<S> fmt::Debug for S3StorageBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "S3StorageBuilder(s3://{}/{})", self.bucket, self.prefix)
-    }
-}
-
-/// One writer of a record at a time, as far as this process goes: a server that does not
-/// compare and write in one step would lose the change of one of two.
-pub(crate) struct Turns([tokio::sync::Mutex<()>; 64]);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Turns(std::array::from_fn(|_| tokio::sync::Mutex::new(())))
-    }
-}
-
-impl Turns {
-    pub(crate) async fn of(&self, name: &str) -> tokio::sync::MutexGuard<'_, ()> {
-        let hash = xxhash_rust::xxh3::xxh3_64(name.as_bytes());
-        self.0[hash as usize % self.0.len()].lock().await
     }
 }
 
@@ -317,16 +296,16 @@ impl Inner {
     ) -> Result<Outcome<T>> {
         let name = name_of(key);
         let object = self.record_key(&name);
-        let _turn = self.turns.of(&name).await;
+        let _turn = self.bucket.turn(&name).await;
         for _ in 0..TRIES {
-            let (parts, etag) = match self.read(&name).await {
-                Ok(Some(read)) => (read.record.into_parts(), Some(read.etag.unwrap_or_default())),
+            let (parts, seen) = match self.read(&name).await {
+                Ok(Some(read)) => (read.record.into_parts(), Some(read.etag)),
                 Ok(None) => (Vec::new(), None),
                 Err(e)
                     if heals && e.kind() == ErrorKind::Codec && e.code() != "version_too_new" =>
                 {
                     tracing::warn!("a damaged record gives way to a new one: {e:?}");
-                    (Vec::new(), Some(String::new()))
+                    (Vec::new(), Some(None))
                 }
                 Err(e) => return Err(e),
             };
@@ -342,8 +321,12 @@ impl Inner {
                     return Ok(Outcome::Done(told));
                 }
             };
-            let bytes = Bytes::from(encode(parts, &self.codec)?.0);
-            if self.replace(&name, &object, bytes, etag.as_deref()).await? {
+            let content = Bytes::from(encode(parts, &self.codec)?.0).into();
+            let is_written = match seen {
+                None => self.bucket.create(&object, content).await?,
+                Some(tag) => self.bucket.replace(&object, content, tag.as_deref()).await?,
+            };
+            if is_written {
                 return Ok(Outcome::Done(told));
             }
         }
@@ -366,7 +349,7 @@ impl Inner {
     async fn keeps_to_absent(&self) -> bool {
         let keeps = self.keeps_to_absent.get_or_init(async || {
             let marker = format!("{}{MARKER}", self.prefix);
-            let again = self.bucket.put(&marker, marker::of("s3").into(), Condition::Absent);
+            let again = self.bucket.put(&marker, Bytes::from(marker::of("s3")), Condition::Absent);
             matches!(again.await, Ok(false))
         });
         *keeps.await
@@ -381,8 +364,8 @@ impl Inner {
         let name = name_of(&entry.head.id.key);
         let object = self.record_key(&name);
         let bytes = encode(vec![(entry.clone(), inline.clone())], &self.codec)?.0;
-        let _turn = self.turns.of(&name).await;
-        self.bucket.put(&object, bytes.into(), Condition::Absent).await
+        let _turn = self.bucket.turn(&name).await;
+        self.bucket.put(&object, Bytes::from(bytes), Condition::Absent).await
     }
 
     /// Names an entry in its record, over what may be there; gives the place that the one
@@ -413,50 +396,6 @@ impl Inner {
         self.change(&entry.head.id.key, true, change).await
     }
 
-    /// Writes a record in place of the one with this entity tag; without one, where there
-    /// was none. `false` when somebody else was faster.
-    async fn replace(
-        &self,
-        name: &str,
-        object: &str,
-        bytes: Bytes,
-        etag: Option<&str>,
-    ) -> Result<bool> {
-        let Some(etag) = etag else { return self.create(object, bytes).await };
-        if etag.is_empty() || self.no_if_match.load(Ordering::Relaxed) {
-            return self.bucket.put(object, bytes, Condition::Always).await;
-        }
-        match self.bucket.put(object, bytes.clone(), Condition::Is(etag)).await {
-            Ok(true) => Ok(true),
-            Ok(false) => {
-                // Some servers refuse every condition of this kind, also the right one.
-                let now = self.read(name).await;
-                let is_same = matches!(&now, Ok(Some(now)) if now.etag.as_deref() == Some(etag));
-                if is_same {
-                    self.no_if_match.store(true, Ordering::Relaxed);
-                    return self.bucket.put(object, bytes, Condition::Always).await;
-                }
-                Ok(false)
-            }
-            Err(e) if trouble::is_unknown(&e) => {
-                self.no_if_match.store(true, Ordering::Relaxed);
-                self.bucket.put(object, bytes, Condition::Always).await
-            }
-            Err(e) => Err(e),
-        }
-    }
-
-    /// Writes an object where there is none; `false` when there is one. Where the server
-    /// knows no conditions, it is written in any case.
-    async fn create(&self, object: &str, bytes: Bytes) -> Result<bool> {
-        match self.bucket.put(object, bytes.clone(), Condition::Absent).await {
-            Err(e) if trouble::is_unknown(&e) => {
-                self.bucket.put(object, bytes, Condition::Always).await
-            }
-            other => other,
-        }
-    }
-
     /// Removes a large body that no record names any more. What cannot be removed is an
     /// orphan, which the clean-up finds.
     async fn drop_body(&self, place: &Place) {
@@ -476,7 +415,7 @@ impl Inner {
             None => {
                 self.check_that_empty().await?;
                 // When another process was faster, it wrote the same.
-                self.create(&key, marker::of("s3").into()).await?;
+                self.bucket.create(&key, Bytes::from(marker::of("s3")).into()).await?;
             }
         }
         self.marked.store(true, Ordering::Relaxed);

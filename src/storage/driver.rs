@@ -96,7 +96,7 @@ impl Driver {
             return Ok(());
         };
         let kind = self.kind;
-        let error = address.refuse(&format!("a {kind} store has no parameter {unknown:?}"));
+        let error = address.refuse(&format!("{kind} stores have no parameter {unknown:?}"));
         let names: Vec<_> = all().map(|p| p.name).collect();
         Err(match nearest(unknown, names.iter().copied()) {
             Some(name) => error.try_this(name),

@@ -24,6 +24,7 @@ use crate::model::Timestamp;
 use crate::storage::current_runtime;
 
 use super::super::cleanup::Cleanups;
+use super::swap::Swaps;
 use super::trouble::{self, Asked};
 
 /// How long connecting may take.
@@ -54,6 +55,20 @@ pub(crate) struct Bucket {
     settings: Settings,
     client: OnceCell<Client>,
     pub(in crate::backend) cleanups: Cleanups,
+    pub(super) swaps: Swaps,
+}
+
+/// What is to be written: the bytes, and a note beside them, a name and a value.
+#[derive(Debug, Clone)]
+pub(crate) struct Content<'a> {
+    pub(crate) bytes: Bytes,
+    pub(crate) note: Option<(&'a str, &'a str)>,
+}
+
+impl From<Bytes> for Content<'_> {
+    fn from(bytes: Bytes) -> Self {
+        Content { bytes, note: None }
+    }
 }
 
 /// An object as read at once.
@@ -93,7 +108,13 @@ pub(crate) enum Condition<'a> {
 
 impl Bucket {
     pub(super) fn new(name: String, settings: Settings, client: Option<Client>) -> Self {
-        Bucket { name, settings, client: OnceCell::new_with(client), cleanups: Cleanups::default() }
+        Bucket {
+            name,
+            settings,
+            client: OnceCell::new_with(client),
+            cleanups: Cleanups::default(),
+            swaps: Swaps::default(),
+        }
     }
 
     pub(super) fn endpoint(&self) -> Option<&str> {
@@ -178,23 +199,13 @@ impl Bucket {
     }
 
     /// Writes an object; `false` when the condition does not hold.
-    pub(super) async fn put(
+    pub(crate) async fn put(
         &self,
         key: &str,
-        bytes: Bytes,
+        content: impl Into<Content<'_>>,
         condition: Condition<'_>,
     ) -> Result<bool> {
-        self.put_noted(key, bytes, condition, None).await
-    }
-
-    /// The same with a note beside it: a name and a value.
-    pub(crate) async fn put_noted(
-        &self,
-        key: &str,
-        bytes: Bytes,
-        condition: Condition<'_>,
-        note: Option<(&str, &str)>,
-    ) -> Result<bool> {
+        let Content { bytes, note } = content.into();
         let request = self.client().await?.put_object().bucket(&self.name).key(key);
         let request = match note {
             None => request,

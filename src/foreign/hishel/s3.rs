@@ -3,14 +3,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use crate::backend::s3::{Begin, Bucket, Condition, Listed, Turns, bucket};
+use crate::backend::s3::{Begin, Bucket, Condition, Content, Listed, bucket};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::storage::{Access, Address, Capabilities, Cursor, OpenMarked, Opened, Outcome};
@@ -76,9 +75,6 @@ pub(in crate::foreign) fn open_through(
 struct Objects {
     bucket: Bucket,
     prefix: String,
-    turns: Turns,
-    /// Whether the server refuses `If-Match` with the right tag, as some do.
-    no_if_match: AtomicBool,
 }
 
 impl fmt::Debug for Objects {
@@ -100,12 +96,7 @@ fn parse_created_at(text: &str) -> Option<Timestamp> {
 impl Objects {
     fn of(address: &Address, client: Option<Client>) -> Result<Self> {
         let (bucket, prefix) = bucket(address, client)?;
-        Ok(Objects {
-            bucket,
-            prefix: prefix.unwrap_or_else(|| PREFIX.to_owned()),
-            turns: Turns::default(),
-            no_if_match: AtomicBool::new(false),
-        })
+        Ok(Objects { bucket, prefix: prefix.unwrap_or_else(|| PREFIX.to_owned()) })
     }
 
     fn opened(self, settings: Settings) -> Opened {
@@ -150,39 +141,6 @@ impl Objects {
         let stored_at = object.notes.get(CREATED_AT).and_then(|text| parse_created_at(text));
         let (bytes, tag) = (object.bytes, object.etag);
         Ok(Some(Lying { bytes, stored_at, tag, ..Lying::default() }))
-    }
-
-    /// The entity tag of what lies there now.
-    async fn tag(&self, object: &str) -> Result<Option<Option<String>>> {
-        Ok(self.bucket.look(object).await?.map(|(_, tag)| tag))
-    }
-
-    async fn put(&self, object: &str, new: &New, condition: Condition<'_>) -> Result<bool> {
-        let note = created_at(new.stored_at);
-        let note = Some((CREATED_AT, &*note));
-        match self.bucket.put_noted(object, new.bytes.clone(), condition, note).await {
-            // Not every server knows conditions; what was seen is then all there is.
-            Err(e) if e.code() == "not_implemented" => {
-                self.no_if_match.store(true, Ordering::Relaxed);
-                self.bucket.put_noted(object, new.bytes.clone(), Condition::Always, note).await
-            }
-            done => done,
-        }
-    }
-
-    /// Writes over the state with this tag, which has just been seen there.
-    async fn replace(&self, object: &str, new: &New, tag: Option<&str>) -> Result<bool> {
-        let tag = tag.filter(|_| !self.no_if_match.load(Ordering::Relaxed));
-        let Some(tag) = tag else { return self.put(object, new, Condition::Always).await };
-        if self.put(object, new, Condition::Is(tag)).await? {
-            return Ok(true);
-        }
-        // Some servers refuse every condition of this kind, also the right one.
-        if self.tag(object).await?.flatten().as_deref() != Some(tag) {
-            return Ok(false);
-        }
-        self.no_if_match.store(true, Ordering::Relaxed);
-        self.put(object, new, Condition::Always).await
     }
 
     /// Whether what lies there is a value; for names that hishel would not have given.
@@ -235,10 +193,10 @@ impl FarShelf for Objects {
     async fn change(&self, key: &str, seen: Seen<'_>, new: Option<&New>) -> Result<Outcome<()>> {
         self.check(key)?;
         let object = self.object(key);
-        let _turn = self.turns.of(key).await;
+        let _turn = self.bucket.turn(key).await;
         let tag = match seen {
             Seen::Anything => None,
-            Seen::Nothing | Seen::Value(_) => self.tag(&object).await?,
+            Seen::Nothing | Seen::Value(_) => self.bucket.tag(&object).await?,
         };
         match (seen, &tag) {
             (Seen::Anything, _) | (Seen::Nothing, None) => {}
@@ -247,13 +205,15 @@ impl FarShelf for Objects {
             (Seen::Value(seen), Some(tag)) if seen.tag != *tag => return Ok(Outcome::Changed),
             (Seen::Value(_), Some(_)) => {}
         }
-        let done = match (seen, new) {
-            (_, None) => self.bucket.remove(&[object]).await.map(|()| true)?,
-            (Seen::Anything, Some(new)) => self.put(&object, new, Condition::Always).await?,
-            (Seen::Nothing, Some(new)) => self.put(&object, new, Condition::Absent).await?,
-            (Seen::Value(seen), Some(new)) => {
-                self.replace(&object, new, seen.tag.as_deref()).await?
-            }
+        let Some(new) = new else {
+            return self.bucket.remove(&[object]).await.map(Outcome::Done);
+        };
+        let note = created_at(new.stored_at);
+        let content = Content { bytes: new.bytes.clone(), note: Some((CREATED_AT, &note)) };
+        let done = match seen {
+            Seen::Anything => self.bucket.put(&object, content, Condition::Always).await?,
+            Seen::Nothing => self.bucket.create(&object, content).await?,
+            Seen::Value(seen) => self.bucket.replace(&object, content, seen.tag.as_deref()).await?,
         };
         Ok(if done { Outcome::Done(()) } else { Outcome::Changed })
     }

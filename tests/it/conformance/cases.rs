@@ -631,20 +631,30 @@ pub async fn a_server_with_a_ttl_forgets_by_itself(place: Place) {
     }
     for length in [10, LARGE] {
         let mut short = variant_head(URL, "de");
-        let soon = Timestamp::now() + Duration::from_millis(400);
-        short.expires_at = Some(Timestamp::from_millis(soon.millis()));
-        if store.capabilities().variants {
-            put(&store, variant_head(URL, "en"), noise(1, length)).await;
+        // On a busy machine a short life may be over before it is looked at.
+        for life in [400, 4000, 40_000] {
+            let soon = Timestamp::now() + Duration::from_millis(life);
+            let soon = Timestamp::from_millis(soon.millis());
+            short.expires_at = Some(soon);
+            if store.capabilities().variants {
+                put(&store, variant_head(URL, "en"), noise(1, length)).await;
+            }
+            put(&store, short.clone(), noise(2, length)).await;
+            if store.capabilities().variants {
+                let forever = only_variant(&store, "en").await;
+                let removed = store.remove(&forever.head.id, None).await.expect("removed");
+                assert!(removed.done().is_some());
+            }
+            let found = store.find(&short.id).await.expect("an answer");
+            if let Some(found) = found {
+                assert_eq!(found.head.expires_at, short.expires_at);
+                break;
+            }
+            assert!(soon <= Timestamp::now(), "it goes too early");
         }
-        put(&store, short.clone(), noise(2, length)).await;
-        if store.capabilities().variants {
-            let forever = only_variant(&store, "en").await;
-            assert!(store.remove(&forever.head.id, None).await.expect("removed").done().is_some());
-        }
-        assert_eq!(only_variant(&store, "de").await.head.expires_at, short.expires_at);
         let started = std::time::Instant::now();
         while !store.candidates(&short.id.key).await.expect("an answer").is_empty() {
-            assert!(started.elapsed() < Duration::from_secs(20), "it does not go by itself");
+            assert!(started.elapsed() < Duration::from_secs(60), "it does not go by itself");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(all(&store, Query::default()).await.is_empty());

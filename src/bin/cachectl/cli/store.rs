@@ -236,7 +236,8 @@ impl OpenStore {
         })
     }
 
-    /// The same for somebody who has a runtime: one that runs, and closes, the store.
+    /// The same for somebody who has a runtime: one that runs, and closes, the store, which
+    /// has asked nobody yet.
     pub fn without_runtime(mut self) -> Self {
         self.runtime = None;
         self
@@ -257,30 +258,52 @@ impl Drop for OpenStore {
     }
 }
 
-/// Opens the chosen store. One that has to be there is opened in the layout that lies there;
-/// one that may be made is native, unless files or the address say otherwise.
-pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
-    open_by(chosen, access, access == Access::Existing, common)
+/// What is wanted of the store at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// What lies there, in the layout that lies there; a server is asked for it.
+    AsItLies,
+    /// A store, made where there is none: native, unless files or the address say otherwise.
+    Made,
+    /// The same, for somebody who only wants to know what would be done.
+    AsIfMade,
 }
 
-fn open_by(
-    chosen: &Chosen,
-    access: Access,
-    asks_the_server: bool,
-    common: &CommonArgs,
-) -> Result<OpenStore> {
-    let address = chosen.password.give(chosen.address.clone())?;
-    let driver = cachectl::open::driver(&address).with_context(|| chosen.origin.clone())?;
-    let runtime = match driver.open_marked {
-        None => None,
-        Some(_) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            Some(ManuallyDrop::new(runtime.context("cannot start the runtime")?))
-        }
+/// Opens the chosen store.
+pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
+    let wanted = match access {
+        Access::Existing => Wanted::AsItLies,
+        Access::Create => Wanted::Made,
     };
-    let opened = match &runtime {
-        Some(runtime) if asks_the_server => runtime.block_on(open_existing(&address)),
-        _ => open_with(&address, access),
+    let runtime = runtime_for(chosen)?;
+    let store = opened(chosen, wanted, runtime.as_deref(), common)?;
+    Ok(OpenStore { store, runtime, origin: Some(chosen.origin.clone()) })
+}
+
+/// The runtime that a store on a server needs, before and after it is open.
+fn runtime_for(chosen: &Chosen) -> Result<Option<ManuallyDrop<Runtime>>> {
+    let driver = cachectl::open::driver(&chosen.address).with_context(|| chosen.origin.clone())?;
+    if driver.open_marked.is_none() {
+        return Ok(None);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(Some(ManuallyDrop::new(runtime.context("cannot start the runtime")?)))
+}
+
+/// Opens a store. What it asks a server goes over connections that live as long as the
+/// runtime does, so it has to be the one that will use the store.
+fn opened(
+    chosen: &Chosen,
+    wanted: Wanted,
+    runtime: Option<&Runtime>,
+    common: &CommonArgs,
+) -> Result<Arc<dyn Backend>> {
+    let address = chosen.password.give(chosen.address.clone())?;
+    let opened = match (wanted, runtime) {
+        (Wanted::AsItLies, Some(runtime)) => runtime.block_on(open_existing(&address)),
+        (Wanted::AsItLies, None) => block_on(open_existing(&address)),
+        (Wanted::Made, _) => open_with(&address, Access::Create),
+        (Wanted::AsIfMade, _) => open_with(&address, Access::Existing),
     };
     let opened = opened
         .map_err(|e| missing(e, chosen))
@@ -291,16 +314,17 @@ fn open_by(
         store = Arc::new(Observed::new(store));
     }
     let capabilities = store.capabilities();
-    if !capabilities.persistent && access == Access::Create {
+    if !capabilities.persistent && wanted == Wanted::Made {
         talk::warning(&format!("the {} store ends with this process", chosen.name), "");
     }
-    Ok(OpenStore { store, runtime, origin: Some(chosen.origin.clone()) })
+    Ok(store)
 }
 
-/// The same for somebody who only wants to know what would be done: a store that would be
+/// Opens it for somebody who only wants to know what would be done: a store that would be
 /// made is an empty one.
 pub fn open_as_if_made(chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore> {
-    match open_by(chosen, Access::Existing, false, common) {
+    let runtime = runtime_for(chosen)?;
+    match opened(chosen, Wanted::AsIfMade, runtime.as_deref(), common) {
         Err(failure)
             if failure
                 .downcast_ref::<Error>()
@@ -309,7 +333,7 @@ pub fn open_as_if_made(chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore
             let empty: Address = "memory:".parse()?;
             Ok(OpenStore::of(open_with(&empty, Access::Create)?.in_place()))
         }
-        opened => opened,
+        store => Ok(OpenStore { store: store?, runtime, origin: Some(chosen.origin.clone()) }),
     }
 }
 
@@ -339,23 +363,34 @@ impl Drop for Pair {
 
 /// Opens two stores. The second one is made if it is missing, unless things are only tried.
 pub fn open_pair(from: &Chosen, to: &Chosen, is_dry: bool, common: &CommonArgs) -> Result<Pair> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    let source = open(from, Access::Existing, common)?.without_runtime();
-    let destination = match is_dry {
-        false => open(to, Access::Create, common)?,
-        true => open_as_if_made(to, common)?,
-    };
-    Ok(Pair { source, destination: destination.without_runtime(), runtime })
+    pair(from, common, |_| match is_dry {
+        false => Ok(open(to, Access::Create, common)?.without_runtime()),
+        true => Ok(open_as_if_made(to, common)?.without_runtime()),
+    })
 }
 
 /// Opens two stores that have to be there.
 pub fn open_existing_pair(a: &Chosen, b: &Chosen, common: &CommonArgs) -> Result<Pair> {
-    let mut pair = open_pair(a, b, true, common)?;
-    pair.destination = open(b, Access::Existing, common)?.without_runtime();
-    Ok(pair)
+    pair(a, common, |runtime| existing_on(runtime, b, common))
+}
+
+fn pair(
+    source: &Chosen,
+    common: &CommonArgs,
+    destination: impl FnOnce(&Runtime) -> Result<OpenStore>,
+) -> Result<Pair> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let source = existing_on(&runtime, source, common)?;
+    let destination = destination(&runtime)?;
+    Ok(Pair { source, destination, runtime })
+}
+
+fn existing_on(runtime: &Runtime, chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore> {
+    let store = opened(chosen, Wanted::AsItLies, Some(runtime), common)?;
+    Ok(OpenStore { store, runtime: None, origin: Some(chosen.origin.clone()) })
 }
 
 /// Whether two addresses mean the same place.
