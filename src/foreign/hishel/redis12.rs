@@ -304,6 +304,8 @@ impl Inner {
         let now = Timestamp::now();
         let (created_at, expires_at) = match self.generation {
             Generation::First if blob.deleted_at.is_some() => return Ok(None),
+            // Even that of an empty body ends with a chunk: the server has dropped it.
+            Generation::First if chunks == 0 => return Ok(None),
             Generation::First => {
                 let created_at = timestamp(blob.created_at);
                 let own = blob.request_extra.get(TTL).and_then(serde_json::Value::as_f64);

@@ -201,6 +201,10 @@ impl Inner {
 
     fn found(&self, row: &Row) -> Result<Found> {
         let blob = Blob::read(&row.data, self.kind.generation())?;
+        if row.missing > 0 {
+            let error = Error::codec(format!("{} of its chunks are missing", row.missing));
+            return Err(error.coded("record_damaged"));
+        }
         let created_at = row.created_at(&blob, self.kind);
         let expires_at = row.expires_at(&blob, self.kind, self.ttl, created_at);
         let key = match row.key() {

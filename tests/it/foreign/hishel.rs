@@ -458,3 +458,20 @@ fn verify_tells_what_is_over_removed_and_twice_there() {
                   newer one that answers the same";
     assert!(ran.stderr.contains(wanted), "{}", ran.stderr);
 }
+
+/// A body with a hole is not given out as a shorter one.
+#[test]
+fn a_missing_chunk_is_damage() {
+    let sample = Sample::new("hishel-1.4.0/sqlite-msgpack");
+    let path = sample.folder.path().join("hishel_cache.db");
+    let database = rusqlite::Connection::open(&path).expect("a database");
+    let sql = "DELETE FROM streams WHERE chunk_number = 1 AND entry_id IN
+               (SELECT entry_id FROM streams WHERE chunk_number = 2)";
+    assert!(database.execute(sql, []).expect("deleted") > 0);
+    drop(database);
+    let store = open(&sample.address("sqlite:{}/hishel_cache.db"));
+    let found: Vec<_> = block_on(store.scan(Query::default()).collect());
+    let bad: Vec<_> = found.iter().filter_map(|found| found.as_ref().err()).collect();
+    assert!(!bad.is_empty() && bad.iter().all(|e| cachectl::is_damage(e)), "{bad:?}");
+    assert_eq!(found.len(), sample.wanted().len(), "the others come out");
+}

@@ -169,6 +169,8 @@ impl Kind {
             "SELECT e.rowid AS row_number, e.id, e.cache_key, e.data, {times},
                (SELECT coalesce(sum(length(chunk_data)), 0) FROM streams
                 WHERE entry_id = e.id AND chunk_number >= 0 {only}) AS body_bytes,
+               (SELECT coalesce(max(chunk_number) + 1 - count(*), 0) FROM streams
+                WHERE entry_id = e.id AND chunk_number >= 0 {only}) AS missing,
                {is_done}{more} AS is_done
              FROM entries e"
         )
@@ -197,6 +199,8 @@ pub(super) struct Row {
     pub expires_at: Option<f64>,
     pub ttl_deadline: Option<f64>,
     pub body_bytes: u64,
+    /// Chunks that the numbers of the others leave out.
+    pub missing: i64,
     pub is_done: bool,
 }
 
@@ -225,6 +229,7 @@ impl Row {
             expires_at: row.get("expires_at")?,
             ttl_deadline: row.get("ttl_deadline")?,
             body_bytes: row.get::<_, i64>("body_bytes")?.max(0).unsigned_abs(),
+            missing: row.get("missing")?,
             is_done: row.get("is_done")?,
         })
     }
