@@ -105,12 +105,16 @@ fn open_found(address: &Address, generation: Generation) -> OpenMarked {
         if inner.link.is_cluster() {
             return Ok(None);
         }
-        let Some(group) = inner.sample().await? else { return Ok(None) };
+        let sample = inner.sample().await?;
+        if sample.is_empty() {
+            return Ok(None);
+        }
         let is_rfc = |found: &Found| {
             let Request { method, url, .. } = &found.head.request;
             found.head.id.key == key_2(true, method.as_str(), url.as_str())
         };
-        inner.rfc = mode.unwrap_or_else(|| group.entries.iter().any(|(found, _)| is_rfc(found)));
+        let mut entries = sample.iter().flat_map(|group| &group.entries);
+        inner.rfc = mode.unwrap_or_else(|| entries.any(|(found, _)| is_rfc(found)));
         Ok(Some(Opened::Async(Arc::new(Streams { inner: Arc::new(inner) }))))
     })
 }
@@ -194,15 +198,16 @@ impl Inner {
         })
     }
 
-    /// The first key behind which something lies.
-    async fn sample(&self) -> Result<Option<Group>> {
+    /// What lies behind the first keys behind which something does.
+    async fn sample(&self) -> Result<Vec<Group>> {
         let mut cursor = 0;
         for _ in 0..super::STEPS_OF_A_LOOK {
             let (next, keys) = self.keys(cursor).await?;
             for keys in keys.chunks(AT_ONCE) {
-                let mut groups = self.groups(keys, false).await?.into_iter();
-                if let Some(group) = groups.find(|group| !group.ids.is_empty()) {
-                    return Ok(Some(group));
+                let mut groups = self.groups(keys, false).await?;
+                groups.retain(|group| !group.ids.is_empty());
+                if !groups.is_empty() {
+                    return Ok(groups);
                 }
             }
             if next == 0 {
@@ -210,7 +215,7 @@ impl Inner {
             }
             cursor = next;
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 
     fn layout(&self) -> &'static str {

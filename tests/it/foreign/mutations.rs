@@ -184,12 +184,13 @@ struct Rows {
     rows: Vec<(i64, Vec<u8>)>,
 }
 
-/// What went wrong, without where: no numbers, and nothing that stood in the value.
+/// What went wrong, without where: only words, and none that stood in the value.
 fn kind_of(said: &str) -> String {
-    let mut parts = said.split('`').enumerate();
-    let words: String = parts.by_ref().filter(|(n, _)| n % 2 == 0).map(|(_, part)| part).collect();
-    let end = words.find("opcode").unwrap_or(words.len());
-    words[..end].chars().filter(|c| !c.is_ascii_digit()).collect()
+    let begins = ["invalid ", "missing ", "duplicate "].into_iter().filter_map(|w| said.find(w));
+    let said = &said[begins.min().unwrap_or(0)..];
+    let said = said.split("opcode").next().unwrap_or_default();
+    let words = said.split(['`', '\'']).step_by(2).flat_map(str::chars);
+    words.filter(|c| c.is_ascii_alphabetic() || *c == ' ').collect()
 }
 
 fn write(database: &Connection, row: i64, value: &[u8]) {
