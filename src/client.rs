@@ -150,15 +150,41 @@ impl Client {
     /// In a private cache a request with credentials has a partition of its own (rule K4),
     /// so that nobody without the same credentials is answered from it.
     pub fn key_of(&self, request: &Request) -> (String, String) {
-        let mut partition = self.partition.clone();
+        let partition = self.with_credentials(&self.partition, &request.headers);
+        let get = Request { method: Method::GET, ..request.clone() };
+        (self.store.key_of(&get, &partition), partition)
+    }
+
+    /// A partition, and the credentials in a request.
+    fn with_credentials(&self, partition: &str, headers: &Headers) -> String {
+        let mut partition = partition.to_owned();
         if !self.settings.shared
-            && let Some(credentials) = request.headers.joined("authorization")
+            && let Some(credentials) = headers.joined("authorization")
         {
             partition.push_str("\u{1f}authorization=");
             partition.push_str(&Sha256Digest::of(&credentials).to_string());
         }
-        let get = Request { method: Method::GET, ..request.clone() };
-        (self.store.key_of(&get, &partition), partition)
+        partition
+    }
+
+    /// Whether the store can say for whom this answer is.
+    fn keeps_apart(&self, head: &EntryHead) -> bool {
+        let is_native = self.store.capabilities().layout == "native";
+        is_native || head.stays_apart(&self.store.kept(head.clone()))
+    }
+
+    /// Makes a stored answer unusable without validation; a store that has no place for that
+    /// loses it.
+    async fn invalidate_one(
+        &self,
+        id: &EntryId,
+        marked: EntryHead,
+        seen: Stamp,
+    ) -> Result<Outcome<Stamp>> {
+        if self.store.kept(marked.clone()).invalidated {
+            return self.store.update(id, marked, seen).await;
+        }
+        Ok(self.store.remove(id, Some(seen)).await?.map(|()| seen))
     }
 
     /// Answers a request, from the store or from the origin. Redirects are answers; for
@@ -244,7 +270,7 @@ impl Client {
             for key in keys {
                 for found in self.store.candidates(key).await? {
                     let marked = EntryHead { invalidated: true, ..found.head.clone() };
-                    self.store.update(&found.head.id, marked, found.stamp).await?;
+                    self.invalidate_one(&found.head.id, marked, found.stamp).await?;
                 }
             }
         }
@@ -361,7 +387,15 @@ impl Job<'_> {
     /// Whether what is stored is among what the caller wants at all.
     fn may_answer(&self, head: &EntryHead) -> bool {
         let is_locked = || self.options.lock.as_ref().is_none_or(|lock| lock.fits(head));
-        self.accepts(head.status, &head.headers) && is_locked()
+        self.accepts(head.status, &head.headers) && is_locked() && self.is_for_us(head)
+    }
+
+    /// Whether an answer is for who asks with these credentials. Layouts whose keys say
+    /// nothing of them keep the fields of the request.
+    fn is_for_us(&self, head: &EntryHead) -> bool {
+        let of =
+            |head: &EntryHead| self.client.with_credentials(&head.partition, &head.request.headers);
+        head.partition == self.partition || of(head) == self.partition
     }
 
     /// Whether an answer with this head is worth keeping.
@@ -562,6 +596,10 @@ impl Job<'_> {
         let mut delivery = delivery;
         let mut put = None;
         let mut ttl = None;
+        if delivery.store.as_ref().is_some_and(|head| !client.keeps_apart(head)) {
+            delivery.store = None;
+            delivery.not_stored = Some(Reason::NotKeptApart);
+        }
         if let Some(mut head) = delivery.store.take().filter(|_| known.usable) {
             head.serializer = self.options.serializer.clone().map(Into::into);
             head.tags.clone_from(&self.options.tags);
@@ -636,10 +674,14 @@ impl Job<'_> {
         if !known.usable {
             return;
         }
-        let store = &self.client.store;
+        let client = self.client;
         for (index, head) in update {
             let (id, stamp) = (head.id.clone(), known.kept[index].stamp);
-            match store.update(&id, head, stamp).await {
+            let written = match head.invalidated {
+                true => client.invalidate_one(&id, head, stamp).await,
+                false => client.store.update(&id, head, stamp).await,
+            };
+            match written {
                 Ok(Outcome::Done(new)) => {
                     // The use that is counted later is one of the new state.
                     if let Some(used) = answer.used.as_mut().filter(|u| u.stamp == stamp) {

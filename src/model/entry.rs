@@ -276,6 +276,19 @@ pub struct EntryHead {
 }
 
 impl EntryHead {
+    /// Whether what a store keeps of this head still says for whom the answer is: for which
+    /// partition, and for a request with which of the fields that `Vary` names. Where it does
+    /// not, others would get what credentials have selected.
+    pub fn stays_apart(&self, kept: &EntryHead) -> bool {
+        let first = |head: &EntryHead| head.selections.first().cloned().unwrap_or_default();
+        let there = first(kept);
+        let is_kept = |field: &Selecting| {
+            let same = there.iter().find(|there| there.name.eq_ignore_ascii_case(&field.name));
+            field.value.is_none() || same.is_some_and(|same| same.value.is_some())
+        };
+        self.partition == kept.partition && first(self).iter().all(is_kept)
+    }
+
     /// The head of an exchange that ends at `now`: no uses, no TTL, no tags, body unknown.
     pub fn new(
         id: EntryId,

@@ -108,6 +108,8 @@ pub enum Reason {
     },
     /// It could never be used again.
     NoReuse,
+    /// The store has no place for what says for whom it is.
+    NotKeptApart,
 }
 
 impl Reason {
@@ -147,6 +149,7 @@ impl Reason {
             Reason::PrivateInShared => "private-in-shared",
             Reason::TooLarge { .. } => "too-large",
             Reason::NoReuse => "no-reuse",
+            Reason::NotKeptApart => "not-kept-apart",
         }
     }
 }
@@ -219,6 +222,9 @@ impl fmt::Display for Reason {
             }
             Reason::TooLarge { limit } => write!(f, "the body is larger than {limit} bytes"),
             Reason::NoReuse => f.write_str("it could never be used again"),
+            Reason::NotKeptApart => {
+                f.write_str("it depends on credentials, which this store cannot tell apart")
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::storage::{
     Backend, BodyStream, ByteRange, Found, Manage, Outcome, Over, Parcel, current_runtime,
 };
 
-use super::held::{as_held, lost};
+use super::held::{as_held, lost, mixed_up};
 use super::migrate::{MigrateOptions, NewTtl};
 use super::receive::{
     Incoming, ReceiveOptions, decide, decide_against, is_same_body, receive, stays_out, verify,
@@ -155,6 +155,9 @@ impl Copier {
     async fn together(&self, lot: &[Found]) -> Vec<Option<Action>> {
         let heads: Vec<EntryHead> = lot.iter().map(|found| self.head_of(found)).collect();
         let mut plans = self.plan(&heads).await;
+        for ((plan, found), head) in plans.iter_mut().zip(lot).zip(&heads) {
+            plan.take_if(|_| !self.stays_apart(found, head));
+        }
         if self.dry_run {
             return plans.into_iter().map(|plan| plan.map(|(action, _)| action)).collect();
         }
@@ -210,6 +213,11 @@ impl Copier {
     /// The head as it can be there.
     fn head_of(&self, found: &Found) -> EntryHead {
         as_held(&*self.source, &*self.destination, self.meant(found))
+    }
+
+    /// Whether the destination will not give it to others than the source does.
+    fn stays_apart(&self, found: &Found, head: &EntryHead) -> bool {
+        self.destination.capabilities().layout == "native" || found.head.stays_apart(head)
     }
 
     /// The difference.
@@ -294,6 +302,9 @@ impl Copier {
 
     async fn copy(&self, found: &Found) -> Result<Action> {
         let head = self.head_of(found);
+        if !self.stays_apart(found, &head) {
+            return Err(mixed_up(&found.head, &*self.destination));
+        }
         let (action, over) = decide(&*self.destination, &head, &self.receive).await?;
         if self.dry_run || !matches!(action, Action::Copy | Action::Overwrite) {
             return Ok(action);

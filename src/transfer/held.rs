@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::{Error, ErrorKind};
 use crate::model::{EntryHead, Headers, Timestamp, Variant};
 use crate::storage::Backend;
 
@@ -28,6 +29,13 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     let known = store.capabilities().serializers;
     head.serializer.take_if(|name| !known.contains(&&**name));
     store.kept(head)
+}
+
+/// That an answer would reach others than those for whom it is.
+pub(super) fn mixed_up(head: &EntryHead, store: &dyn Backend) -> Error {
+    let layout = store.capabilities().layout;
+    let told = format!("{} depends on credentials, which {layout} cannot tell apart", head.id);
+    Error::new(ErrorKind::Refused, told).coded("not_kept_apart")
 }
 
 /// What of a head is not in the one that a store keeps, in the words of the entry object.

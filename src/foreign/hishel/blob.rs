@@ -53,7 +53,7 @@ const HOP_BY_HOP: &[&str] = &["connection", "keep-alive", "te", "transfer-encodi
 const HTTPX: &str = "hishel_httpx";
 
 /// Under this name a request asks for a TTL of its own, in seconds.
-pub(super) const TTL: &str = "hishel_ttl";
+const TTL: &str = "hishel_ttl";
 
 impl Blob {
     /// # Errors
@@ -128,6 +128,11 @@ impl Blob {
             out.bytes(&self.cache_key);
         }
         out.0
+    }
+
+    /// The TTL that the entry asks for, in seconds.
+    pub(super) fn own_ttl(&self) -> Option<f64> {
+        self.request_extra.get(TTL).and_then(Json::as_f64)
     }
 
     /// What a blob has to say of a head, whose URL is spelled so.

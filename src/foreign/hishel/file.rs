@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use crate::backend::private::{create_dir_all, new_file, store_error};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::{Access, Address, BlockingPieces, Opened, Outcome, Piece, Problem};
+use crate::storage::{Access, Address, BlockingPieces, Cursor, Opened, Outcome, Piece, Problem};
 
 use super::super::{Layout, Sign};
 use super::PARAMS_0;
@@ -155,11 +155,20 @@ impl Folder {
     /// inside, and readers must not see half a file.
     fn write(&self, path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result<()> {
         let outside = self.path.parent().filter(|p| !p.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix(".cachectl-").suffix(".tmp");
-        let mut file = builder
-            .tempfile_in(outside.unwrap_or(Path::new(".")))
-            .or_else(|_| builder.tempfile_in(&self.path))?;
+        match Self::write_by(outside.unwrap_or(Path::new(".")), path, bytes, stored_at) {
+            // The folder is a mount, a link, or all that one may write to.
+            Err(e)
+                if matches!(e.kind(), ErrorKind::CrossesDevices | ErrorKind::PermissionDenied) =>
+            {
+                Self::write_by(&self.path, path, bytes, stored_at)
+            }
+            done => done,
+        }
+    }
+
+    fn write_by(aside: &Path, path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result<()> {
+        let mut file =
+            tempfile::Builder::new().prefix(".cachectl-").suffix(".tmp").tempfile_in(aside)?;
         file.write_all(bytes)?;
         if let Ok(meta) = fs::metadata(path) {
             file.as_file().set_permissions(meta.permissions())?;
@@ -226,9 +235,10 @@ impl Shelf for Folder {
 
     fn walk(
         self: Arc<Self>,
-        after: Option<String>,
+        after: Option<&Cursor>,
         values: bool,
     ) -> Box<dyn Iterator<Item = Walked> + Send> {
+        let after = after.map(|after| after.id.key.clone());
         let parts: Vec<Option<u8>> = match self.names(after.as_deref(), None) {
             Ok((_, true)) => vec![None],
             Ok((_, false)) => (0..=u8::MAX).map(Some).collect(),
@@ -250,10 +260,10 @@ impl Shelf for Folder {
                 return None;
             }
             if !values {
-                return Some(Ok((name, Lying::default())));
+                return Some(Ok((name, Lying::default(), None)));
             }
             match Self::read_patiently(&path) {
-                Ok(lying) => lying.map(|lying| Ok((name, lying))),
+                Ok(lying) => lying.map(|lying| Ok((name, lying, None))),
                 Err(e) => Some(Err(e)),
             }
         }))

@@ -31,11 +31,11 @@ use crate::storage::{
 };
 
 use super::super::{Layout, Sign};
-use super::blob::{Blob, Generation, TTL};
+use super::blob::{Blob, Generation};
 use super::key::{CLIENT, Client, key_2};
 use super::several::{Beside, distinguish};
 use super::span;
-use change::StreamPut;
+use change::{REMOVED_MS, StreamPut};
 
 pub(super) const LAYOUT_1: Layout = Layout {
     name: "hishel-1",
@@ -75,9 +75,30 @@ const INLINE: u64 = 16 * 1024;
 /// How long hishel 1.x keeps what asks for no TTL of its own.
 const USUAL_TTL: Duration = Duration::from_secs(3600);
 
-/// What a key shows: for each entry number, head, mark, bytes of the body, chunks, end.
+/// What a key shows: for each entry number, head, mark, bytes of the body, chunks, and when it
+/// ends: in generation 1 the moment in milliseconds at which the server forgets it. The chunks
+/// of generation 2 have one length, but for the last one.
 const LOOK: &str = r"
 local prefix, kind = ARGV[1], ARGV[2]
+local function length(stream, chunks)
+  local whole = chunks > 1 and #redis.call('LINDEX', stream, 0) or 0
+  if kind == 'zset' and whole == 131072 then
+    return (chunks - 1) * whole + #redis.call('LINDEX', stream, -1)
+  end
+  local bytes = 0
+  for first = 0, chunks - 1, 64 do
+    for _, chunk in ipairs(redis.call('LRANGE', stream, first, first + 63)) do
+      bytes = bytes + #chunk
+    end
+  end
+  return bytes
+end
+local function forgotten(name)
+  local at = redis.pcall('PEXPIRETIME', name)
+  if type(at) == 'number' then return at end
+  local left, now = redis.call('PTTL', name), redis.call('TIME')
+  return left < 0 and left or now[1] * 1000 + math.floor(now[2] / 1000) + left
+end
 local out = {}
 if redis.call('TYPE', KEYS[1]).ok ~= kind then return out end
 local members = kind == 'zset' and redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
@@ -87,10 +108,10 @@ for i = 1, #members, kind == 'zset' and 2 or 1 do
   local data = redis.call('GET', prefix .. ':entry:' .. id)
   local mark = redis.call('GET', prefix .. ':stream_done:' .. id)
   if data and mark then
-    local stream, bytes = prefix .. ':stream:' .. id, 0
+    local stream = prefix .. ':stream:' .. id
     local chunks = redis.call('LLEN', stream)
-    for n = 0, chunks - 1 do bytes = bytes + #redis.call('LINDEX', stream, n) end
-    out[#out + 1] = {id, data, mark, bytes, chunks, kind == 'zset' and members[i + 1] or ''}
+    local ends = kind == 'zset' and members[i + 1] or forgotten(prefix .. ':entry:' .. id)
+    out[#out + 1] = {id, data, mark, length(stream, chunks), chunks, tostring(ends)}
   end
 end
 return out
@@ -184,6 +205,8 @@ struct Group {
     damaged: Vec<Error>,
     /// All numbers in the index that have a head, sorted.
     ids: Vec<String>,
+    /// Those among them that cannot be read.
+    unreadable: Vec<String>,
 }
 
 impl Inner {
@@ -281,6 +304,7 @@ impl Inner {
                 Ok(Some(found)) => group.entries.push((found, row)),
                 Ok(None) => {}
                 Err(e) => {
+                    group.unreadable.push(row.id.clone());
                     let piece = Piece::new(
                         Problem::Undecodable,
                         self.name("entry", &row.id),
@@ -313,8 +337,12 @@ impl Inner {
             Generation::First if chunks == 0 => return Ok(None),
             Generation::First => {
                 let created_at = timestamp(blob.created_at);
-                let own = blob.request_extra.get(TTL).and_then(serde_json::Value::as_f64);
-                (created_at, Some(created_at + self.life(own)))
+                let said = blob.own_ttl().and_then(span).or(self.ttl).map(|ttl| created_at + ttl);
+                // Else the application has said it when it opened its store.
+                let forgotten = end.parse::<f64>().ok().filter(|at| *at >= 0.0);
+                let kept_for = Duration::from_millis(REMOVED_MS);
+                let seen = forgotten.map(|at| Timestamp::from_millis(at as i64) - kept_for);
+                (created_at, said.or(seen))
             }
             Generation::Second => {
                 let mark = Pack::read(mark)?;

@@ -28,7 +28,7 @@ use crate::storage::{
 use super::super::database::{self, BUSY, Database};
 use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation};
-use super::key::{CLIENT, Client, key_1, key_2};
+use super::key::{CLIENT, Client, key_2};
 use super::several::distinguish;
 use put::RowsPut;
 use state::{Kind, Row, State};
@@ -176,6 +176,8 @@ struct Group {
     /// The whole entries, with their rows.
     entries: Vec<(Found, Row)>,
     damaged: Vec<Error>,
+    /// The rows that cannot be read.
+    unreadable: Vec<Row>,
 }
 
 impl Inner {
@@ -192,7 +194,10 @@ impl Inner {
         for row in rows.into_iter().filter(|row| row.state(self.kind) == State::Whole) {
             match self.found(&row) {
                 Ok(found) => group.entries.push((found, row)),
-                Err(e) => group.damaged.push(self.damaged(&row, &e)),
+                Err(e) => {
+                    group.damaged.push(self.damaged(&row, &e));
+                    group.unreadable.push(row);
+                }
             }
         }
         distinguish(&mut group.entries);
@@ -208,7 +213,7 @@ impl Inner {
         let created_at = row.created_at(&blob, self.kind);
         let expires_at = row.expires_at(&blob, self.kind, self.ttl, created_at);
         let key = match row.key() {
-            key if key.is_empty() => key_1(&blob.url),
+            key if key.is_empty() => blob.url.clone(),
             key => key,
         };
         let mut head = blob.into_head(&key, created_at);
@@ -309,12 +314,6 @@ impl BlockingBackend for Rows {
     }
 
     fn candidates(&self, key: &str) -> Result<Vec<Found>> {
-        if self.inner.kind == Kind::Beta {
-            let found = self.scan(Query::with_detail(Detail::Body));
-            return found
-                .filter(|found| found.as_ref().map_or(true, |found| found.head.id.key == key))
-                .collect();
-        }
         let mut group = self.inner.group_of(key, true)?;
         match group.damaged.is_empty() {
             true => Ok(group.entries.into_iter().map(|(found, _)| found).collect()),
@@ -444,7 +443,9 @@ impl BlockingBackend for Rows {
         let Inner { client, rfc, .. } = *self.inner;
         match self.inner.kind {
             Kind::Second => client.key_2(request, rfc),
-            _ => client.key_1(request),
+            Kind::First => client.key_1(request),
+            // The beta hashes nothing.
+            Kind::Beta => client.spelled(&request.url),
         }
     }
 

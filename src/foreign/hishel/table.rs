@@ -13,7 +13,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::backend::private::{create_dir_all, store_error};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::{Access, Address, BlockingPieces, Opened, Outcome, Param, Piece, Problem};
+use crate::storage::{
+    Access, Address, BlockingPieces, Cursor, Opened, Outcome, Param, Piece, Position, Problem,
+};
 
 use super::super::database::{self, BUSY, Database};
 use super::super::{Layout, Sign};
@@ -274,10 +276,15 @@ impl Shelf for Table {
 
     fn walk(
         self: Arc<Self>,
-        after: Option<String>,
+        after: Option<&Cursor>,
         values: bool,
     ) -> Box<dyn Iterator<Item = Walked> + Send> {
-        let begin = after.map_or(Ok(i64::MIN), |key| self.row_of(&key));
+        // A key that is stored anew moves to the end; the row behind which to go on does not.
+        let begin = match after.map(|after| (after, after.position)) {
+            None => Ok(i64::MIN),
+            Some((_, Some(Position(row, _)))) => Ok(row.cast_signed()),
+            Some((after, None)) => self.row_of(&after.id.key),
+        };
         let (mut at, repeated) = match begin.and_then(|at| Ok((at, self.repeated()?))) {
             Ok(begin) => begin,
             Err(e) => return Box::new(std::iter::once(Err(e))),
@@ -297,10 +304,11 @@ impl Shelf for Table {
             };
             done = page.len() < PAGE;
             at = page.last().map_or(at, |walked| walked.0);
-            Some(page.into_iter().map(|(_, key, lying)| Ok((key, lying))).collect())
+            let place = |row: i64| Some(Position(row.cast_unsigned(), 0));
+            Some(page.into_iter().map(|(row, key, lying)| Ok((key, lying, place(row)))).collect())
         });
         let is_first = move |walked: &Walked| match walked {
-            Ok((key, _)) => !repeated.contains(key) || shown.insert(key.clone()),
+            Ok((key, ..)) => !repeated.contains(key) || shown.insert(key.clone()),
             Err(_) => true,
         };
         Box::new(pages.flatten().filter(is_first))

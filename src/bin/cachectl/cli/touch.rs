@@ -152,6 +152,11 @@ async fn touch_one(
 ) -> Result<Action> {
     for _ in 0..5 {
         let head = args.changed(&found.head, selection);
+        if args.stale && !open.store.kept(head.clone()).invalidated {
+            let layout = open.store.capabilities().layout;
+            let told = format!("{layout} has no place for a mark that an entry is stale");
+            return Err(Error::usage(told).try_this("cachectl purge").into());
+        }
         match open.store.update(&found.head.id, head, found.stamp).await? {
             Outcome::Done(_) => return Ok(Action::Overwrite),
             Outcome::Absent => return Ok(Action::Missing),

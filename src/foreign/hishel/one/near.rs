@@ -10,7 +10,7 @@ use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Found, Outcome, Over, Part, Piece, Query, Usage,
+    Capabilities, Cursor, Found, Outcome, Over, Part, Piece, Position, Query, Usage,
 };
 
 use super::{Lying, New, Settings, damaged, discardable, found, limit, removable, updated};
@@ -23,8 +23,8 @@ pub(in super::super) enum Change {
     Remove,
 }
 
-/// A value under its key, as a walk brings it.
-pub(in super::super) type Walked = Result<(String, Lying)>;
+/// A value under its key, as a walk brings it, and its place where keys do not tell it.
+pub(in super::super) type Walked = Result<(String, Lying, Option<Position>)>;
 
 /// What values lie on.
 pub(in super::super) trait Shelf: fmt::Debug + Send + Sync + 'static {
@@ -48,7 +48,7 @@ pub(in super::super) trait Shelf: fmt::Debug + Send + Sync + 'static {
     /// The keys behind this one in the shelf's order, with their values if they are wanted.
     fn walk(
         self: Arc<Self>,
-        after: Option<String>,
+        after: Option<&Cursor>,
         values: bool,
     ) -> Box<dyn Iterator<Item = Walked> + Send>;
 
@@ -153,11 +153,10 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
 
     fn scan(&self, query: Query) -> BlockingScan {
         let wants_values = query.detail > Detail::Key;
-        let after = query.after.as_ref().map(|after| after.id.key.clone());
         let (shelf, ttl) = (Arc::clone(&self.shelf), self.settings.ttl);
-        let walk = Arc::clone(&shelf).walk(after, wants_values);
+        let walk = Arc::clone(&shelf).walk(query.after.as_ref(), wants_values);
         let found = walk.filter_map(move |walked| {
-            let (key, lying) = match walked {
+            let (key, lying, position) = match walked {
                 Ok(walked) => walked,
                 Err(e) => return Some(Err(e)),
             };
@@ -165,13 +164,14 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
                 return None;
             }
             if !wants_values {
-                return Some(Ok(Found::named(key)));
+                return Some(Ok(Found { position, ..Found::named(key) }));
             }
             let found = found(&key, &lying, ttl)
                 .map_err(|e| damaged(&key, &lying, &shelf.location(&key), &e));
             Some(found.map(|mut found| {
                 // Bodies hold on to the memory of their values.
                 found.inline.take_if(|_| query.detail < Detail::Body);
+                found.position = position;
                 found
             }))
         });

@@ -22,9 +22,12 @@ const CHUNK: usize = 131_072;
 /// Bytes that go to the server at a time.
 const WAITING: usize = 8 * CHUNK;
 
-/// How long what was removed stays for those who still read it, and chunks that nobody goes
-/// on writing, in milliseconds. As hishel has it.
-const REMOVED_MS: u64 = 180_000;
+/// How long what was removed stays for those who still read it, in milliseconds. As hishel
+/// has it; entries live so much longer in the server, too.
+pub(super) const REMOVED_MS: u64 = 180_000;
+
+/// How long chunks stay that nobody goes on writing, in milliseconds.
+const GIVEN_UP_MS: u64 = 3_600_000;
 
 /// For entries of generation 1 that shall have no end: its Redis knows none.
 const LONG: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -33,10 +36,11 @@ const LONG: Duration = Duration::from_secs(10 * 365 * 86_400);
 const TRIES: usize = 16;
 
 /// Publishes an entry and hides others, if the index still holds what was seen. Gives 1 when
-/// it does not, else 2. Arguments: prefix, type, numbers seen, numbers to hide (spaced), the
-/// number, head, mark, milliseconds until its end (empty: never), its score, chunks.
+/// it does not, 3 when chunks sent before are gone, else 2. Arguments: prefix, type, numbers seen, numbers to hide (spaced), the
+/// number, head, mark, milliseconds until its end (empty: never), its score, how many
+/// chunks were sent before, the others.
 const PUBLISH: &str = r"
-local prefix, kind, seen, hide, id, data, mark, left, score = unpack(ARGV, 1, 9)
+local prefix, kind, seen, hide, id, data, mark, left, score, sent = unpack(ARGV, 1, 10)
 local index = KEYS[1]
 local members = redis.call('TYPE', index).ok == kind
   and (kind == 'zset' and redis.call('ZRANGE', index, 0, -1) or redis.call('SMEMBERS', index)) or {}
@@ -49,6 +53,8 @@ for _, member in ipairs(members) do
 end
 table.sort(whole)
 if table.concat(whole, ' ') ~= seen then return 1 end
+local stream = prefix .. ':stream:' .. id
+if id ~= '' and redis.call('LLEN', stream) ~= tonumber(sent) then return 3 end
 for old in string.gmatch(hide, '%S+') do
   redis.call(kind == 'zset' and 'ZREM' or 'SREM', index, old)
   for _, part in ipairs({':entry:', ':stream:', ':stream_done:'}) do
@@ -56,8 +62,7 @@ for old in string.gmatch(hide, '%S+') do
   end
 end
 if id == '' then return 2 end
-local stream = prefix .. ':stream:' .. id
-for i = 10, #ARGV do redis.call('RPUSH', stream, ARGV[i]) end
+for i = 11, #ARGV do redis.call('RPUSH', stream, ARGV[i]) end
 redis.call('SET', prefix .. ':entry:' .. id, data)
 redis.call('SET', prefix .. ':stream_done:' .. id, mark)
 redis.call('PERSIST', stream)
@@ -66,16 +71,17 @@ if left ~= '' then
     redis.call('PEXPIRE', prefix .. part .. id, left)
   end
 end
-if kind == 'zset' then redis.call('ZADD', index, score, id) else redis.call('SADD', index, id) end
 local longest = redis.call('PTTL', index)
+if kind == 'zset' then redis.call('ZADD', index, score, id) else redis.call('SADD', index, id) end
 if left == '' then redis.call('PERSIST', index)
-elseif longest < 0 and #members == 0 or longest >= 0 and tonumber(left) > longest then
+elseif longest == -2 or longest >= 0 and tonumber(left) > longest then
   redis.call('PEXPIRE', index, left)
 end
 return 2
 ";
 
-/// Writes another head, if it is still the one that was seen.
+/// Writes another head, if it is still the one that was seen, and another end unless that is
+/// to stay.
 const UPDATE: &str = r"
 local prefix, id, old, data, mark, left, score = unpack(ARGV)
 local there = redis.call('GET', prefix .. ':entry:' .. id)
@@ -84,10 +90,12 @@ if there ~= old then return 1 end
 redis.call('SET', prefix .. ':entry:' .. id, data, 'KEEPTTL')
 if mark ~= '' then redis.call('SET', prefix .. ':stream_done:' .. id, mark, 'KEEPTTL') end
 if score ~= '' then redis.call('ZADD', KEYS[1], 'XX', score, id) end
+if left == 'stays' then return 2 end
+local longest = redis.call('PTTL', KEYS[1])
 for _, name in ipairs({prefix .. ':entry:' .. id, prefix .. ':stream:' .. id,
     prefix .. ':stream_done:' .. id, KEYS[1]}) do
   if left == '' then redis.call('PERSIST', name)
-  elseif name ~= KEYS[1] or redis.call('PTTL', name) < tonumber(left) then
+  elseif name ~= KEYS[1] or longest >= 0 and longest < tonumber(left) then
     redis.call('PEXPIRE', name, left)
   end
 end
@@ -105,7 +113,7 @@ impl Inner {
             return None;
         }
         let life = head.expires_at.map_or(LONG, |end| end.since(head.created_at));
-        (life != self.life(None)).then_some(life.as_secs_f64())
+        Some(life.as_secs_f64())
     }
 
     /// See [`Backend::kept`](crate::Backend::kept).
@@ -207,22 +215,46 @@ impl Inner {
         let own_id = crate::model::unhex(&row.id).unwrap_or_default();
         // Whoever stored it will look for the URL that stands there.
         let url = found.head.request.url.as_str().to_owned();
-        let data = Blob::of(&head, url, own_id, self.own_ttl(&head)).write(self.generation);
-        let (left, score) = self.end_of(&head);
+        // An end that nobody has changed stays as it is said, and moves on with each use.
+        let keeps_its_end = head.expires_at == found.head.expires_at;
+        let own = match keeps_its_end {
+            true => Blob::read(&row.data, self.generation)?.own_ttl(),
+            false => self.own_ttl(&head),
+        };
+        let data = Blob::of(&head, url, own_id, own).write(self.generation);
         let is_second = self.generation == Generation::Second;
-        let chunks = found.head.body.bytes.div_ceil(CHUNK as u64);
-        let mark = if is_second { self.mark(chunks, &head) } else { Vec::new() };
-        let score = if is_second { score } else { String::new() };
+        let (left, score, mark) = match keeps_its_end {
+            true => ("stays".to_owned(), String::new(), Vec::new()),
+            false => {
+                let (left, score) = self.end_of(&head);
+                let chunks = found.head.body.bytes.div_ceil(CHUNK as u64);
+                match is_second {
+                    true => (left, score, self.mark(chunks, &head)),
+                    false => (left, String::new(), Vec::new()),
+                }
+            }
+        };
         let mut command = cmd("EVAL");
         command.arg(UPDATE).arg(1).arg(self.index(&id.key)).arg(&self.prefix).arg(&row.id);
         command.arg(&row.data).arg(&data).arg(mark).arg(left).arg(score);
-        let deadline = head.expires_at.filter(|_| is_second).map(seconds);
+        let deadline = match keeps_its_end {
+            true => row.ttl_deadline,
+            false => head.expires_at.filter(|_| is_second).map(seconds),
+        };
         let row = Row { data, ttl_deadline: deadline, ..row };
         Ok(match self.link.ask::<i64>(&command).await? {
             0 => Outcome::Absent,
             1 => Outcome::Changed,
             _ => Outcome::Done(row.stamp()),
         })
+    }
+
+    fn dropped(&self, id: &EntryId) -> Error {
+        let name = self.link.name();
+        Error::store(format!("{name} has dropped what was sent of the body of {id}"))
+            .coded("store_busy")
+            .passing()
+            .try_this("once more; an hour's pause is too long for it")
     }
 
     fn too_many(&self, id: &EntryId) -> Error {
@@ -274,7 +306,7 @@ impl Put for StreamPut {
         whole.chunks(CHUNK).for_each(|chunk| {
             push.arg(chunk);
         });
-        push.cmd("PEXPIRE").arg(&name).arg(REMOVED_MS);
+        push.cmd("PEXPIRE").arg(&name).arg(GIVEN_UP_MS);
         self.inner.link.ask_all(&push).await?;
         self.sent += (whole.len() / CHUNK) as u64;
         Ok(())
@@ -299,15 +331,23 @@ impl Put for StreamPut {
                 Outcome::Absent => return Ok(Outcome::Absent),
                 Outcome::Changed => return Ok(Outcome::Changed),
             }
-            let mut command = inner.publish(&wanted.key, &group, &behind(&group, &wanted));
+            let mut hidden = behind(&group, &wanted);
+            // What cannot be read gives way to what can.
+            hidden.extend(group.unreadable.iter().map(|id| &**id));
+            let mut command = inner.publish(&wanted.key, &group, &hidden);
             command.arg(&id).arg(&data).arg(inner.mark(chunks, &self.head)).arg(&left).arg(&score);
+            command.arg(self.sent);
             for chunk in &last {
                 command.arg(*chunk);
             }
             if inner.generation == Generation::First {
                 command.arg("");
             }
-            if inner.link.ask::<i64>(&command).await? == 2 {
+            let answer = inner.link.ask::<i64>(&command).await?;
+            if answer == 3 {
+                return Err(inner.dropped(&wanted));
+            }
+            if answer == 2 {
                 let is_second = inner.generation == Generation::Second;
                 let ttl_deadline = self.head.expires_at.filter(|_| is_second).map(seconds);
                 let stored_bytes = data.len() as u64 + self.bytes;

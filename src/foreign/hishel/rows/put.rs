@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::policy;
 use crate::storage::{BlockingPut, Found, Outcome, Over, Piece};
@@ -29,13 +29,12 @@ fn seconds(time: Timestamp) -> f64 {
     time.micros() as f64 / 1e6
 }
 
-/// The TTL that a head asks for, in seconds, where it is not the one of the whole store.
+/// The TTL that a head asks for, in seconds: one that only an address says nobody else knows.
 fn own_ttl(inner: &Inner, head: &EntryHead) -> Option<f64> {
     if inner.kind == Kind::Second {
         return None;
     }
-    let ttl = head.expires_at?.since(head.created_at);
-    (Some(ttl) != inner.ttl).then_some(ttl.as_secs_f64())
+    Some(head.expires_at?.since(head.created_at).as_secs_f64())
 }
 
 /// What the layout keeps of a head.
@@ -91,6 +90,14 @@ impl Inner {
             if is_behind(&found, id) {
                 self.hide_row(connection, &row)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Hides what cannot be read under a key: it gives way to what can.
+    fn hide_unreadable(&self, connection: &Connection, key: &str) -> rusqlite::Result<()> {
+        for row in self.group_here(connection, key)?.unreadable {
+            self.hide_row(connection, &row)?;
         }
         Ok(())
     }
@@ -236,16 +243,21 @@ impl BlockingPut for RowsPut {
             let there = inner.row_here(connection, &wanted)?.map(|(found, _)| found.stamp);
             match over.check(there) {
                 Outcome::Done(()) => {}
-                other => return Ok(other.map(|()| None)),
+                other => return Ok(Ok(other.map(|()| None))),
+            }
+            // Somebody's cleaning may have taken it for one that was given up.
+            if written.is_some() && inner.row_by_id(connection, id)?.is_none() {
+                return Ok(Err(inner.swept(&wanted)));
             }
             inner.hide(connection, &wanted)?;
+            inner.hide_unreadable(connection, &wanted.key)?;
             if written.is_none() {
                 inner.insert_hidden(connection, id, &blob)?;
             }
             let chunks = inner.insert_chunks(connection, id, written.unwrap_or_default(), &rest)?;
             inner.publish(connection, id, chunks, head)?;
-            Ok(Outcome::Done(inner.row_by_id(connection, id)?))
-        })?;
+            Ok(Ok(Outcome::Done(inner.row_by_id(connection, id)?)))
+        })??;
         let row = match placed {
             Outcome::Done(Some(row)) => row,
             // What has come in goes again when this is dropped.
@@ -259,6 +271,13 @@ impl BlockingPut for RowsPut {
 }
 
 impl Inner {
+    fn swept(&self, id: &EntryId) -> Error {
+        Error::store(format!("another program has removed what was written of {id}"))
+            .coded("store_busy")
+            .passing()
+            .try_this("once more")
+    }
+
     fn row_by_id(&self, connection: &Connection, id: [u8; 16]) -> rusqlite::Result<Option<Row>> {
         let sql = format!("{} WHERE e.id = ?1", self.kind.select());
         connection.prepare_cached(&sql)?.query_row([id], Row::of).optional()
@@ -291,11 +310,17 @@ pub(super) fn update(
         let head = EntryHead { id: id.clone(), ..head };
         // Whoever stored it will look for the URL that stands there.
         let url = found.head.request.url.as_str().to_owned();
-        let blob = Blob::of(&head, url, row.id, own_ttl(inner, &head));
+        let keeps_its_end = head.expires_at == found.head.expires_at;
+        let old = Blob::read(&row.data, inner.kind.generation()).ok();
+        let own = match old.filter(|_| keeps_its_end) {
+            Some(old) => old.own_ttl(),
+            None => own_ttl(inner, &head),
+        };
+        let blob = Blob::of(&head, url, row.id, own);
         let data = blob.write(inner.kind.generation());
         let sql = "UPDATE entries SET data = ?2 WHERE id = ?1";
         connection.prepare_cached(sql)?.execute(params![row.id, data])?;
-        if inner.kind == Kind::Second && head.expires_at != found.head.expires_at {
+        if inner.kind == Kind::Second && !keeps_its_end {
             let end = head.expires_at.map(seconds);
             let sql = "UPDATE entries SET expires_at = ?2, ttl_deadline = ?2, tti = NULL
                        WHERE id = ?1";

@@ -10,7 +10,7 @@ use crate::policy;
 use crate::storage::{Piece, Problem};
 
 use super::super::super::database;
-use super::super::blob::{Blob, Generation, TTL};
+use super::super::blob::{Blob, Generation};
 use super::super::several::Beside;
 use super::super::span;
 use super::{Inner, LAYOUT_1, LAYOUT_2, LAYOUT_BETA};
@@ -294,8 +294,7 @@ impl Row {
         if kind == Kind::Second {
             return self.expires_at.map(timestamp);
         }
-        let own = blob.request_extra.get(TTL).and_then(serde_json::Value::as_f64);
-        end_of(created_at, own, ttl)
+        end_of(created_at, blob.own_ttl(), ttl)
     }
 }
 
