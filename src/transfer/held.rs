@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::model::{EntryHead, Headers, Timestamp, Variant};
 use crate::storage::Backend;
 
@@ -35,7 +35,7 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
 pub(super) fn mixed_up(head: &EntryHead, store: &dyn Backend) -> Error {
     let layout = store.capabilities().layout;
     let told = format!("{} depends on credentials, which {layout} cannot tell apart", head.id);
-    Error::new(ErrorKind::Refused, told).coded("not_kept_apart")
+    Error::store(told).coded("not_kept_apart")
 }
 
 /// What of a head is not in the one that a store keeps, in the words of the entry object.

@@ -248,6 +248,12 @@ impl Inner {
         }
     }
 
+    /// Whether several answers may stand under a key: in its plain mode generation 2 gives
+    /// out the first of them, whatever it varies by.
+    fn has_variants(&self) -> bool {
+        self.generation == Generation::First || self.rfc
+    }
+
     /// The type of an index.
     fn kind(&self) -> &'static str {
         match self.generation {
@@ -451,6 +457,7 @@ impl Backend for Streams {
         let mut can = Capabilities::full("redis");
         can.layout = self.inner.layout();
         can.digests = false;
+        can.variants = self.inner.has_variants();
         can.sweeps = false;
         can.server_ttl = true;
         can.scan_repeats = true;

@@ -204,6 +204,17 @@ impl Inner {
         group
     }
 
+    /// Whether several answers may stand under a key: in its plain mode generation 2 gives
+    /// out the first of them, whatever it varies by.
+    fn has_variants(&self) -> bool {
+        self.kind != Kind::Second || self.rfc
+    }
+
+    /// Whether an entry stands in the place of one that is to be written.
+    fn gives_way(&self, there: &Found, wanted: &EntryId) -> bool {
+        !self.has_variants() || there.head.id == *wanted
+    }
+
     fn found(&self, row: &Row) -> Result<Found> {
         let blob = Blob::read(&row.data, self.kind.generation())?;
         if row.missing > 0 {
@@ -305,6 +316,7 @@ impl BlockingBackend for Rows {
         can.layout = inner.kind.layout();
         can.read_only = inner.kind == Kind::Beta;
         can.digests = false;
+        can.variants = inner.has_variants();
         can.sweeps = false;
         can.notes_uses_every = None;
         can.ttl = inner.ttl;

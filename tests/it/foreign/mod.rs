@@ -4,3 +4,4 @@
 mod hishel;
 mod moving;
 mod mutations;
+mod sharing;

@@ -325,13 +325,18 @@ impl Put for StreamPut {
         let id = hex(&self.id);
         for _ in 0..TRIES {
             let group = inner.group_of(&wanted.key, false).await?;
-            let there = group.entries.iter().find(|(found, _)| found.head.id == wanted);
+            let gives_way =
+                |(there, _): &&(Found, Row)| !inner.has_variants() || there.head.id == wanted;
+            let there = group.entries.iter().find(gives_way);
             match over.check(there.map(|(found, _)| found.stamp)) {
                 Outcome::Done(()) => {}
                 Outcome::Absent => return Ok(Outcome::Absent),
                 Outcome::Changed => return Ok(Outcome::Changed),
             }
-            let mut hidden = behind(&group, &wanted);
+            let mut hidden = match inner.has_variants() {
+                true => behind(&group, &wanted),
+                false => group.entries.iter().map(|(_, row)| &*row.id).collect(),
+            };
             // What cannot be read gives way to what can.
             hidden.extend(group.unreadable.iter().map(|id| &**id));
             let mut command = inner.publish(&wanted.key, &group, &hidden);

@@ -94,14 +94,6 @@ impl Inner {
         Ok(())
     }
 
-    /// Hides what cannot be read under a key: it gives way to what can.
-    fn hide_unreadable(&self, connection: &Connection, key: &str) -> rusqlite::Result<()> {
-        for row in self.group_here(connection, key)?.unreadable {
-            self.hide_row(connection, &row)?;
-        }
-        Ok(())
-    }
-
     /// Hides a row, so that who is reading it can go on.
     fn hide_row(&self, connection: &Connection, row: &Row) -> rusqlite::Result<()> {
         if self.kind == Kind::Second {
@@ -240,7 +232,10 @@ impl BlockingPut for RowsPut {
         let wanted = kept(&inner, EntryHead { body, ..self.head.clone() }).id;
         let (written, head) = (self.written, &self.head);
         let placed = inner.database.write(|connection| {
-            let there = inner.row_here(connection, &wanted)?.map(|(found, _)| found.stamp);
+            let group = inner.group_here(connection, &wanted.key)?;
+            let mut entries = group.entries.iter();
+            let there = entries.find(|(there, _)| inner.gives_way(there, &wanted));
+            let there = there.map(|(found, _)| found.stamp);
             match over.check(there) {
                 Outcome::Done(()) => {}
                 other => return Ok(Ok(other.map(|()| None))),
@@ -249,8 +244,15 @@ impl BlockingPut for RowsPut {
             if written.is_some() && inner.row_by_id(connection, id)?.is_none() {
                 return Ok(Err(inner.swept(&wanted)));
             }
-            inner.hide(connection, &wanted)?;
-            inner.hide_unreadable(connection, &wanted.key)?;
+            for (there, row) in &group.entries {
+                if is_behind(there, &wanted) || inner.gives_way(there, &wanted) {
+                    inner.hide_row(connection, row)?;
+                }
+            }
+            // What cannot be read gives way to what can.
+            for row in &group.unreadable {
+                inner.hide_row(connection, row)?;
+            }
             if written.is_none() {
                 inner.insert_hidden(connection, id, &blob)?;
             }
