@@ -280,13 +280,14 @@ impl EntryHead {
     /// partition, and for a request with which of the fields that `Vary` names. Where it does
     /// not, others would get what credentials have selected.
     pub fn stays_apart(&self, kept: &EntryHead) -> bool {
-        let first = |head: &EntryHead| head.selections.first().cloned().unwrap_or_default();
-        let there = first(kept);
+        fn fields(head: &EntryHead) -> impl Iterator<Item = &Selecting> {
+            head.selections.first().into_iter().flatten()
+        }
         let is_kept = |field: &Selecting| {
-            let same = there.iter().find(|there| there.name.eq_ignore_ascii_case(&field.name));
+            let same = fields(kept).find(|there| there.name.eq_ignore_ascii_case(&field.name));
             field.value.is_none() || same.is_some_and(|same| same.value.is_some())
         };
-        self.partition == kept.partition && first(self).iter().all(is_kept)
+        self.partition == kept.partition && fields(self).all(is_kept)
     }
 
     /// The head of an exchange that ends at `now`: no uses, no TTL, no tags, body unknown.

@@ -156,7 +156,7 @@ impl Copier {
         let heads: Vec<EntryHead> = lot.iter().map(|found| self.head_of(found)).collect();
         let mut plans = self.plan(&heads).await;
         for ((plan, found), head) in plans.iter_mut().zip(lot).zip(&heads) {
-            plan.take_if(|_| !self.stays_apart(found, head));
+            plan.take_if(|_| !found.head.stays_apart(head));
         }
         if self.dry_run {
             return plans.into_iter().map(|plan| plan.map(|(action, _)| action)).collect();
@@ -213,11 +213,6 @@ impl Copier {
     /// The head as it can be there.
     fn head_of(&self, found: &Found) -> EntryHead {
         as_held(&*self.source, &*self.destination, self.meant(found))
-    }
-
-    /// Whether the destination will not give it to others than the source does.
-    fn stays_apart(&self, found: &Found, head: &EntryHead) -> bool {
-        self.destination.capabilities().layout == "native" || found.head.stays_apart(head)
     }
 
     /// The difference.
@@ -302,7 +297,7 @@ impl Copier {
 
     async fn copy(&self, found: &Found) -> Result<Action> {
         let head = self.head_of(found);
-        if !self.stays_apart(found, &head) {
+        if !found.head.stays_apart(&head) {
             return Err(mixed_up(&found.head, &*self.destination));
         }
         let (action, over) = decide(&*self.destination, &head, &self.receive).await?;
