@@ -5,11 +5,11 @@
 #
 #   scripts/bench.sh              everything
 #   scripts/bench.sh start|hit|large|size
-#   scripts/bench.sh migrate      moving and converting: scripts/moving.sh speed
+#   scripts/bench.sh migrate      moving and converting: scripts/moving.sh speed many
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v hyperfine >/dev/null || { echo "needs hyperfine: apt-get install hyperfine" >&2; exit 1; }
-[ "${1:-}" != migrate ] || exec scripts/moving.sh speed
+[ "${1:-}" != migrate ] || exec scripts/moving.sh speed many
 ROUNDS=${ROUNDS:-9}
 RUNS=${RUNS:-20}
 . scripts/workplace.sh

@@ -4,13 +4,14 @@
 # package index.
 #
 #   scripts/hishel.sh                 every generation
-#   scripts/hishel.sh 0|1|2|moves
+#   scripts/hishel.sh 0|1|2|moves|hostile
 #   HISHEL_MOVES=all scripts/hishel.sh moves   from each store to each other, not only the next
 #   HISHEL_HAMMER=60 scripts/hishel.sh     for so many seconds both at once, default 3
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/workplace.sh
 PEER=$OLDPWD/scripts/peer.py
+HOSTILE=$OLDPWD/scripts/hostile.py
 fail() { echo "FAILED: $*" >&2; exit 1; }
 say() { printf '%-46s %s\n' "$1" "$2"; }
 ENVIRONMENTS=${HISHEL_ENVIRONMENTS:-$WORK/environments}
@@ -234,6 +235,27 @@ moves() {
     say moves "$MOVES moves of $COUNT entries, every one found by hishel at its end"
 }
 
-for part in ${@:-0 1 2 moves}; do
-    case $part in 0) zero ;; 1) one ;; 2) two ;; moves) moves ;; *) fail "no generation $part" ;; esac
+# Values that mean harm: damage in under a second and 64 MiB, and nothing is run.
+hostile() {
+    environment 0.1.5 yaml,redis
+    local number wanted name code seconds kib slowest=0 largest=0 most=1
+    # A test build is slower, and its machine busy.
+    [ "$PROFILE" != debug ] || most=10
+    "$PYTHON" "$HOSTILE" hostile "$WORK/harmed" >hostile.txt
+    while read -r number wanted name; do
+        code=0
+        command time -q -f '%e %M' -o spent.txt timeout 60 \
+            "$BIN" verify -q --backend "file:hostile/$number?layout=hishel-0" >told.txt 2>&1 || code=$?
+        read -r seconds kib <spent.txt
+        [ $code = "$wanted" ] || fail "harmful, $name: exit $code: $(tail -1 told.txt)"
+        [ "${seconds%.*}" -lt "$most" ] && [ "$kib" -lt 65536 ] || fail "harmful, $name: $seconds s, $kib KiB"
+        [ ! -e harmed ] || fail "harmful, $name: it ran"
+        slowest=$(printf '%s\n' "$slowest" "$seconds" | sort -g | tail -1)
+        largest=$((kib > largest ? kib : largest))
+    done <hostile.txt
+    say hostile "$(wc -l <hostile.txt) harmful values, at most $slowest s and $largest KiB, nothing ran"
+}
+
+for part in ${@:-0 1 2 moves hostile}; do
+    case $part in hostile) hostile ;; 0) zero ;; 1) one ;; 2) two ;; moves) moves ;; *) fail "no generation $part" ;; esac
 done

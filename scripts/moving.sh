@@ -3,7 +3,8 @@
 # bodies and numbers that would not fit into memory. Needs redis-server and the release binary.
 #
 #   scripts/moving.sh                     everything
-#   scripts/moving.sh kill|interrupt|trouble|memory|shards|speed
+#   scripts/moving.sh kill|interrupt|trouble|memory|many|bodies|shards|speed
+#   scripts/moving.sh speed many          what scripts/bench.sh migrate measures
 #   MOVING_ENTRIES=5000 MOVING_BIG=4 scripts/moving.sh kill       a small version
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +13,7 @@ MANY=${MOVING_MANY:-1000000}
 BIG=${MOVING_BIG:-40}
 ROUNDS=${ROUNDS:-3}
 . scripts/workplace.sh
+UPDATE=$OLDPWD/scripts/update.py
 export AWS_ACCESS_KEY_ID=testak AWS_SECRET_ACCESS_KEY=testsecret AWS_EC2_METADATA_DISABLED=true
 fail() { echo "FAILED: $*" >&2; exit 1; }
 say() { printf '%-10s %s\n' "$1" "$2"; }
@@ -107,11 +109,36 @@ peak() {
     say memory "$name: $kib KiB, $seconds s"
 }
 
-memory() {
+# constant NAME FEW MANY: the peak of MANY entries, in KiB, is that of FEW.
+constant() {
+    python3 -c "
+few, many = $2, $3
+verdict = 'met' if many <= 1.3 * few else 'MISSED'
+print(f'R2 {\"$1\":37} {many / few:6.2f}x  goal 1.3x  {verdict:7} {many} KiB of $MANY entries against {few} KiB of 10000')"
+}
+
+# Peaks that may not grow with the number of entries.
+many() {
+    local kind moved few
+    "$FILL" file:few 10000 >/dev/null
     "$FILL" file:many $MANY >/dev/null
+    peak "10000 small entries, file to SQLite" 131072 file:few sqlite:few.db --include-expired
+    few=$kib
     peak "$MANY small entries, file to SQLite" 131072 file:many sqlite:many.db --include-expired
+    constant "migrate file -> SQLite" $few $kib
     [ "$("$BIN" list --keys --backend sqlite:many.db | wc -l)" = $MANY ] || fail "not all arrived"
-    rm -rf many many.db*
+    for kind in file: sqlite:; do
+        [ $kind = file: ] || moved=.db
+        for number in few many; do
+            command time -f %M -o peak.txt "$BIN" list --backend $kind$number${moved:-} >/dev/null
+            cp peak.txt $number.txt
+        done
+        constant "list, ${kind%:}" $(cat few.txt) $(cat many.txt)
+    done
+    rm -rf many few many.db* few.db*
+}
+
+bodies() {
     "$FILL" file:big $BIG 104857600 >/dev/null
     "$BIN" gc -q --backend file:big >/dev/null
     start_redis
@@ -125,6 +152,8 @@ memory() {
     kill $S3_PID
     redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
 }
+
+memory() { many; bodies; }
 
 # Four processes at once equal one run, and so does a mirror that had more than its source.
 shards() {
@@ -160,23 +189,52 @@ shards() {
     say shards "a mirror refuses ten above --max-delete 9 (exit 7) and deletes exactly them at 10"
 }
 
-# once NAME GOAL ANCHOR COMMAND: rounds of both in turn; ROUND stands for a fresh name.
+# once NAME GOAL ANCHOR COMMAND [CPU_GOAL]: rounds of both in turn; ROUND stands for a fresh name.
 once() {
-    local name=$1 goal=$2 anchor=$3 command=$4 round
+    local name=$1 goal=$2 anchor=$3 command=$4 cpu=${5:-} round
     : >ratios.txt
     for round in $(seq "$ROUNDS"); do
         local a b
-        a=$(TIMEFORMAT=%R; { time sh -c "${anchor//ROUND/a$round}" >/dev/null 2>&1; } 2>&1)
-        b=$(TIMEFORMAT=%R; { time sh -c "${command//ROUND/b$round}" >/dev/null 2>&1; } 2>&1)
+        a=$(TIMEFORMAT='%R %U %S'; { time sh -c "${anchor//ROUND/a$round}" >/dev/null 2>&1; } 2>&1)
+        b=$(TIMEFORMAT='%R %U %S'; { time sh -c "${command//ROUND/b$round}" >/dev/null 2>&1; } 2>&1)
         echo "$a $b" >>ratios.txt
     done
     python3 -c "
 import statistics
-rows = [tuple(map(float, line.split())) for line in open('ratios.txt')]
-ratio = statistics.median(b / a for a, b in rows)
-a, b = (statistics.median(column) for column in zip(*rows))
-verdict = 'met' if ratio <= $goal else 'MISSED'
-print(f'{\"$name\":40} {ratio:6.2f}x  goal {$goal}x  {verdict:7} {b:7.2f} s against {a:7.2f} s')"
+def row(name, goal, a, b):
+    ratio = statistics.median(y / x for x, y in zip(a, b))
+    a, b = statistics.median(a), statistics.median(b)
+    verdict = 'met' if ratio <= goal else 'MISSED'
+    print(f'{name:40} {ratio:6.2f}x  goal {goal}x  {verdict:7} {b:7.2f} s against {a:7.2f} s')
+runs = [list(map(float, line.split())) for line in open('ratios.txt')]
+row('$name', $goal, [r[0] for r in runs], [r[3] for r in runs])
+if '$cpu':
+    row('   its processor time', float('$cpu'), [r[1] + r[2] for r in runs], [r[4] + r[5] for r in runs])"
+}
+
+# peer NAME GOAL PACKAGES PEER ENTRIES COMMAND: entries a second, as often as a Python client's own
+# way. COMMAND moves as many.
+peer() {
+    local name=$1 goal=$2 packages=$3 peer=$4 entries=$5 command=$6 round
+    local python=${MOVING_ENVIRONMENTS:-$WORK/environments}/$peer
+    if [ ! -x "$python/bin/python" ]; then
+        python3 -m venv "$python"
+        "$python/bin/python" -m pip install -q $packages || { echo "$name needs the package index"; return; }
+    fi
+    : >ratios.txt
+    for round in $(seq "$ROUNDS"); do
+        local a b
+        a=$(rm -rf peer; mkdir peer; cd peer; "$python/bin/python" "$UPDATE" "$peer" "$entries")
+        b=$(TIMEFORMAT=%R; { time sh -c "${command//ROUND/b$round}" >/dev/null 2>&1; } 2>&1)
+        echo "$a $b" >>ratios.txt
+    done
+    python3 -c "
+import statistics, sys
+runs = [list(map(float, line.split())) for line in open('ratios.txt')]
+often = statistics.median(a / b for a, b in runs)
+a, b = ($entries / statistics.median(times) for times in zip(*runs))
+verdict = 'met' if often >= $goal else 'MISSED'
+print(f'{sys.argv[1]:40} {often:6.1f} times as many, goal {$goal}  {verdict:7} {b:.0f} a second against {a:.0f}')" "$name"
 }
 
 speed() {
@@ -200,13 +258,17 @@ speed() {
         export RCLONE_CONFIG_LOOP_ACCESS_KEY_ID=testak RCLONE_CONFIG_LOOP_SECRET_ACCESS_KEY=testsecret
         local copy="env -u AWS_CA_BUNDLE rclone -q copy --transfers 16 --no-update-modtime"
         once "M7 10,000 small, file -> S3" 0.8 "$copy d1 loop:team/ROUND" \
-            "$m -j 16 file:d1 '$STORE&prefix=ROUND/'"
+            "$m -j 16 file:d1 '$STORE&prefix=ROUND/'" 0.4
         once "M7 1,000 of 1 MiB, file -> S3" 0.8 "$copy d2 loop:team/bROUND" \
-            "$m -j 16 file:d2 '$STORE&prefix=bROUND/'"
+            "$m -j 16 file:d2 '$STORE&prefix=bROUND/'" 0.4
         kill $S3_PID
     else
         echo "M7 needs rclone"
     fi
+    peer "M8 SQLite -> SQLite, update()" 25 requests-cache requests-cache 10000 \
+        "$m sqlite:d1.db sqlite:m8ROUND.db"
+    peer "M8 hishel's files -> SQLite, its loop" 50 "hishel[sqlite]==0.1.5" hishel 2000 \
+        "$m file:peer/from sqlite:m9ROUND.db"
     for round in $(seq "$ROUNDS"); do cp -r d1 "cb$round"; done
     local c="$BIN convert -q"
     once "C1 convert JSON -> bincode, files" 1.1 "$m file:d1 file:c0ROUND" "$c --to bincode --backend file:cROUND"

@@ -89,6 +89,30 @@ pub(in crate::foreign) struct Value {
     pub created_at: Timestamp,
 }
 
+/// What is left of the length that header fields of one message may have: a megabyte in all,
+/// many times of what clients take. In a pickle or in YAML one text may stand for many.
+struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Room(1 << 20)
+    }
+}
+
+impl Room {
+    /// Takes what a field needs.
+    ///
+    /// # Errors
+    /// `Codec` when there is no room for it.
+    fn take(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        // A colon, a space and the end of the line belong to it.
+        let length = name.as_ref().len() + value.as_ref().len() + 4;
+        let left = self.0.checked_sub(length);
+        self.0 = left.ok_or_else(|| Error::codec("its header fields are longer than 1 MiB"))?;
+        Ok(())
+    }
+}
+
 /// Reads a value.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::foreign::decode::pickle::{self, Id, Pickle, Value as Node};
 use crate::model::{Civil, Headers, Timestamp};
 
-use super::Value;
+use super::{Room, Value};
 
 /// The classes that a value may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,11 +140,15 @@ impl<'a> Reader<'a> {
         let wrong = || other("a list of pairs of bytes as headers");
         let Node::List(fields) = self.member(message, "headers")? else { return Err(wrong()) };
         let mut headers = Headers::new();
+        let mut room = Room::default();
         for field in fields {
             let Node::Tuple(pair) = self.0.get(*field) else { return Err(wrong()) };
             let [name, value] = pair[..] else { return Err(wrong()) };
             match (self.0.get(name), self.0.get(value)) {
-                (Node::Bytes(name), Node::Bytes(value)) => headers.push(name, value),
+                (Node::Bytes(name), Node::Bytes(value)) => {
+                    room.take(name, value)?;
+                    headers.push(name, value);
+                }
                 _ => return Err(wrong()),
             }
         }

@@ -1,18 +1,19 @@
 //! The JSON and YAML forms: one tree of maps and lists.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result, unquoted};
 use crate::model::{Headers, Timestamp};
 use crate::policy;
 
-use super::Value;
+use super::{Room, Value};
 
 /// Texts are taken as they stand: YAML 1.1 and 1.2 disagree on which plain words are
 /// numbers, and what hishel's writer left without quotes was text to it.
@@ -26,6 +27,7 @@ struct Tree {
 #[derive(Debug, Serialize, Deserialize)]
 struct ResponseTree {
     status: u16,
+    #[serde(deserialize_with = "bounded")]
     headers: Vec<(String, String)>,
     content: String,
     extensions: ResponseExtensions,
@@ -44,6 +46,7 @@ struct ResponseExtensions {
 struct RequestTree {
     method: String,
     url: String,
+    #[serde(deserialize_with = "bounded")]
     headers: Vec<(String, String)>,
     extensions: RequestExtensions,
 }
@@ -62,6 +65,34 @@ struct MetadataTree {
     cache_key: String,
     number_of_uses: u64,
     created_at: String,
+}
+
+/// Header fields up to their limit: in YAML a short name may stand for a long text.
+fn bounded<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Vec<(String, String)>, D::Error> {
+    struct Fields;
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Vec<(String, String)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of header fields")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(
+            self,
+            mut from: A,
+        ) -> std::result::Result<Self::Value, A::Error> {
+            let mut fields: Self::Value = Vec::new();
+            let mut room = Room::default();
+            while let Some((name, value)) = from.next_element::<(String, String)>()? {
+                room.take(&name, &value).map_err(|e| A::Error::custom(e.message()))?;
+                fields.push((name, value));
+            }
+            Ok(fields)
+        }
+    }
+    from.deserialize_seq(Fields)
 }
 
 pub(super) fn from_json(bytes: &[u8]) -> Result<Value> {
