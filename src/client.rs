@@ -390,7 +390,10 @@ impl Job<'_> {
     /// Whether what is stored is among what the caller wants at all.
     fn may_answer(&self, head: &EntryHead) -> bool {
         let is_locked = || self.options.lock.as_ref().is_none_or(|lock| lock.fits(head));
-        self.accepts(head.status, &head.headers) && is_locked() && self.is_for_us(head)
+        policy::answers_get(head)
+            && self.accepts(head.status, &head.headers)
+            && is_locked()
+            && self.is_for_us(head)
     }
 
     /// Whether an answer is for who asks with these credentials. Layouts whose keys say

@@ -12,7 +12,7 @@ use super::freshness::{Freshness, freshness};
 use super::reason::Reason;
 use super::storable::forbids_stale;
 use super::validation;
-use super::variant::{latest, matches, vary_checks};
+use super::variant::{answers_get, latest, matches, vary_checks};
 
 /// Why a request goes to the origin, in the words of RFC 9211 section 2.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,7 +239,8 @@ impl Planner<'_> {
     fn live(&self) -> impl Iterator<Item = usize> {
         let now = self.now;
         let candidates = self.candidates;
-        (0..candidates.len()).filter(move |&i| !candidates[i].is_expired(now))
+        let is_live = move |head: &EntryHead| answers_get(head) && !head.is_expired(now);
+        (0..candidates.len()).filter(move |&i| is_live(&candidates[i]))
     }
 
     fn select(&self) -> Option<usize> {
@@ -253,7 +254,7 @@ impl Planner<'_> {
     fn miss(&mut self) -> Plan {
         let live: Vec<usize> = self.live().collect();
         let (fwd, reason) = match live.first() {
-            None if self.candidates.is_empty() => (Fwd::UriMiss, Reason::UriMiss),
+            None if !self.candidates.iter().any(answers_get) => (Fwd::UriMiss, Reason::UriMiss),
             None => (Fwd::UriMiss, Reason::StoreTtlOver),
             Some(_) => (Fwd::VaryMiss, self.vary_miss(&live)),
         };

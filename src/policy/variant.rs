@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{EntryHead, Headers, Secrets, Selecting, Selection, Timestamp};
+use crate::model::{EntryHead, Headers, Method, Secrets, Selecting, Selection, Timestamp};
 
 use super::Settings;
 use super::date::DateField;
@@ -54,8 +54,17 @@ pub fn vary_checks(head: &EntryHead, request: &Headers, settings: &Settings) -> 
         .unwrap_or_default()
 }
 
-/// Whether the entry's `Vary` lets it answer a request with these fields.
+/// Whether an entry is the answer to a GET, which alone may answer later requests (RFC 9111
+/// section 4). Other clients keep those to HEAD and POST under the same key.
+pub(crate) fn answers_get(head: &EntryHead) -> bool {
+    head.request.method == Method::GET
+}
+
+/// Whether the entry's method and `Vary` let it answer a request with these fields.
 pub(crate) fn matches(head: &EntryHead, request: &Headers, settings: &Settings) -> bool {
+    if !answers_get(head) {
+        return false;
+    }
     if !head.headers.contains("vary") {
         return true;
     }

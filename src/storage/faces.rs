@@ -278,12 +278,13 @@ pub trait Manage: Backend {
         }
     }
 
-    /// The one entry of this identity; in a store without variants, whatever lies under its
-    /// key.
+    /// The one entry of this identity; else, in a store without variants, whatever lies under
+    /// its key.
     async fn find(&self, id: &EntryId) -> Result<Option<Found>> {
-        let any = !self.capabilities().variants;
-        let candidates = self.candidates(&id.key).await?;
-        Ok(candidates.into_iter().find(|found| any || found.head.id == *id))
+        let mut candidates = self.candidates(&id.key).await?;
+        let exact = candidates.iter().position(|found| found.head.id == *id);
+        let any = (!self.capabilities().variants && !candidates.is_empty()).then_some(0);
+        Ok(exact.or(any).map(|place| candidates.swap_remove(place)))
     }
 }
 

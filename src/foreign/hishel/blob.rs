@@ -55,6 +55,9 @@ const HTTPX: &str = "hishel_httpx";
 /// Under this name a request asks for a TTL of its own, in seconds.
 const TTL: &str = "hishel_ttl";
 
+/// The shortest TTL of its own that an entry can have, in seconds.
+const SHORTEST: f64 = 1e-6;
+
 impl Blob {
     /// # Errors
     /// `Codec` for what is no such map.
@@ -130,9 +133,16 @@ impl Blob {
         out.0
     }
 
-    /// The TTL that the entry asks for, in seconds.
+    /// The TTL that an entry has to ask for to end then, in seconds.
+    pub(super) fn ttl_until(end: Timestamp, created_at: Timestamp) -> f64 {
+        end.since(created_at).as_secs_f64().max(SHORTEST)
+    }
+
+    /// The TTL that the entry asks for, in seconds. Zero asks for none in generation 1, which
+    /// takes what is false for what is absent; less is over at once.
     pub(super) fn own_ttl(&self) -> Option<f64> {
-        self.request_extra.get(TTL).and_then(Json::as_f64)
+        let ttl = self.request_extra.get(TTL).and_then(Json::as_f64)?;
+        (ttl != 0.0).then_some(ttl.max(SHORTEST))
     }
 
     /// What a blob has to say of a head, whose URL is spelled so.

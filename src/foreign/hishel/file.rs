@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -151,28 +151,46 @@ impl Folder {
         Ok(lying.filter(|lying| !lying.bytes.is_empty()))
     }
 
+    /// The folder around this one.
+    fn outside(&self) -> &Path {
+        let outside = self.path.parent().filter(|p| !p.as_os_str().is_empty());
+        outside.unwrap_or(Path::new("."))
+    }
+
+    /// What files of ours begin with until they are whole.
+    fn aside(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        format!(".cachectl-{}-", name.to_string_lossy())
+    }
+
     /// Writes beside the folder and renames: a sweep of hishel's removes whatever it finds
     /// inside, and readers must not see half a file.
     fn write(&self, path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result<()> {
-        let outside = self.path.parent().filter(|p| !p.as_os_str().is_empty());
-        match Self::write_by(outside.unwrap_or(Path::new(".")), path, bytes, stored_at) {
-            // The folder is a mount, a link, or all that one may write to.
-            Err(e)
-                if matches!(e.kind(), ErrorKind::CrossesDevices | ErrorKind::PermissionDenied) =>
-            {
-                Self::write_by(&self.path, path, bytes, stored_at)
+        let old = fs::metadata(path).ok();
+        let like = old.clone().map_or_else(|| fs::metadata(&self.path), Ok)?;
+        let aside = |aside: &Path| self.write_by(aside, path, &like, bytes, stored_at);
+        // The folder may be a mount, a link, or all that one may write to or that has room.
+        match aside(self.outside()).or_else(|_| aside(&self.path)) {
+            Err(e) if e.kind() == ErrorKind::PermissionDenied && old.is_some() => {
+                write_in_place(path, bytes, stored_at)
             }
             done => done,
         }
     }
 
-    fn write_by(aside: &Path, path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result<()> {
+    fn write_by(
+        &self,
+        aside: &Path,
+        path: &Path,
+        like: &Metadata,
+        bytes: &[u8],
+        stored_at: Timestamp,
+    ) -> io::Result<()> {
+        let prefix = self.aside();
         let mut file =
-            tempfile::Builder::new().prefix(".cachectl-").suffix(".tmp").tempfile_in(aside)?;
+            tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(aside)?;
         file.write_all(bytes)?;
-        if let Ok(meta) = fs::metadata(path) {
-            file.as_file().set_permissions(meta.permissions())?;
-        }
+        give_like(file.as_file(), like)?;
         file.as_file().set_modified(SystemTime::from(stored_at))?;
         file.persist(path).map(drop).map_err(|e| e.error)
     }
@@ -202,6 +220,42 @@ impl Folder {
         names.sort_unstable();
         Ok((names, true))
     }
+}
+
+/// Gives a new file to whom an old one belongs, or the folder, for hishel writes into files
+/// that it has used.
+///
+/// # Errors
+/// When that is not allowed and an old file would change hands.
+fn give_like(file: &File, like: &Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+        let mode = like.permissions().mode() & 0o666;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+            let given = fchown(file, Some(like.uid()), Some(like.gid()));
+            if like.is_file() && own.uid() != like.uid() {
+                given?;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    if like.is_file() {
+        file.set_permissions(like.permissions())?;
+    }
+    Ok(())
+}
+
+/// Writes into a file that belongs to somebody else, as hishel does with every file.
+fn write_in_place(path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    file.write_all(bytes)?;
+    file.set_len(bytes.len() as u64)?;
+    // Only its owner may say when it was written.
+    let _ = file.set_modified(SystemTime::from(stored_at));
+    Ok(())
 }
 
 impl Shelf for Folder {
@@ -269,26 +323,37 @@ impl Shelf for Folder {
         }))
     }
 
-    /// Empty files, which hishel takes for nothing, and what a writer of ours has left.
+    /// Empty files, which hishel takes for nothing, and what a writer of ours has left, in the
+    /// folder or beside it.
     fn leftovers(self: Arc<Self>, before: Timestamp) -> BlockingPieces {
         let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(e) => return Box::new(std::iter::once(Err(fail(e)))),
         };
-        Box::new(entries.flatten().filter_map(move |entry| {
+        let beside = fs::read_dir(self.outside()).into_iter().flatten();
+        let entries = entries.map(|entry| (entry, "")).chain(beside.map(|entry| (entry, "../")));
+        Box::new(entries.filter_map(move |(entry, at)| {
+            let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
+            let is_ours = name.starts_with(&self.aside());
+            if !is_ours && (!at.is_empty() || name.starts_with('.')) {
+                return None;
+            }
             let meta = entry.metadata().ok()?;
             let is_old = meta.modified().is_ok_and(|at| Timestamp::from(at) < before);
-            let is_ours = name.starts_with(".cachectl-");
-            let is_empty = meta.is_file() && meta.len() == 0 && !name.starts_with('.');
-            (is_old && (is_ours || is_empty))
-                .then(|| Ok(Piece::new(Problem::Unfinished, name, meta.len())))
+            let is_over = meta.is_file() && (is_ours || meta.len() == 0);
+            let piece = || Piece::new(Problem::Unfinished, format!("{at}{name}"), meta.len());
+            (is_old && is_over).then(|| Ok(piece()))
         }))
     }
 
     fn discard(&self, name: &str) -> Result<Outcome<u64>> {
-        let path = self.path.join(name);
+        let (folder, name) = match name.strip_prefix("../") {
+            Some(name) if name.starts_with(&self.aside()) => (self.outside(), name),
+            _ => (&*self.path, name),
+        };
+        let path = folder.join(name);
         let fail = |e| store_error(format!("cannot remove {}", path.display()), e);
         let meta = match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_file() => meta,
@@ -296,7 +361,7 @@ impl Shelf for Folder {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Absent),
             Err(e) => return Err(fail(e)),
         };
-        if !name.starts_with(".cachectl-") && meta.len() > 0 {
+        if !name.starts_with(&self.aside()) && meta.len() > 0 {
             return Ok(Outcome::Changed);
         }
         fs::remove_file(&path).map_err(fail)?;

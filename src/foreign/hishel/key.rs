@@ -57,13 +57,15 @@ impl HttpxUrl {
             "https" | "wss" => "443",
             _ => "",
         };
-        let port = port.filter(|port| !port.is_empty() && *port != usual);
+        // A number to httpx, without zeros in front.
+        let number = |port: &str| port.parse().map_or(port.to_owned(), |p: u32| p.to_string());
+        let port = port.filter(|port| !port.is_empty()).map(number).filter(|port| port != usual);
         let user = user.filter(|user| !user.is_empty()).map(str::to_owned);
         Some(HttpxUrl {
             scheme,
             user,
             host,
-            port: port.map(str::to_owned),
+            port,
             path: quoted(&without_dots(path), |c| matches!(c, '`' | '{' | '}')),
             query: query.map(|query| quoted(query, |_| false)),
             fragment: fragment.map(|fragment| quoted(fragment, |c| c == '`')),

@@ -1,5 +1,6 @@
 //! Generation 0 in Redis: a string for each key, without any prefix, and the server's own TTL.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +50,9 @@ return 2
 /// Values that a look takes at once.
 const GLANCE: usize = 8;
 
+/// Longer values under odd names are not looked into.
+const LONGEST_ODD: u64 = 64 << 20;
+
 /// Opens it if a value lies under some of the names that the server gives first.
 fn open_found(address: &Address) -> OpenMarked {
     let parts = link(address).and_then(|link| Ok((link, Settings::of(address)?)));
@@ -94,6 +98,7 @@ impl Strings {
         let mut cursor = 0;
         for _ in 0..super::STEPS_OF_A_LOOK {
             let (next, names) = self.names(cursor).await?;
+            let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
             for names in names.chunks(GLANCE) {
                 let lying = self.get_all(names).await?;
                 if lying.iter().flatten().any(|lying| value::loads(&lying.bytes).is_ok()) {
@@ -125,35 +130,37 @@ impl Strings {
         Ok(answers.as_chunks::<2>().0.iter().map(lying).collect())
     }
 
-    /// One step over all names: those of values, and where to go on; `0` at the end.
-    async fn names(&self, cursor: u64) -> Result<(u64, Vec<String>)> {
+    /// One step over all names: those of values with their lengths, and where to go on; `0` at
+    /// the end.
+    async fn names(&self, cursor: u64) -> Result<(u64, Vec<(String, u64)>)> {
         let mut command = cmd("SCAN");
         command.arg(cursor).arg("COUNT").arg(BATCH).arg("TYPE").arg("string");
         let (next, names): (u64, Vec<Vec<u8>>) = self.link.ask(&command).await?;
         let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
-        // The database may be shared with others: a name of a program's own choice counts
-        // where a value lies under it, to its end.
-        let (mut usual, odd): (Vec<String>, Vec<String>) =
-            names.partition(|name| is_usual_key(name));
+        let names: Vec<String> = names.collect();
         let mut pipeline = pipe();
-        for name in &odd {
-            pipeline.cmd("GETRANGE").arg(name).arg(0).arg(15);
+        for name in &names {
+            pipeline.cmd("GETRANGE").arg(name).arg(0).arg(Form::SIGN - 1);
+            pipeline.cmd("STRLEN").arg(name);
         }
-        let starts = self.link.ask_all(&pipeline).await?;
-        let is_like = |start: &Answer| {
-            Vec::<u8>::from_redis_value_ref(start).is_ok_and(|s| Form::of(&s).is_some())
+        let answers = self.link.ask_all(&pipeline).await?;
+        let is_signed = |start: &Answer| {
+            Vec::<u8>::from_redis_value_ref(start).is_ok_and(|start| Form::is_signed(&start))
         };
-        let like = odd.into_iter().zip(&starts).filter(|(_, start)| is_like(start));
-        let like: Vec<String> = like.map(|(name, _)| name).collect();
-        for names in like.chunks(GLANCE) {
-            let values = self.get_all(names).await?;
-            let is_value = |lying: &Option<Lying>| {
-                lying.as_ref().is_some_and(|lying| value::loads(&lying.bytes).is_ok())
-            };
-            let whole = names.iter().zip(&values).filter(|(_, lying)| is_value(lying));
-            usual.extend(whole.map(|(name, _)| name.clone()));
+        // The database may be shared with others: what begins otherwise is theirs, and under a
+        // name of a program's own choice a value counts if it is one to its end.
+        let looks = names.into_iter().zip(answers.as_chunks::<2>().0);
+        let values = looks.filter(|(_, [start, _])| is_signed(start)).map(|(name, [_, length])| {
+            (name, u64::from_redis_value_ref(length).unwrap_or_default())
+        });
+        let (mut values, odd): (Vec<_>, Vec<_>) = values.partition(|(name, _)| is_usual_key(name));
+        for (name, length) in odd.into_iter().filter(|(_, length)| *length <= LONGEST_ODD) {
+            let lying = self.get_all(std::slice::from_ref(&name)).await?.pop().flatten();
+            if lying.is_some_and(|lying| value::loads(&lying.bytes).is_ok()) {
+                values.push((name, length));
+            }
         }
-        Ok((next, usual))
+        Ok((next, values))
     }
 }
 
@@ -202,8 +209,15 @@ impl FarShelf for Strings {
     }
 
     async fn page(&self, place: &u64) -> Result<Page<u64>> {
-        let (next, mut keys) = self.names(*place).await?;
+        let (next, names) = self.names(*place).await?;
+        let lengths: HashMap<String, u64> = names.into_iter().collect();
+        let mut keys: Vec<String> = lengths.keys().cloned().collect();
         let position = Some(Position(*place, sort(&mut keys)));
+        let with_length = |key: String| {
+            let length = lengths[&key];
+            (key, length)
+        };
+        let keys = keys.into_iter().map(with_length).collect();
         Ok(Page { keys, position, next: (next != 0).then_some(next) })
     }
 
@@ -211,14 +225,8 @@ impl FarShelf for Strings {
         let (mut entries, mut bytes, mut cursor) = (0, 0, 0);
         loop {
             let (next, names) = self.names(cursor).await?;
-            let mut pipeline = pipe();
-            for name in &names {
-                pipeline.cmd("STRLEN").arg(name);
-            }
-            for answer in self.link.ask_all(&pipeline).await? {
-                entries += 1;
-                bytes += u64::from_redis_value(answer).unwrap_or_default();
-            }
+            entries += names.len() as u64;
+            bytes += names.iter().map(|(_, length)| length).sum::<u64>();
             if next == 0 {
                 return Ok((entries, bytes));
             }

@@ -33,7 +33,7 @@ use crate::storage::{
 use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation};
 use super::key::{CLIENT, Client, key_2};
-use super::several::{Beside, distinguish};
+use super::several::{Beside, GivesOut, distinguish};
 use super::span;
 use change::{REMOVED_MS, StreamPut};
 
@@ -130,12 +130,8 @@ fn open_found(address: &Address, generation: Generation) -> OpenMarked {
         if sample.is_empty() {
             return Ok(None);
         }
-        let is_rfc = |found: &Found| {
-            let Request { method, url, .. } = &found.head.request;
-            found.head.id.key == key_2(true, method.as_str(), url.as_str())
-        };
-        let mut entries = sample.iter().flat_map(|group| &group.entries);
-        inner.rfc = mode.unwrap_or_else(|| entries.any(|(found, _)| is_rfc(found)));
+        let is_rfc = |(key, blob): &(String, Blob)| *key == key_2(true, &blob.method, &blob.url);
+        inner.rfc = mode.unwrap_or_else(|| sample.iter().any(is_rfc));
         Ok(Some(Opened::Async(Arc::new(Streams { inner: Arc::new(inner) }))))
     })
 }
@@ -170,6 +166,8 @@ impl fmt::Debug for Streams {
 /// What stands beside a head.
 #[derive(Debug, Clone)]
 struct Row {
+    /// Among those of its key, in the order of the index.
+    place: i64,
     id: String,
     data: Vec<u8>,
     ttl_deadline: Option<f64>,
@@ -182,6 +180,10 @@ impl Beside for Row {
 
     fn came_at(&self) -> i64 {
         0
+    }
+
+    fn place(&self) -> i64 {
+        self.place
     }
 }
 
@@ -221,16 +223,23 @@ impl Inner {
         })
     }
 
-    /// What lies behind the first keys behind which something does.
-    async fn sample(&self) -> Result<Vec<Group>> {
+    /// The heads behind the first keys behind which something lies, also of what is over.
+    async fn sample(&self) -> Result<Vec<(String, Blob)>> {
         let mut cursor = 0;
         for _ in 0..super::STEPS_OF_A_LOOK {
             let (next, keys) = self.keys(cursor).await?;
             for keys in keys.chunks(AT_ONCE) {
-                let mut groups = self.groups(keys, false).await?;
-                groups.retain(|group| !group.ids.is_empty());
-                if !groups.is_empty() {
-                    return Ok(groups);
+                let looks = self.look(keys).await?;
+                let rows = keys.iter().zip(&looks).flat_map(|(key, rows)| {
+                    rows.iter().filter_map(|row| Some((key.clone(), row.get(1)?)))
+                });
+                let blobs = rows.filter_map(|(key, data)| {
+                    let data = Vec::<u8>::from_redis_value_ref(data).ok()?;
+                    Some((key, Blob::read(&data, self.generation).ok()?))
+                });
+                let blobs: Vec<_> = blobs.collect();
+                if !blobs.is_empty() {
+                    return Ok(blobs);
                 }
             }
             if next == 0 {
@@ -270,19 +279,23 @@ impl Inner {
         format!("{}:{part}:{id}", self.prefix)
     }
 
-    /// What lies under some keys, with small bodies if they are wanted.
-    async fn groups(&self, keys: &[String], bodies: bool) -> Result<Vec<Group>> {
+    /// What [`LOOK`] gives for some keys.
+    async fn look(&self, keys: &[String]) -> Result<Vec<Vec<Vec<Answer>>>> {
         let mut pipeline = pipe();
         for key in keys {
             let look = pipeline.cmd("EVAL").arg(LOOK).arg(1).arg(self.index(key));
             look.arg(&self.prefix).arg(self.kind());
         }
         let answers = self.link.ask_all(&pipeline).await?;
-        let mut groups = Vec::with_capacity(keys.len());
-        for (key, answer) in keys.iter().zip(answers) {
-            let rows = Vec::<Vec<Answer>>::from_redis_value(answer).unwrap_or_default();
-            groups.push(self.group(key, rows));
-        }
+        let rows = |answer| Vec::<Vec<Answer>>::from_redis_value(answer).unwrap_or_default();
+        Ok(answers.into_iter().map(rows).collect())
+    }
+
+    /// What lies under some keys, with small bodies if they are wanted.
+    async fn groups(&self, keys: &[String], bodies: bool) -> Result<Vec<Group>> {
+        let looks = self.look(keys).await?;
+        let groups = keys.iter().zip(looks).map(|(key, rows)| self.group(key, rows));
+        let mut groups: Vec<Group> = groups.collect();
         if bodies {
             for group in &mut groups {
                 self.bring_bodies(group).await?;
@@ -297,12 +310,12 @@ impl Inner {
 
     fn group(&self, key: &str, rows: Vec<Vec<Answer>>) -> Group {
         let mut group = Group::default();
-        for row in rows {
+        for (place, row) in (0..).zip(rows) {
             let [id, data, mark, bytes, chunks, end] = &row[..] else { continue };
             let text = |value| String::from_redis_value_ref(value).unwrap_or_default();
             let raw = |value| Vec::<u8>::from_redis_value_ref(value).unwrap_or_default();
             let number = |value| u64::from_redis_value_ref(value).unwrap_or_default();
-            let mut row = Row { id: text(id), data: raw(data), ttl_deadline: None };
+            let mut row = Row { place, id: text(id), data: raw(data), ttl_deadline: None };
             group.ids.push(row.id.clone());
             let found =
                 self.found(key, &mut row, &raw(mark), (number(bytes), number(chunks)), &text(end));
@@ -322,7 +335,8 @@ impl Inner {
             }
         }
         group.ids.sort();
-        distinguish(&mut group.entries);
+        let gives_out = if self.has_variants() { GivesOut::Newest } else { GivesOut::First };
+        distinguish(&mut group.entries, gives_out);
         group
     }
 
@@ -546,6 +560,10 @@ impl Backend for Streams {
         pages.flat_map(stream::iter).boxed()
     }
 
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.inner.discard(piece).await
+    }
+
     async fn raw(&self, part: Part) -> Result<BodyStream> {
         let missing =
             |name: &str| Error::new(ErrorKind::NotFound, format!("there is no {name} in {self:?}"));
@@ -567,9 +585,13 @@ impl Backend for Streams {
         let mut usage = Usage::default();
         let mut scan = self.scan(Query::with_detail(Detail::Columns));
         while let Some(found) = scan.next().await {
-            if let Ok(found) = found {
-                usage.entries += 1;
-                usage.stored_bytes += found.stored_bytes;
+            match found {
+                Ok(found) => {
+                    usage.entries += 1;
+                    usage.stored_bytes += found.stored_bytes;
+                }
+                Err(e) if e.kind() == ErrorKind::Codec => {}
+                Err(e) => return Err(e),
             }
         }
         Ok(usage)

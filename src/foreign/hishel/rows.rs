@@ -29,7 +29,7 @@ use super::super::database::{self, BUSY, Database};
 use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation};
 use super::key::{CLIENT, Client, key_2};
-use super::several::distinguish;
+use super::several::{GivesOut, distinguish};
 use put::RowsPut;
 use state::{Kind, Row, State};
 
@@ -200,7 +200,7 @@ impl Inner {
                 }
             }
         }
-        distinguish(&mut group.entries);
+        distinguish(&mut group.entries, self.gives_out());
         group
     }
 
@@ -210,16 +210,25 @@ impl Inner {
         self.kind != Kind::Second || self.rfc
     }
 
+    fn gives_out(&self) -> GivesOut {
+        if self.has_variants() { GivesOut::Newest } else { GivesOut::First }
+    }
+
     /// Whether an entry stands in the place of one that is to be written.
-    fn gives_way(&self, there: &Found, wanted: &EntryId) -> bool {
-        !self.has_variants() || there.head.id == *wanted
+    fn gives_way(&self, there: &Found, wanted: &EntryHead) -> bool {
+        // A key of the application's own may be for several methods.
+        let is_alike = there.head.request.method == wanted.request.method;
+        there.head.id == wanted.id || !self.has_variants() && is_alike
     }
 
     fn found(&self, row: &Row) -> Result<Found> {
         let blob = Blob::read(&row.data, self.kind.generation())?;
-        if row.missing > 0 {
-            let error = Error::codec(format!("{} of its chunks are missing", row.missing));
-            return Err(error.coded("record_damaged"));
+        if row.missing != 0 {
+            let error = match row.missing {
+                1.. => format!("{} of its chunks are missing", row.missing),
+                _ => format!("it has {} chunks too many", -row.missing),
+            };
+            return Err(Error::codec(error).coded("record_damaged"));
         }
         let created_at = row.created_at(&blob, self.kind);
         let expires_at = row.expires_at(&blob, self.kind, self.ttl, created_at);
@@ -295,15 +304,14 @@ impl Inner {
     }
 
     /// Rows without a key, as the beta writes them, behind this one.
-    fn keyless_after(&self, after: i64) -> Result<Vec<(i64, Row)>> {
+    fn keyless_after(&self, after: i64) -> Result<Vec<Row>> {
         let sql = format!(
             "{} WHERE e.cache_key IS NULL AND e.rowid > ?1 ORDER BY e.rowid LIMIT {PAGE}",
             self.kind.select()
         );
         self.database.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows =
-                statement.query_map([after], |row| Ok((row.get("row_number")?, Row::of(row)?)))?;
+            let rows = statement.query_map([after], Row::of)?;
             rows.collect()
         })
     }
@@ -517,10 +525,10 @@ impl Scan {
         }
         let Some(row) = self.row else { return Ok(None) };
         let rows = self.inner.keyless_after(row)?;
-        let Some((last, _)) = rows.last() else { return Ok(None) };
-        self.row = Some(*last);
-        let whole = rows.into_iter().map(|(_, row)| row);
-        let whole = whole.filter(|row| row.state(self.inner.kind) == State::Whole);
+        let Some(last) = rows.last() else { return Ok(None) };
+        self.row = Some(last.number);
+        let is_whole = |row: &Row| row.state(self.inner.kind) == State::Whole;
+        let whole = rows.into_iter().filter(is_whole);
         let found = |row: Row| self.inner.found(&row).map_err(|e| self.inner.damaged(&row, &e));
         Ok(Some(whole.map(found).collect()))
     }

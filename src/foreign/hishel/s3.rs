@@ -224,7 +224,7 @@ impl FarShelf for Objects {
 
     async fn page(&self, place: &Begin) -> Result<Page<Begin>> {
         let (values, next) = self.values(place.clone()).await?;
-        let keys = values.into_iter().map(|object| object.key).collect();
+        let keys = values.into_iter().map(|object| (object.key, object.bytes)).collect();
         Ok(Page { keys, position: None, next })
     }
 

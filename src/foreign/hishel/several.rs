@@ -10,17 +10,30 @@ pub(super) trait Beside {
 
     /// When it came, as far as the layout knows; what `found` says counts first.
     fn came_at(&self) -> i64;
+
+    /// Its place among those of its key, as hishel finds them.
+    fn place(&self) -> i64;
 }
 
-/// Sorts the entries of one key. The newest of those that answer the same has the identity
-/// that the request gives; the others get their own number behind it.
-pub(super) fn distinguish<T: Beside>(entries: &mut [(Found, T)]) {
+/// Which of several entries that answer the same is given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivesOut {
+    Newest,
+    First,
+}
+
+/// Sorts the entries of one key. The one that is given out of those that answer the same has
+/// the identity that the request gives; the others get their own number behind it.
+pub(super) fn distinguish<T: Beside>(entries: &mut [(Found, T)], gives_out: GivesOut) {
     let age = |found: &Found, beside: &T| {
         (found.head.created_at.micros(), beside.came_at(), beside.own_id())
     };
     entries.sort_by(|(a, beside), (b, other)| {
-        let newest_first = age(b, other).cmp(&age(a, beside));
-        a.head.id.cmp(&b.head.id).then(newest_first)
+        let order = match gives_out {
+            GivesOut::Newest => age(b, other).cmp(&age(a, beside)),
+            GivesOut::First => beside.place().cmp(&other.place()),
+        };
+        a.head.id.cmp(&b.head.id).then(order)
     });
     let mut last: Option<EntryId> = None;
     for (found, beside) in entries.iter_mut() {

@@ -39,6 +39,9 @@ const SCHEMA: &str = "CREATE TABLE cache(key TEXT, data BLOB, date_created REAL)
 /// Rows of a page.
 const PAGE: usize = 32;
 
+/// A page ends with the row that makes its values as long as this.
+const PAGE_BYTES: usize = 8 << 20;
+
 fn path_of(address: &Address) -> Result<PathBuf> {
     Ok(address.path()?.unwrap_or_else(|| PathBuf::from(LAYOUT.place)))
 }
@@ -215,9 +218,16 @@ impl Table {
         );
         self.database.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement
-                .query_map([after], |row| Ok((row.get(0)?, row.get(1)?, lying(row, 2)?)))?;
-            rows.collect()
+            let mut rows = statement.query([after])?;
+            let (mut page, mut bytes) = (Vec::new(), 0);
+            while bytes < PAGE_BYTES
+                && let Some(row) = rows.next()?
+            {
+                let lying = lying(row, 2)?;
+                bytes += lying.bytes.len();
+                page.push((row.get(0)?, row.get(1)?, lying));
+            }
+            Ok(page)
         })
     }
 
@@ -302,7 +312,7 @@ impl Shelf for Table {
                     return Some(vec![Err(e)]);
                 }
             };
-            done = page.len() < PAGE;
+            done = page.is_empty();
             at = page.last().map_or(at, |walked| walked.0);
             let place = |row: i64| Some(Position(row.cast_unsigned(), 0));
             Some(page.into_iter().map(|(row, key, lying)| Ok((key, lying, place(row)))).collect())

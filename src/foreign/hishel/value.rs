@@ -43,6 +43,25 @@ impl Form {
         }
     }
 
+    /// Whether a value begins as hishel begins one, where others keep theirs too. So many bytes
+    /// of it are needed: [`Form::SIGN`].
+    #[cfg(feature = "redis")]
+    pub(in crate::foreign) fn is_signed(start: &[u8]) -> bool {
+        match Form::of(start) {
+            None => false,
+            Some(Form::Yaml) => true,
+            Some(Form::Json) => {
+                let members = start.trim_ascii_start()[1..].trim_ascii_start();
+                let first: [&[u8]; 3] = [b"\"response\"", b"\"request\"", b"\"metadata\""];
+                first.iter().any(|first| members.starts_with(first))
+            }
+            Some(Form::Pickle) => start.windows(8).any(|part| part == b"httpcore"),
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    pub(in crate::foreign) const SIGN: usize = 64;
+
     pub(in crate::foreign) fn name(self) -> &'static str {
         match self {
             Form::Json => "json",

@@ -134,7 +134,7 @@ async fn touch_all(
         };
         let bytes = found.head.body.bytes;
         let action = match args.plan.dry_run {
-            true => Action::Overwrite,
+            true => args.changed(open, &found.head, selection).map(|_| Action::Overwrite)?,
             false => touch_one(args, open, found, selection).await?,
         };
         report.tallies.count(action, bytes);
@@ -151,12 +151,7 @@ async fn touch_one(
     selection: &Selection,
 ) -> Result<Action> {
     for _ in 0..5 {
-        let head = args.changed(&found.head, selection);
-        if args.stale && !open.store.kept(head.clone()).invalidated {
-            let layout = open.store.capabilities().layout;
-            let told = format!("{layout} has no place for a mark that an entry is stale");
-            return Err(Error::usage(told).try_this("cachectl purge").into());
-        }
+        let head = args.changed(open, &found.head, selection)?;
         match open.store.update(&found.head.id, head, found.stamp).await? {
             Outcome::Done(_) => return Ok(Action::Overwrite),
             Outcome::Absent => return Ok(Action::Missing),
@@ -170,8 +165,14 @@ async fn touch_one(
 }
 
 impl TouchArgs {
-    fn changed(&self, head: &EntryHead, selection: &Selection) -> EntryHead {
-        let mut head = head.clone();
+    /// The head with what is asked for, all of which the store has to have a place for.
+    fn changed(
+        &self,
+        open: &OpenStore,
+        old: &EntryHead,
+        selection: &Selection,
+    ) -> cachectl::Result<EntryHead> {
+        let mut head = old.clone();
         let ttl = NewTtl::of(self.ttl.map(|ttl| ttl.0));
         head.expires_at = ttl.apply(head.expires_at, selection.now);
         head.invalidated |= self.stale;
@@ -181,6 +182,21 @@ impl TouchArgs {
                 head.tags.push(tag.clone());
             }
         }
-        head
+        let kept = open.store.kept(head.clone());
+        let lost = |what: &str| {
+            let layout = open.store.capabilities().layout;
+            Error::usage(format!("{layout} has no place for {what}"))
+        };
+        if head.invalidated && !kept.invalidated {
+            let error = lost("a mark that an entry is stale");
+            return Err(error.try_this("cachectl purge"));
+        }
+        if head.tags != old.tags && kept.tags == old.tags {
+            return Err(lost("tags"));
+        }
+        if head.expires_at != old.expires_at && kept.expires_at == old.expires_at {
+            return Err(lost("the TTL of one entry").try_this("?ttl= in the address, for all"));
+        }
+        Ok(head)
     }
 }

@@ -18,8 +18,9 @@ use crate::storage::{
 use super::super::value::Form;
 use super::{Lying, New, Settings, damaged, discardable, found, limit, removable, updated};
 
-/// Values that are asked for at once.
+/// Values that are asked for at once, if they are not longer than this in all.
 const AT_ONCE: usize = 64;
+const BYTES_AT_ONCE: u64 = 8 << 20;
 
 /// What has to lie under a key for it to be changed.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +33,9 @@ pub(in super::super) enum Seen<'a> {
 /// One step over the keys.
 #[derive(Debug)]
 pub(in super::super) struct Page<P> {
-    /// Keys under which values lie, as far as their names or what lies there tell.
-    pub keys: Vec<String>,
+    /// Keys under which values lie, as far as their names or what lies there tell, and how long
+    /// those are.
+    pub keys: Vec<(String, u64)>,
     /// What a cursor keeps of the place of this page, where keys alone do not say it.
     pub position: Option<Position>,
     /// Where to go on; `None` at the end.
@@ -116,44 +118,72 @@ impl<S: FarShelf> Inner<S> {
         Ok(New { forgotten_at: forgotten_at::<S>(head), ..new })
     }
 
-    /// The entries of one step.
-    async fn entries(&self, page: Page<S::Place>, query: &Query) -> Vec<Result<Found>> {
+    /// The entries of one step, brought as they are taken.
+    fn entries(
+        self: Arc<Self>,
+        page: Page<S::Place>,
+        query: Query,
+    ) -> BoxStream<'static, Result<Found>> {
         let Page { mut keys, position, .. } = page;
         if let Some(after) = query.after.as_ref().filter(|after| after.position == position)
-            && let Some(last) = keys.iter().position(|key| *key == after.id.key)
+            && let Some(last) = keys.iter().position(|(key, _)| *key == after.id.key)
         {
             keys.drain(..=last);
         }
-        keys.retain(|key| query.key_prefix.as_ref().is_none_or(|p| key.starts_with(p)));
+        keys.retain(|(key, _)| query.key_prefix.as_ref().is_none_or(|p| key.starts_with(p)));
         if query.detail == Detail::Key {
-            return keys
-                .into_iter()
-                .map(|key| Ok(Found { position, ..Found::named(key) }))
-                .collect();
+            let named = move |(key, _)| Ok(Found { position, ..Found::named(key) });
+            return stream::iter(keys).map(named).boxed();
         }
-        let mut all = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(AT_ONCE) {
-            let values = match self.shelf.get_all(keys).await {
-                Ok(values) => values,
-                Err(e) => {
-                    all.push(Err(e));
-                    return all;
-                }
-            };
-            for (key, lying) in keys.iter().zip(values) {
-                // A value that begins like none of hishel's is somebody else's.
-                let Some(lying) = lying.filter(|lying| Form::of(&lying.bytes).is_some()) else {
-                    continue;
-                };
-                all.push(self.found(key, &lying).map(|mut found| {
-                    found.inline.take_if(|_| query.detail < Detail::Body);
-                    found.position = position;
-                    found
-                }));
+        let found = stream::iter(lots(keys)).then(move |keys| {
+            let inner = Arc::clone(&self);
+            async move { inner.lot(&keys, query.detail, position).await }
+        });
+        found.flat_map(stream::iter).boxed()
+    }
+
+    async fn lot(
+        &self,
+        keys: &[String],
+        detail: Detail,
+        position: Option<Position>,
+    ) -> Vec<Result<Found>> {
+        let values = match self.shelf.get_all(keys).await {
+            Ok(values) => values,
+            Err(e) => return vec![Err(e)],
+        };
+        // A value that begins like none of hishel's is somebody else's.
+        let ours = |lying: &Lying| Form::of(&lying.bytes).is_some();
+        let values = keys.iter().zip(values);
+        let values = values.filter_map(|(key, lying)| Some((key, lying.filter(ours)?)));
+        let found = values.map(|(key, lying)| {
+            self.found(key, &lying).map(|mut found| {
+                found.inline.take_if(|_| detail < Detail::Body);
+                found.position = position;
+                found
+            })
+        });
+        found.collect()
+    }
+}
+
+/// Keys whose values are brought together.
+fn lots(keys: Vec<(String, u64)>) -> Vec<Vec<String>> {
+    let mut lots: Vec<Vec<String>> = Vec::new();
+    let mut room = 0;
+    for (key, bytes) in keys {
+        match lots.last_mut().filter(|lot| lot.len() < AT_ONCE && bytes <= room) {
+            Some(lot) => {
+                lot.push(key);
+                room -= bytes;
+            }
+            None => {
+                lots.push(vec![key]);
+                room = BYTES_AT_ONCE.saturating_sub(bytes);
             }
         }
-        all
     }
+    lots
 }
 
 /// When a server that forgets by itself is to forget an entry: it knows milliseconds.
@@ -219,17 +249,16 @@ impl<S: FarShelf> Backend for FarOneValue<S> {
         let pages = stream::unfold(Some(begin), move |place| {
             let (inner, query) = (Arc::clone(&inner), query.clone());
             async move {
-                let place = place?;
-                Some(match inner.shelf.page(&place).await {
+                Some(match inner.shelf.page(&place?).await {
                     Ok(page) => {
                         let next = page.next.clone();
-                        (inner.entries(page, &query).await, next)
+                        (inner.entries(page, query), next)
                     }
-                    Err(e) => (vec![Err(e)], None),
+                    Err(e) => (stream::iter([Err(e)]).boxed(), None),
                 })
             }
         });
-        pages.flat_map(stream::iter).boxed()
+        pages.flatten().boxed()
     }
 
     async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {

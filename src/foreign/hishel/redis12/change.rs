@@ -9,8 +9,8 @@ use redis::{Cmd, cmd};
 
 use crate::error::{Error, Result};
 use crate::foreign::decode::msgpack::Packer;
-use crate::model::{BodyFacts, EntryHead, EntryId, Stamp, Timestamp, hex};
-use crate::storage::{Found, Outcome, Over, Put};
+use crate::model::{BodyFacts, EntryHead, EntryId, Stamp, Timestamp, Variant, hex};
+use crate::storage::{Found, Outcome, Over, Piece, Put};
 
 use super::super::blob::{Blob, Generation};
 use super::super::several::{fresh_id, is_behind};
@@ -83,9 +83,13 @@ return 2
 /// Writes another head, if it is still the one that was seen, and another end unless that is
 /// to stay.
 const UPDATE: &str = r"
-local prefix, id, old, data, mark, left, score = unpack(ARGV)
+local prefix, kind, id, old, data, mark, left, score = unpack(ARGV)
 local there = redis.call('GET', prefix .. ':entry:' .. id)
-if not there then return 0 end
+if not there or redis.call('TYPE', KEYS[1]).ok ~= kind then return 0 end
+-- What was removed stays for a while, for those who still read it.
+local listed = kind == 'zset' and redis.call('ZSCORE', KEYS[1], id)
+  or kind == 'set' and redis.call('SISMEMBER', KEYS[1], id) == 1
+if not listed then return 0 end
 if there ~= old then return 1 end
 redis.call('SET', prefix .. ':entry:' .. id, data, 'KEEPTTL')
 if mark ~= '' then redis.call('SET', prefix .. ':stream_done:' .. id, mark, 'KEEPTTL') end
@@ -112,8 +116,8 @@ impl Inner {
         if self.generation == Generation::Second {
             return None;
         }
-        let life = head.expires_at.map_or(LONG, |end| end.since(head.created_at));
-        Some(life.as_secs_f64())
+        let end = head.expires_at.unwrap_or(head.created_at + LONG);
+        Some(Blob::ttl_until(end, head.created_at))
     }
 
     /// See [`Backend::kept`](crate::Backend::kept).
@@ -187,11 +191,7 @@ impl Inner {
             if seen.is_some_and(|seen| seen != found.stamp) {
                 return Ok(Outcome::Changed);
             }
-            let mut command = self.publish(&id.key, &group, &behind(&group, id));
-            for _ in 0..5 {
-                command.arg("");
-            }
-            if self.link.ask::<i64>(&command).await? == 2 {
+            if self.hide(&id.key, &group, &behind(&group, id)).await? {
                 return Ok(Outcome::Done(()));
             }
         }
@@ -235,8 +235,15 @@ impl Inner {
             }
         };
         let mut command = cmd("EVAL");
-        command.arg(UPDATE).arg(1).arg(self.index(&id.key)).arg(&self.prefix).arg(&row.id);
-        command.arg(&row.data).arg(&data).arg(mark).arg(left).arg(score);
+        command.arg(UPDATE).arg(1).arg(self.index(&id.key)).arg(&self.prefix);
+        command
+            .arg(self.kind())
+            .arg(&row.id)
+            .arg(&row.data)
+            .arg(&data)
+            .arg(mark)
+            .arg(left)
+            .arg(score);
         let deadline = match keeps_its_end {
             true => row.ttl_deadline,
             false => head.expires_at.filter(|_| is_second).map(seconds),
@@ -247,6 +254,33 @@ impl Inner {
             1 => Outcome::Changed,
             _ => Outcome::Done(row.stamp()),
         })
+    }
+
+    /// Hides an entry that cannot be read, unless it can be by now; see
+    /// [`Backend::discard`](crate::Backend::discard).
+    pub(super) async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        let Some(key) = &piece.key else { return Ok(Outcome::Absent) };
+        for _ in 0..TRIES {
+            let group = self.group_of(key, false).await?;
+            let is_meant = |id: &&String| self.name("entry", id) == piece.name;
+            let Some(id) = group.unreadable.iter().find(is_meant) else {
+                let is_there = group.ids.iter().any(|id| is_meant(&id));
+                return Ok(if is_there { Outcome::Changed } else { Outcome::Absent });
+            };
+            if self.hide(key, &group, &[id]).await? {
+                return Ok(Outcome::Done(piece.bytes));
+            }
+        }
+        Err(self.too_many(&EntryId::new(key, Variant::none())))
+    }
+
+    /// Hides entries; `false` when somebody was faster with the key.
+    async fn hide(&self, key: &str, group: &Group, hidden: &[&str]) -> Result<bool> {
+        let mut command = self.publish(key, group, hidden);
+        for _ in 0..5 {
+            command.arg("");
+        }
+        Ok(self.link.ask::<i64>(&command).await? == 2)
     }
 
     fn dropped(&self, id: &EntryId) -> Error {
@@ -320,23 +354,26 @@ impl Put for StreamPut {
         let url = inner.client.spelled(&self.head.request.url);
         let blob = Blob::of(&self.head, url, self.id, inner.own_ttl(&self.head));
         let data = blob.write(inner.generation);
+        let method = &self.head.request.method;
         let wanted = inner.kept(self.head.clone()).id;
         let (left, score) = inner.end_of(&self.head);
         let id = hex(&self.id);
         for _ in 0..TRIES {
             let group = inner.group_of(&wanted.key, false).await?;
-            let gives_way =
-                |(there, _): &&(Found, Row)| !inner.has_variants() || there.head.id == wanted;
+            // A key of the application's own may be for several methods.
+            let gives_way = |(there, _): &&(Found, Row)| {
+                let is_alike = there.head.request.method == *method;
+                there.head.id == wanted || !inner.has_variants() && is_alike
+            };
             let there = group.entries.iter().find(gives_way);
             match over.check(there.map(|(found, _)| found.stamp)) {
                 Outcome::Done(()) => {}
                 Outcome::Absent => return Ok(Outcome::Absent),
                 Outcome::Changed => return Ok(Outcome::Changed),
             }
-            let mut hidden = match inner.has_variants() {
-                true => behind(&group, &wanted),
-                false => group.entries.iter().map(|(_, row)| &*row.id).collect(),
-            };
+            let leaves = |entry: &&(Found, Row)| is_behind(&entry.0, &wanted) || gives_way(entry);
+            let hidden = group.entries.iter().filter(leaves).map(|(_, row)| &*row.id);
+            let mut hidden: Vec<&str> = hidden.collect();
             // What cannot be read gives way to what can.
             hidden.extend(group.unreadable.iter().map(|id| &**id));
             let mut command = inner.publish(&wanted.key, &group, &hidden);
@@ -356,7 +393,7 @@ impl Put for StreamPut {
                 let is_second = inner.generation == Generation::Second;
                 let ttl_deadline = self.head.expires_at.filter(|_| is_second).map(seconds);
                 let stored_bytes = data.len() as u64 + self.bytes;
-                let row = Row { id, data, ttl_deadline };
+                let row = Row { place: 0, id, data, ttl_deadline };
                 let mut head = inner.kept(self.head);
                 head.body = BodyFacts { bytes: self.bytes, xxh3: None, sha256: None };
                 return Ok(Outcome::Done(Found::whole(head, row.stamp(), None, stored_bytes)));

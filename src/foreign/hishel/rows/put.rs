@@ -34,7 +34,7 @@ fn own_ttl(inner: &Inner, head: &EntryHead) -> Option<f64> {
     if inner.kind == Kind::Second {
         return None;
     }
-    Some(head.expires_at?.since(head.created_at).as_secs_f64())
+    Some(Blob::ttl_until(head.expires_at?, head.created_at))
 }
 
 /// What the layout keeps of a head.
@@ -229,10 +229,10 @@ impl BlockingPut for RowsPut {
         let (inner, id, blob) = (Arc::clone(&self.inner), self.id, self.blob());
         let body = self.digest.clone().finish();
         let rest = self.pending.split();
-        let wanted = kept(&inner, EntryHead { body, ..self.head.clone() }).id;
+        let wanted = kept(&inner, EntryHead { body, ..self.head.clone() });
         let (written, head) = (self.written, &self.head);
         let placed = inner.database.write(|connection| {
-            let group = inner.group_here(connection, &wanted.key)?;
+            let group = inner.group_here(connection, &wanted.id.key)?;
             let mut entries = group.entries.iter();
             let there = entries.find(|(there, _)| inner.gives_way(there, &wanted));
             let there = there.map(|(found, _)| found.stamp);
@@ -242,10 +242,10 @@ impl BlockingPut for RowsPut {
             }
             // Somebody's cleaning may have taken it for one that was given up.
             if written.is_some() && inner.row_by_id(connection, id)?.is_none() {
-                return Ok(Err(inner.swept(&wanted)));
+                return Ok(Err(inner.swept(&wanted.id)));
             }
             for (there, row) in &group.entries {
-                if is_behind(there, &wanted) || inner.gives_way(there, &wanted) {
+                if is_behind(there, &wanted.id) || inner.gives_way(there, &wanted) {
                     inner.hide_row(connection, row)?;
                 }
             }

@@ -155,21 +155,24 @@ impl Kind {
             Kind::Second => (
                 "e.last_accessed_at AS created_at, NULL AS deleted_at, e.expires_at,
                  e.ttl_deadline",
-                "(e.chunk_count IS NOT NULL AND e.chunk_count =
-                   (SELECT count(*) FROM streams s WHERE s.entry_id = e.id",
+                "(e.chunk_count IS NOT NULL",
             ),
         };
         let more = match self {
             Kind::Beta => " AND s.kind = 1)",
-            Kind::First => ")",
-            Kind::Second => "))",
+            Kind::First | Kind::Second => ")",
+        };
+        // The last chunk of generation 1 has no number that would tell how many there were.
+        let all = match self {
+            Kind::Beta | Kind::First => "max(chunk_number) + 1",
+            Kind::Second => "e.chunk_count",
         };
         let only = self.only_responses();
         format!(
             "SELECT e.rowid AS row_number, e.id, e.cache_key, e.data, {times},
                (SELECT coalesce(sum(length(chunk_data)), 0) FROM streams
                 WHERE entry_id = e.id AND chunk_number >= 0 {only}) AS body_bytes,
-               (SELECT coalesce(max(chunk_number) + 1 - count(*), 0) FROM streams
+               (SELECT coalesce({all} - count(*), 0) FROM streams
                 WHERE entry_id = e.id AND chunk_number >= 0 {only}) AS missing,
                {is_done}{more} AS is_done
              FROM entries e"
@@ -190,6 +193,7 @@ pub(super) enum State {
 /// One row of `entries`, and what its chunks say.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
+    pub number: i64,
     pub id: [u8; 16],
     pub cache_key: Vec<u8>,
     pub data: Vec<u8>,
@@ -199,7 +203,7 @@ pub(super) struct Row {
     pub expires_at: Option<f64>,
     pub ttl_deadline: Option<f64>,
     pub body_bytes: u64,
-    /// Chunks that the numbers of the others leave out.
+    /// Chunks that should be there and are not.
     pub missing: i64,
     pub is_done: bool,
 }
@@ -221,6 +225,7 @@ pub(super) fn end_of(
 impl Row {
     pub(super) fn of(row: &SqlRow<'_>) -> rusqlite::Result<Self> {
         Ok(Row {
+            number: row.get("row_number")?,
             id: row.get("id").unwrap_or_default(),
             cache_key: row.get::<_, Option<Vec<u8>>>("cache_key")?.unwrap_or_default(),
             data: row.get("data")?,
@@ -305,6 +310,10 @@ impl Beside for Row {
 
     fn came_at(&self) -> i64 {
         (self.time * 1e6) as i64
+    }
+
+    fn place(&self) -> i64 {
+        self.number
     }
 }
 

@@ -55,9 +55,26 @@ struct RequestTree {
 #[serde(default)]
 struct RequestExtensions {
     #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<BTreeMap<String, Option<f64>>>,
+    timeout: Option<BTreeMap<String, Limit>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sni_hostname: Option<String>,
+}
+
+/// Seconds to wait; whatever else an application has put there is no limit.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Limit(Option<f64>);
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        let limit = match Json::deserialize(from) {
+            Ok(Json::Number(seconds)) => seconds.as_f64(),
+            Ok(Json::Bool(seconds)) => Some(f64::from(u8::from(seconds))),
+            Ok(_) => None,
+            Err(e) => return Err(e),
+        };
+        Ok(Limit(limit))
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,8 +114,34 @@ fn bounded<'de, D: Deserializer<'de>>(
 
 pub(super) fn from_json(bytes: &[u8]) -> Result<Value> {
     // To the end: something behind it is what another writer has left there.
-    let tree: Tree = serde_json::from_slice(bytes).map_err(|e| torn("JSON", e))?;
+    let tree = serde_json::from_slice(bytes).or_else(|e| match without_infinities(bytes) {
+        Some(bytes) => serde_json::from_slice(&bytes),
+        None => Err(e),
+    });
+    let tree: Tree = tree.map_err(|e| torn("JSON", e))?;
     tree.into_value()
+}
+
+/// JSON without the three words that Python's `json` writes for numbers that JSON has not.
+/// They stand for a timeout that never comes, and so does `null`.
+fn without_infinities(json: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(json.len());
+    let (mut rest, mut in_text, mut any) = (json, false, false);
+    while let Some((byte, behind)) = rest.split_first() {
+        let word = [&b"-Infinity"[..], b"Infinity", b"NaN"];
+        let word = word.into_iter().find(|word| !in_text && rest.starts_with(word));
+        if let Some(word) = word {
+            any = true;
+            out.extend_from_slice(b"null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        let length = if in_text && *byte == b'\\' { 2.min(rest.len()) } else { 1 };
+        in_text ^= *byte == b'"';
+        out.extend_from_slice(&rest[..length]);
+        rest = if length == 2 { &rest[2..] } else { behind };
+    }
+    any.then_some(out)
 }
 
 pub(super) fn from_yaml(bytes: &[u8]) -> Result<Value> {
@@ -112,7 +155,11 @@ pub(super) fn to_json(value: &Value) -> Result<Vec<u8>> {
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
     Tree::of(value).serialize(&mut serializer).map_err(unwritable)?;
-    Ok(in_ascii(out))
+    Ok(in_ascii(out, |c, out| {
+        c.encode_utf16(&mut [0; 2])
+            .iter()
+            .for_each(|unit| escape(out, format_args!("u{unit:04x}")));
+    }))
 }
 
 /// The same tree with the outermost names in YAML's own style, so that the value is known
@@ -124,7 +171,8 @@ pub(super) fn to_yaml(value: &Value) -> Result<Vec<u8>> {
     write_part(&mut out, "response", &response)?;
     write_part(&mut out, "request", &request)?;
     write_part(&mut out, "metadata", &metadata)?;
-    Ok(in_ascii(out))
+    // Halves of a pair are no characters to YAML.
+    Ok(in_ascii(out, |c, out| escape(out, format_args!("U{:08x}", u32::from(c)))))
 }
 
 fn write_part<T: Serialize>(out: &mut Vec<u8>, name: &str, part: &T) -> Result<()> {
@@ -135,8 +183,13 @@ fn write_part<T: Serialize>(out: &mut Vec<u8>, name: &str, part: &T) -> Result<(
     Ok(())
 }
 
+fn escape(out: &mut String, how: fmt::Arguments<'_>) {
+    // Writing into a text cannot fail.
+    let _ = write!(out, "\\{how}");
+}
+
 /// JSON with everything escaped that is not plain ASCII.
-fn in_ascii(json: Vec<u8>) -> Vec<u8> {
+fn in_ascii(json: Vec<u8>, escaped: impl Fn(char, &mut String)) -> Vec<u8> {
     // YAML refuses the last of the control characters too.
     let is_plain = |byte: &u8| byte.is_ascii() && *byte != 0x7f;
     if json.iter().all(is_plain) {
@@ -145,13 +198,9 @@ fn in_ascii(json: Vec<u8>) -> Vec<u8> {
     let text = String::from_utf8_lossy(&json);
     let mut out = String::with_capacity(text.len() + 64);
     for c in text.chars() {
-        if c.is_ascii() && c != '\u{7f}' {
-            out.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            // Writing into a text cannot fail.
-            let _ = write!(out, "\\u{unit:04x}");
+        match c.is_ascii() && c != '\u{7f}' {
+            true => out.push(c),
+            false => escaped(c, &mut out),
         }
     }
     out.into_bytes()
@@ -162,7 +211,7 @@ impl Tree {
         let timeout = value.request_extensions.get("timeout").and_then(Json::as_object);
         let sni = value.request_extensions.get("sni_hostname").and_then(Json::as_str);
         let numbers = |map: &serde_json::Map<String, Json>| {
-            map.iter().map(|(name, number)| (name.clone(), number.as_f64())).collect()
+            map.iter().map(|(name, number)| (name.clone(), Limit(number.as_f64()))).collect()
         };
         Tree {
             response: ResponseTree {
@@ -195,7 +244,8 @@ impl Tree {
         let Tree { response, request, metadata } = self;
         let mut extensions = BTreeMap::new();
         if let Some(timeout) = request.extensions.timeout {
-            extensions.insert("timeout".to_owned(), timeout.into_iter().collect());
+            let limits = timeout.into_iter().map(|(name, limit)| (name, limit.0.into()));
+            extensions.insert("timeout".to_owned(), Json::Object(limits.collect()));
         }
         if let Some(name) = request.extensions.sni_hostname {
             extensions.insert("sni_hostname".to_owned(), name.into());
