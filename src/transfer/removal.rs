@@ -49,13 +49,22 @@ impl Spooled for Step {
                 (id.clone(), *stamp).put(bytes)
             }
             What::Piece(piece) => {
-                bytes.push(if piece.entry.is_some() { 2 } else { 1 });
+                let belongs_to = match (&piece.entry, &piece.key) {
+                    (Some(_), _) => 2,
+                    (None, Some(_)) => 3,
+                    (None, None) => 1,
+                };
+                bytes.push(belongs_to);
                 bytes.push(problem_code(piece.problem));
                 bytes.put_bytes(piece.name.as_bytes());
                 bytes.put_number(piece.bytes);
-                match &piece.entry {
-                    Some(entry) => entry.put(bytes),
-                    None => Ok(()),
+                match (&piece.entry, &piece.key) {
+                    (Some(entry), _) => entry.put(bytes),
+                    (None, Some(key)) => {
+                        bytes.put_bytes(key.as_bytes());
+                        Ok(())
+                    }
+                    (None, None) => Ok(()),
                 }
             }
         }
@@ -76,6 +85,8 @@ impl Spooled for Step {
             if kind == 2 {
                 let (id, stamp) = spooled::entry(&mut parts)?;
                 piece = piece.of_entry(id, stamp);
+            } else if kind == 3 {
+                piece = piece.of_key(parts.text()?);
             }
             What::Piece(piece)
         };
@@ -84,7 +95,7 @@ impl Spooled for Step {
     }
 }
 
-const PROBLEMS: [Problem; 7] = [
+const PROBLEMS: [Problem; 8] = [
     Problem::Undecodable,
     Problem::DigestMismatch,
     Problem::LengthMismatch,
@@ -92,6 +103,7 @@ const PROBLEMS: [Problem; 7] = [
     Problem::OrphanIndex,
     Problem::OrphanBody,
     Problem::Unfinished,
+    Problem::Removed,
 ];
 
 fn problem_code(problem: Problem) -> u8 {

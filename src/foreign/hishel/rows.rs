@@ -139,7 +139,8 @@ fn open(address: &Address, access: Access, kind: Kind) -> Result<Opened> {
 
 /// Whether the keys of a 2.x database are those of the RFC 9111 mode, by one that is there.
 fn uses_rfc_keys(database: &Database) -> Result<bool> {
-    let sql = "SELECT cache_key, data FROM entries LIMIT 20";
+    let sql = "SELECT CAST(cache_key AS BLOB), CAST(data AS BLOB) FROM entries
+               WHERE cache_key IS NOT NULL AND data IS NOT NULL LIMIT 20";
     let rows: Vec<(Vec<u8>, Vec<u8>)> = database.read(|c| {
         let mut statement = c.prepare(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -425,7 +426,7 @@ impl BlockingBackend for Rows {
             }
             Part::Piece(name) => {
                 let id = state::id_in(name).ok_or_else(|| missing(name))?;
-                let sql = "SELECT data FROM entries WHERE id = ?1";
+                let sql = "SELECT CAST(data AS BLOB) FROM entries WHERE id = ?1";
                 let data: Option<Vec<u8>> = self
                     .inner
                     .database

@@ -4,4 +4,5 @@
 mod hishel;
 mod moving;
 mod mutations;
+mod neighbours;
 mod sharing;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row as SqlRow};
 
 use crate::error::Result;
@@ -222,17 +223,33 @@ pub(super) fn end_of(
     own.or(ttl).map(|ttl| created_at + ttl)
 }
 
+/// A column of bytes; what is none is damage of this row alone.
+fn bytes(row: &SqlRow<'_>, name: &str) -> rusqlite::Result<Vec<u8>> {
+    Ok(match row.get_ref(name)? {
+        ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes.to_vec(),
+        _ => Vec::new(),
+    })
+}
+
+fn number(row: &SqlRow<'_>, name: &str) -> rusqlite::Result<Option<f64>> {
+    Ok(match row.get_ref(name)? {
+        ValueRef::Real(number) => Some(number),
+        ValueRef::Integer(number) => Some(number as f64),
+        _ => None,
+    })
+}
+
 impl Row {
     pub(super) fn of(row: &SqlRow<'_>) -> rusqlite::Result<Self> {
         Ok(Row {
             number: row.get("row_number")?,
             id: row.get("id").unwrap_or_default(),
-            cache_key: row.get::<_, Option<Vec<u8>>>("cache_key")?.unwrap_or_default(),
-            data: row.get("data")?,
-            time: row.get("created_at")?,
-            deleted_at: row.get("deleted_at")?,
-            expires_at: row.get("expires_at")?,
-            ttl_deadline: row.get("ttl_deadline")?,
+            cache_key: bytes(row, "cache_key")?,
+            data: bytes(row, "data")?,
+            time: number(row, "created_at")?.unwrap_or_default(),
+            deleted_at: number(row, "deleted_at")?,
+            expires_at: number(row, "expires_at")?,
+            ttl_deadline: number(row, "ttl_deadline")?,
             body_bytes: row.get::<_, i64>("body_bytes")?.max(0).unsigned_abs(),
             missing: row.get("missing")?,
             is_done: row.get("is_done")?,

@@ -1,0 +1,359 @@
+//! What else a Python process, an operator or an accident leaves in a store, and what others
+//! keep beside it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use cachectl::{EntryHead, Found, Manage, Method, Query, Timestamp};
+use futures_util::{StreamExt, TryStreamExt};
+use rusqlite::Connection;
+
+use super::hishel::{InPlaceStore, block_on};
+use crate::testkit::origin::Origin;
+use crate::testkit::program::Desk;
+use crate::testkit::redis::RedisServer;
+use crate::testkit::sample::{head, noise};
+
+fn made(address: &str) -> InPlaceStore {
+    let address = address.parse().expect("an address");
+    cachectl::open_with(&address, cachectl::Access::Create).expect("a store").in_place()
+}
+
+fn in_redis(layout: &str) -> (tempfile::TempDir, RedisServer, InPlaceStore) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = RedisServer::start(folder.path());
+    let store = made(&format!("{}?layout={layout}", server.address()));
+    (folder, server, store)
+}
+
+fn all(store: &InPlaceStore) -> Vec<Found> {
+    block_on(store.scan(Query::default()).try_collect()).expect("all can be read")
+}
+
+fn put(store: &InPlaceStore, head: EntryHead, seed: u64) -> Found {
+    block_on(store.put_whole(head, noise(seed, 9))).expect("stored")
+}
+
+/// An answer that is fresh for an hour, to be looked for under its own key.
+fn fresh(store: &InPlaceStore, method: Method, url: &str) -> EntryHead {
+    let mut fresh = head(url);
+    fresh.created_at = Timestamp::now();
+    fresh.received_at = fresh.created_at;
+    fresh.headers = cachectl::Headers::new().with("Cache-Control", "max-age=3600");
+    fresh.id.key = store.key_of(&fresh.request, "");
+    fresh.request.method = method;
+    fresh
+}
+
+/// Generations 1 and 2 keep both under one key.
+#[test]
+fn a_stored_head_answers_no_get_and_stays() {
+    let origin = Origin::fresh("the body");
+    for layout in ["hishel-1", "hishel-2&rfc=true"] {
+        let (desk, url) = (Desk::new(), origin.url("/h"));
+        let address = format!("sqlite:{}?layout={layout}", desk.file("c").display());
+        let store = made(&address);
+        put(&store, fresh(&store, Method::HEAD, &url), 1);
+        assert_ne!(desk.run(&["get", "--offline", &url, "--backend", &address]).code, 0);
+        let told = desk.ok(&["explain", &url, "--backend", &address]);
+        assert!(told.contains("uri-miss"), "{told}");
+        assert_eq!(desk.ok(&["get", &url, "--backend", &address]), "the body");
+        let mut methods: Vec<_> = all(&store).into_iter().map(|f| f.head.request.method).collect();
+        methods.sort();
+        assert_eq!(methods, [Method::GET, Method::HEAD], "{layout}");
+    }
+}
+
+/// Names of 32 hexadecimal digits are common.
+#[test]
+fn values_of_others_in_redis_are_not_hishels() {
+    let (folder, server, store) = in_redis("hishel-0");
+    let theirs = [
+        ("0".repeat(32), r#"{"user": 7, "since": "2024"}"#),
+        ("1".repeat(64), "{torn"),
+        ("2".repeat(32), "plain"),
+    ];
+    for (name, value) in &theirs {
+        server.ask::<()>(&["SET", name, value]);
+    }
+    put(&store, fresh(&store, Method::GET, "https://example.org/a"), 1);
+    let (desk, address) = (Desk::new(), format!("{}?layout=hishel-0", server.address()));
+    assert_eq!(desk.ok(&["list", "--keys", "--backend", &address]).lines().count(), 1);
+    desk.ok(&["verify", "--backend", &address]);
+    desk.ok(&["purge", "--all", "--yes", "--backend", &address]);
+    for (name, value) in &theirs {
+        assert_eq!(server.ask::<String>(&["GET", name]), *value);
+    }
+    assert_eq!(server.ask::<i64>(&["DBSIZE"]), 3);
+    drop(folder);
+}
+
+#[test]
+fn what_is_damaged_can_be_repaired() {
+    let desk = Desk::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = RedisServer::start(folder.path());
+    let sqlite = |n: u8| format!("sqlite:{}?layout=hishel-{n}", desk.file("db").display());
+    for (address, names) in [
+        (format!("file:{}?layout=hishel-0", desk.file("folder").display()), ""),
+        (sqlite(0), "cache"),
+        (sqlite(1), "entries"),
+        (sqlite(2), "entries"),
+        (format!("{}?layout=hishel-0", server.address()), "*"),
+        (format!("{}?layout=hishel-1", server.address()), "hishel:entry:*"),
+        (format!("{}?layout=hishel-2", server.address()), "hishel:entry:*"),
+    ] {
+        let store = made(&address);
+        let found = put(&store, fresh(&store, Method::GET, "https://example.org/a"), 1);
+        put(&store, fresh(&store, Method::GET, "https://example.org/b"), 2);
+        if address.starts_with("file") {
+            let path = desk.file("folder").join(&found.head.id.key);
+            fs::write(path, "{\"response\": torn").expect("damaged");
+        } else if address.starts_with("sqlite") {
+            let database = Connection::open(desk.file("db")).expect("a database");
+            let sql = format!("UPDATE {names} SET data = '{{\"response\"' WHERE rowid = 1");
+            database.execute(&sql, []).expect("damaged");
+        } else {
+            let names: Vec<String> = server.ask(&["KEYS", names]);
+            server.ask::<()>(&["SET", &names[0], "{\"response\"", "KEEPTTL"]);
+        }
+        assert_eq!(desk.run(&["verify", "--backend", &address]).code, 1, "{address}");
+        let repair = ["verify", "--repair", "--yes", "--backend", &address];
+        assert_eq!(desk.run(&repair).code, 0, "{address}");
+        desk.ok(&["verify", "--backend", &address]);
+        assert_eq!(all(&store).len(), 1, "{address}: the other stays");
+        block_on(store.close()).expect("closed");
+        server.ask::<()>(&["FLUSHALL"]);
+        for name in ["db", "db-wal", "db-shm"] {
+            let _ = fs::remove_file(desk.file(name));
+        }
+    }
+}
+
+#[test]
+fn the_mode_is_told_by_what_has_just_ended_too() {
+    let (folder, server, _) = in_redis("hishel-2");
+    let address = server.address();
+    let store = made(&format!("{address}?layout=hishel-2&rfc=true"));
+    let mut over = fresh(&store, Method::GET, "https://example.org/a");
+    over.expires_at = Some(Timestamp::now() + Duration::from_millis(1));
+    put(&store, over, 1);
+    std::thread::sleep(Duration::from_millis(5));
+    let address = address.parse().expect("an address");
+    let opened = block_on(cachectl::open_existing(&address)).expect("recognised").in_place();
+    assert!(opened.capabilities().variants, "it is the RFC mode");
+    drop(folder);
+}
+
+/// What goes to Python is the first row; that is the entry.
+#[test]
+fn in_plain_mode_the_first_of_twins_is_the_entry() {
+    let desk = Desk::new();
+    let address = format!("sqlite:{}?layout=hishel-2", desk.file("c").display());
+    let store = made(&address);
+    let found = put(&store, fresh(&store, Method::GET, "https://example.org/a"), 1);
+    // Two threads that miss at once leave two rows.
+    let database = Connection::open(desk.file("c")).expect("a database");
+    let twin = "INSERT INTO entries SELECT randomblob(16), cache_key, data, expires_at,
+                  last_accessed_at + 1, chunk_count, ttl_deadline, tti FROM entries";
+    database.execute(twin, []).expect("inserted");
+    let twin = "INSERT INTO streams SELECT (SELECT id FROM entries WHERE rowid = 2),
+                  chunk_number, chunk_data FROM streams";
+    database.execute(twin, []).expect("inserted");
+    let first = block_on(store.find(&found.head.id)).expect("found").expect("there");
+    assert_eq!(first.stamp, found.stamp);
+    desk.ok(&["touch", "--ttl", "1h", "--host", "example.org", "--backend", &address]);
+    let ends = "SELECT count(*) FROM entries WHERE expires_at > 1000";
+    let ends: i64 = database.query_row(ends, [], |row| row.get(0)).expect("counted");
+    assert_eq!(ends, 2, "each was changed once");
+}
+
+/// A key of the application's own may be for GET and HEAD.
+#[test]
+fn in_plain_mode_a_head_does_not_replace_a_get() {
+    let desk = Desk::new();
+    let store = made(&format!("sqlite:{}?layout=hishel-2", desk.file("c").display()));
+    for method in [Method::GET, Method::HEAD, Method::GET] {
+        let mut shared = fresh(&store, method, "https://example.org/a");
+        shared.id.key = "own".to_owned();
+        put(&store, shared, 1);
+    }
+    assert_eq!(all(&store).len(), 2);
+}
+
+#[test]
+fn a_lost_chunk_of_hishel_2_is_damage_and_gives_way() {
+    let origin = Origin::fresh("seven".repeat(60_000).leak());
+    let (desk, url) = (Desk::new(), origin.url("/x"));
+    let address = "sqlite:c?layout=hishel-2&rfc=true";
+    desk.ok(&["warm", &url, "--backend", address]);
+    let database = Connection::open(desk.file("c")).expect("a database");
+    database.execute("DELETE FROM streams WHERE chunk_number = 2", []).expect("lost");
+    let ran = desk.run(&["verify", "--backend", address]);
+    ran.failed(1, &["1 damaged"]);
+    desk.ok(&["warm", &url, "--backend", address]);
+    desk.ok(&["verify", "--backend", address]);
+    assert_eq!(desk.ok(&["list", "--keys", "--backend", address]).lines().count(), 1);
+}
+
+fn own_ttl(data: &[u8], seconds: f64) -> Vec<u8> {
+    let at = data.windows(10).position(|w| w == b"hishel_ttl").expect("a TTL of its own") + 10;
+    let mut data = data.to_vec();
+    assert_eq!(data[at], 0xcb, "a number");
+    data[at + 1..at + 9].copy_from_slice(&seconds.to_be_bytes());
+    data
+}
+
+/// To hishel 1 zero is no TTL of an entry's own; below that it is over.
+#[test]
+fn a_ttl_of_zero_means_the_same_to_both() {
+    let desk = Desk::new();
+    let store = made(&format!("sqlite:{}?layout=hishel-1", desk.file("c").display()));
+    let mut over = fresh(&store, Method::GET, "https://example.org/a");
+    over.expires_at = Some(over.created_at);
+    let found = put(&store, over, 1);
+    assert!(found.head.expires_at.is_some_and(|end| end > found.head.created_at));
+    let database = Connection::open(desk.file("c")).expect("a database");
+    let data = "SELECT data FROM entries";
+    let data: Vec<u8> = database.query_row(data, [], |row| row.get(0)).expect("a row");
+    let ends = |seconds: f64| {
+        let sql = "UPDATE entries SET data = ?1";
+        database.execute(sql, [own_ttl(&data, seconds)]).expect("written");
+        let head = all(&store).pop().expect("an entry").head;
+        head.expires_at.map(|end| end.since(head.created_at) < Duration::from_secs(1))
+    };
+    assert_eq!(ends(0.0), None, "no end");
+    assert_eq!(ends(-5.0), Some(true), "over at once");
+    assert_eq!(ends(3600.0), Some(false));
+}
+
+/// `httpx.Timeout(math.inf)` is written as a word that JSON has not.
+#[test]
+fn endless_timeouts_are_read_in_every_form() {
+    for serializer in ["json", "yaml"] {
+        let desk = Desk::new();
+        let address = format!("file:c?layout=hishel-0&serializer={serializer}");
+        let store = made(&format!("file:{}", desk.path().join(&address[5..]).display()));
+        let mut head = fresh(&store, Method::GET, "https://example.org/a");
+        let limits = serde_json::json!({"connect": 12345.5, "read": 2.0});
+        head.request.extensions.other.insert("timeout".to_owned(), limits);
+        let found = put(&store, head, 1);
+        let path = desk.file("c").join(&found.head.id.key);
+        let text = fs::read_to_string(&path).expect("a value");
+        for word in ["Infinity", "-Infinity", "NaN", ".inf", "true"] {
+            if serializer == "json" && word == ".inf" {
+                continue;
+            }
+            let other = text.replace("12345.5", word);
+            assert_ne!(other, text);
+            fs::write(&path, other).expect("written");
+            let head = all(&store).pop().expect("an entry").head;
+            let read = &head.request.extensions.other["timeout"]["read"];
+            assert_eq!(read.as_f64(), Some(2.0), "{serializer} {word}");
+        }
+    }
+}
+
+/// Characters of four bytes are pairs in JSON, and none in YAML.
+#[test]
+fn keys_of_all_characters_are_kept_in_every_form() {
+    for serializer in ["json", "yaml", "pickle"] {
+        let desk = Desk::new();
+        let place = desk.file("c.db");
+        let address = format!("sqlite:{}?layout=hishel-0&serializer={serializer}", place.display());
+        let store = made(&address);
+        let mut odd = fresh(&store, Method::GET, "https://example.org/a");
+        odd.id.key = "näme 😀 \u{7f}".to_owned();
+        put(&store, odd, 1);
+        assert_eq!(all(&store)[0].head.id.key, "näme 😀 \u{7f}", "{serializer}");
+        desk.ok(&["verify", "--backend", &address]);
+    }
+}
+
+/// What may be as long as one likes does not wait in memory for its neighbours.
+#[test]
+fn a_long_value_does_not_hide_its_neighbours() {
+    let (_folder, server, far) = in_redis("hishel-0");
+    let desk = Desk::new();
+    let near = made(&format!("sqlite:{}?layout=hishel-0", desk.file("c.db").display()));
+    for store in [&near, &far] {
+        for n in 0..9 {
+            let head = fresh(store, Method::GET, &format!("https://example.org/{n}"));
+            let length = if n % 3 == 1 { 9 << 20 } else { 100 };
+            block_on(store.put_whole(head, noise(n, length))).expect("stored");
+        }
+        assert_eq!(all(store).len(), 9);
+        let rest = |found: &Found| {
+            let mut query = Query::default();
+            query.after = Some(found.cursor());
+            block_on(store.scan(query).count())
+        };
+        let found = all(store);
+        assert_eq!(rest(&found[0]), 8);
+        assert_eq!(rest(&found[8]), 0);
+    }
+    drop(server);
+}
+
+/// Another user's application goes on writing into the files that it has used.
+#[test]
+fn files_are_as_open_as_they_were() {
+    let desk = Desk::new();
+    let folder = desk.file("c");
+    let store = made(&format!("file:{}?layout=hishel-0", folder.display()));
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("changed");
+    let found = put(&store, fresh(&store, Method::GET, "https://example.org/a"), 1);
+    let path = folder.join(&found.head.id.key);
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o644, "as its folder");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).expect("changed");
+    let theirs = std::os::unix::fs::chown(&path, Some(12345), Some(12345)).is_ok();
+    put(&store, fresh(&store, Method::GET, "https://example.org/a"), 2);
+    assert_eq!(mode(&path), 0o660, "as before");
+    // Only who may give files away can see this.
+    if theirs {
+        assert_eq!(fs::metadata(&path).expect("a file").uid(), 12345);
+    }
+}
+
+/// A process that was killed leaves its file beside the folder.
+#[test]
+fn what_was_left_beside_a_folder_is_taken_away() {
+    let desk = Desk::new();
+    let store = made(&format!("file:{}?layout=hishel-0", desk.file("c").display()));
+    put(&store, fresh(&store, Method::GET, "https://example.org/a"), 1);
+    let old = SystemTime::now() - Duration::from_secs(90_000);
+    for name in [".cachectl-c-AbCdEf.tmp", ".cachectl-other-AbCdEf.tmp", "c/.cachectl-c-x.tmp"] {
+        fs::write(desk.file(name), "half").expect("written");
+        let file = fs::File::options().write(true).open(desk.file(name)).expect("opened");
+        file.set_modified(old).expect("made old");
+    }
+    desk.ok(&["gc", "--backend", "file:c"]);
+    assert!(!desk.file(".cachectl-c-AbCdEf.tmp").exists(), "left beside");
+    assert!(!desk.file("c/.cachectl-c-x.tmp").exists(), "left inside");
+    assert!(desk.file(".cachectl-other-AbCdEf.tmp").exists(), "another store's");
+    assert_eq!(all(&store).len(), 1);
+}
+
+/// What would be refused is not promised.
+#[test]
+fn a_dry_run_of_touch_refuses_what_has_no_place() {
+    let desk = Desk::new();
+    for (layout, asked, what) in [
+        ("file:c?layout=hishel-0", ["--stale", ""], "no place for a mark"),
+        ("file:c?layout=hishel-0", ["--ttl", "1h"], "no place for the TTL of one entry"),
+        ("sqlite:d?layout=hishel-1", ["--add-tag", "x"], "no place for tags"),
+    ] {
+        let (kind, rest) = layout.split_once(':').expect("an address");
+        let store = made(&format!("{kind}:{}", desk.path().join(rest).display()));
+        put(&store, fresh(&store, Method::GET, "https://example.org/a"), 1);
+        for dry in [true, false] {
+            let mut args = vec!["touch", "--host", "example.org", "--backend", layout];
+            args.extend(asked.iter().filter(|arg| !arg.is_empty()));
+            args.extend(dry.then_some("--dry-run"));
+            desk.run(&args).failed(2, &[what]);
+        }
+    }
+}
