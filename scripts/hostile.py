@@ -48,10 +48,13 @@ def memo_bomb():
     return START + b"]\x94" + lists + b"."
 
 
-def yaml_bomb():
-    headers = f'[[x, &long "{"y" * 100_000}"]' + ", [x, *long]" * 1000 + "]"
-    response = f"{{status: 200, headers: {headers}, content: '', extensions: {{}}}}"
-    request = "{method: GET, url: 'https://example.com/', headers: [], extensions: {}}"
+def yaml_bomb(headers="", timeout=""):
+    long = f'&long "{"y" * 100_000}"'
+    headers = headers and f"[x, {long}]" + ", [x, *long]" * 10_000
+    timeout = timeout and f"timeout: {{read: [{long}" + ", *long" * 10_000 + "]}"
+    response = f"{{status: 200, headers: [{headers}], content: '', extensions: {{}}}}"
+    extensions = f"{{{timeout}}}"
+    request = f"{{method: GET, url: 'https://e.org/', headers: [], extensions: {extensions}}}"
     metadata = "{cache_key: k, number_of_uses: 0, created_at: 'Mon, 01 Jan 2024 00:00:00 GMT'}"
     return f"response: {response}\nrequest: {request}\nmetadata: {metadata}\n".encode()
 
@@ -69,7 +72,8 @@ def values(marker):
     yield "a header a million times", pickle.dumps(entry(headers=[shared(0)] * 1_000_000), 4)
     long = (b"x", b"y" * 100_000)
     yield "a long header a thousand times", pickle.dumps(entry(headers=[long] * 1000), 4)
-    yield "YAML with a long header a thousand times", yaml_bomb()
+    yield "YAML with a long header many times", yaml_bomb(headers="yes")
+    yield "YAML with a long timeout many times, 0", yaml_bomb(timeout="yes")
     yield "150,000 deep", START + b")" + b"\x85" * 150_000 + b"."
     yield "150,000 deep, memoized", START + b")\x94" + b"\x85\x94" * 150_000 + b"."
     yield "2^60 bytes", START + b"\x8e" + (1 << 60).to_bytes(8, "little") + b"abc."

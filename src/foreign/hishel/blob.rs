@@ -55,7 +55,8 @@ const HTTPX: &str = "hishel_httpx";
 /// Under this name a request asks for a TTL of its own, in seconds.
 const TTL: &str = "hishel_ttl";
 
-/// The shortest TTL of its own that an entry can have, in seconds.
+/// The shortest TTL of its own that an entry can have, in seconds; less than that is not read
+/// alike by all.
 const SHORTEST: f64 = 1e-6;
 
 impl Blob {
@@ -138,11 +139,15 @@ impl Blob {
         end.since(created_at).as_secs_f64().max(SHORTEST)
     }
 
-    /// The TTL that the entry asks for, in seconds. Zero asks for none in generation 1, which
-    /// takes what is false for what is absent; less is over at once.
+    /// The TTL that the entry asks for, in seconds, as it stands there.
+    pub(super) fn said_ttl(&self) -> Option<f64> {
+        self.request_extra.get(TTL).and_then(Json::as_f64)
+    }
+
+    /// The same as it is meant. With zero an entry is over at once to all of hishel's stores but
+    /// one: SQLite of 1.x without async takes it for none.
     pub(super) fn own_ttl(&self) -> Option<f64> {
-        let ttl = self.request_extra.get(TTL).and_then(Json::as_f64)?;
-        (ttl != 0.0).then_some(ttl.max(SHORTEST))
+        Some(self.said_ttl()?.max(SHORTEST))
     }
 
     /// What a blob has to say of a head, whose URL is spelled so.

@@ -29,6 +29,9 @@ pub(super) const LAYOUT: Layout = Layout {
     open,
 };
 
+/// What files of ours begin with until they are whole, here and beside the folder.
+const ASIDE: &str = ".cachectl-";
+
 /// What hishel puts into a new folder.
 const GITIGNORE: &str = "# Automatically created by Hishel\n*";
 
@@ -76,7 +79,7 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
         create(&folder)
             .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
     }
-    Ok(Opened::Blocking(Arc::new(OneValue::open(Folder { path: folder }, address)?)))
+    Ok(Opened::Blocking(Arc::new(OneValue::open(Folder::new(folder), address)?)))
 }
 
 fn create(folder: &Path) -> io::Result<()> {
@@ -90,6 +93,10 @@ fn create(folder: &Path) -> io::Result<()> {
 
 struct Folder {
     path: PathBuf,
+    /// The folder around it, where it really lies.
+    outside: PathBuf,
+    /// What files of ours beside it begin with until they are whole.
+    aside: String,
 }
 
 impl fmt::Debug for Folder {
@@ -151,16 +158,19 @@ impl Folder {
         Ok(lying.filter(|lying| !lying.bytes.is_empty()))
     }
 
-    /// The folder around this one.
-    fn outside(&self) -> &Path {
-        let outside = self.path.parent().filter(|p| !p.as_os_str().is_empty());
-        outside.unwrap_or(Path::new("."))
+    fn new(path: PathBuf) -> Self {
+        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        // A root has nothing around it.
+        let outside = real.parent().unwrap_or(&real).to_owned();
+        let name = real.file_name().unwrap_or_default().to_string_lossy();
+        let name: String = name.chars().take(40).collect();
+        Folder { path, outside, aside: format!("{ASIDE}{name}-") }
     }
 
-    /// What files of ours begin with until they are whole.
-    fn aside(&self) -> String {
-        let name = self.path.file_name().unwrap_or_default();
-        format!(".cachectl-{}-", name.to_string_lossy())
+    /// Whether a file beside the folder is one of ours for it.
+    fn is_aside(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.aside).and_then(|rest| rest.strip_suffix(".tmp"));
+        rest.is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_alphanumeric()))
     }
 
     /// Writes beside the folder and renames: a sweep of hishel's removes whatever it finds
@@ -170,7 +180,7 @@ impl Folder {
         let like = old.clone().map_or_else(|| fs::metadata(&self.path), Ok)?;
         let aside = |aside: &Path| self.write_by(aside, path, &like, bytes, stored_at);
         // The folder may be a mount, a link, or all that one may write to or that has room.
-        match aside(self.outside()).or_else(|_| aside(&self.path)) {
+        match aside(&self.outside).or_else(|_| aside(&self.path)) {
             Err(e) if e.kind() == ErrorKind::PermissionDenied && old.is_some() => {
                 write_in_place(path, bytes, stored_at)
             }
@@ -186,9 +196,8 @@ impl Folder {
         bytes: &[u8],
         stored_at: Timestamp,
     ) -> io::Result<()> {
-        let prefix = self.aside();
         let mut file =
-            tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(aside)?;
+            tempfile::Builder::new().prefix(&self.aside).suffix(".tmp").tempfile_in(aside)?;
         file.write_all(bytes)?;
         give_like(file.as_file(), like)?;
         file.as_file().set_modified(SystemTime::from(stored_at))?;
@@ -231,15 +240,18 @@ fn give_like(file: &File, like: &Metadata) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-        let mode = like.permissions().mode() & 0o666;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
         let own = file.metadata()?;
         if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
             let given = fchown(file, Some(like.uid()), Some(like.gid()));
-            if like.is_file() && own.uid() != like.uid() {
+            if like.is_file() {
                 given?;
+            } else if given.is_err() {
+                // The group at least, if one is in it.
+                let _ = fchown(file, None, Some(like.gid()));
             }
         }
+        let most = if like.is_file() { 0o666 } else { 0o664 };
+        file.set_permissions(fs::Permissions::from_mode(like.permissions().mode() & most))?;
     }
     #[cfg(not(unix))]
     if like.is_file() {
@@ -331,12 +343,15 @@ impl Shelf for Folder {
             Ok(entries) => entries,
             Err(e) => return Box::new(std::iter::once(Err(fail(e)))),
         };
-        let beside = fs::read_dir(self.outside()).into_iter().flatten();
+        let beside = fs::read_dir(&self.outside).into_iter().flatten();
         let entries = entries.map(|entry| (entry, "")).chain(beside.map(|entry| (entry, "../")));
         Box::new(entries.filter_map(move |(entry, at)| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
-            let is_ours = name.starts_with(&self.aside());
+            let is_ours = match at {
+                "" => name.starts_with(ASIDE),
+                _ => self.is_aside(&name),
+            };
             if !is_ours && (!at.is_empty() || name.starts_with('.')) {
                 return None;
             }
@@ -350,7 +365,7 @@ impl Shelf for Folder {
 
     fn discard(&self, name: &str) -> Result<Outcome<u64>> {
         let (folder, name) = match name.strip_prefix("../") {
-            Some(name) if name.starts_with(&self.aside()) => (self.outside(), name),
+            Some(name) if self.is_aside(name) => (&*self.outside, name),
             _ => (&*self.path, name),
         };
         let path = folder.join(name);
@@ -361,7 +376,7 @@ impl Shelf for Folder {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Absent),
             Err(e) => return Err(fail(e)),
         };
-        if !name.starts_with(&self.aside()) && meta.len() > 0 {
+        if !name.starts_with(ASIDE) && meta.len() > 0 {
             return Ok(Outcome::Changed);
         }
         fs::remove_file(&path).map_err(fail)?;

@@ -50,8 +50,8 @@ return 2
 /// Values that a look takes at once.
 const GLANCE: usize = 8;
 
-/// Longer values under odd names are not looked into.
-const LONGEST_ODD: u64 = 64 << 20;
+/// Longer values under odd names are taken for what they begin like.
+const LONGEST_LOOK: u64 = 8 << 20;
 
 /// Opens it if a value lies under some of the names that the server gives first.
 fn open_found(address: &Address) -> OpenMarked {
@@ -154,9 +154,12 @@ impl Strings {
             (name, u64::from_redis_value_ref(length).unwrap_or_default())
         });
         let (mut values, odd): (Vec<_>, Vec<_>) = values.partition(|(name, _)| is_usual_key(name));
-        for (name, length) in odd.into_iter().filter(|(_, length)| *length <= LONGEST_ODD) {
-            let lying = self.get_all(std::slice::from_ref(&name)).await?.pop().flatten();
-            if lying.is_some_and(|lying| value::loads(&lying.bytes).is_ok()) {
+        for (name, length) in odd {
+            let is_value = length > LONGEST_LOOK || {
+                let lying = self.get_all(std::slice::from_ref(&name)).await?.pop().flatten();
+                lying.is_some_and(|lying| value::loads(&lying.bytes).is_ok())
+            };
+            if is_value {
                 values.push((name, length));
             }
         }

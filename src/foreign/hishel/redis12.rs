@@ -263,6 +263,10 @@ impl Inner {
         self.generation == Generation::First || self.rfc
     }
 
+    fn gives_out(&self) -> GivesOut {
+        if self.has_variants() { GivesOut::Newest } else { GivesOut::First }
+    }
+
     /// The type of an index.
     fn kind(&self) -> &'static str {
         match self.generation {
@@ -335,8 +339,7 @@ impl Inner {
             }
         }
         group.ids.sort();
-        let gives_out = if self.has_variants() { GivesOut::Newest } else { GivesOut::First };
-        distinguish(&mut group.entries, gives_out);
+        distinguish(&mut group.entries, self.gives_out());
         group
     }
 

@@ -1,7 +1,7 @@
 //! Entries of generations 1 and 2 that answer the same request.
 
-use crate::model::{EntryId, Stamp, Variant, hex};
-use crate::storage::Found;
+use crate::model::{EntryId, Stamp, Timestamp, Variant, hex};
+use crate::storage::{Found, Over};
 
 /// An entry beside what its layout knows of it.
 pub(super) trait Beside {
@@ -25,6 +25,7 @@ pub(super) enum GivesOut {
 /// Sorts the entries of one key. The one that is given out of those that answer the same has
 /// the identity that the request gives; the others get their own number behind it.
 pub(super) fn distinguish<T: Beside>(entries: &mut [(Found, T)], gives_out: GivesOut) {
+    let now = Timestamp::now();
     let age = |found: &Found, beside: &T| {
         (found.head.created_at.micros(), beside.came_at(), beside.own_id())
     };
@@ -33,7 +34,9 @@ pub(super) fn distinguish<T: Beside>(entries: &mut [(Found, T)], gives_out: Give
             GivesOut::Newest => age(b, other).cmp(&age(a, beside)),
             GivesOut::First => beside.place().cmp(&other.place()),
         };
-        a.head.id.cmp(&b.head.id).then(order)
+        // What is over is not given out.
+        let live_first = a.head.is_expired(now).cmp(&b.head.is_expired(now));
+        a.head.id.cmp(&b.head.id).then(live_first).then(order)
     });
     let mut last: Option<EntryId> = None;
     for (found, beside) in entries.iter_mut() {
@@ -46,6 +49,23 @@ pub(super) fn distinguish<T: Beside>(entries: &mut [(Found, T)], gives_out: Give
         }
     }
     entries.sort_by(|(a, _), (b, _)| a.head.id.cmp(&b.head.id));
+}
+
+/// The state of what an entry is to be written over: that of its own identity, else of one like
+/// it; and where one entry of a key may stand for another, the one that was seen.
+pub(super) fn standing<T>(
+    entries: &[(Found, T)],
+    id: &EntryId,
+    is_alike: impl Fn(&Found) -> bool,
+    over: Over,
+    gives_out: GivesOut,
+) -> Option<Stamp> {
+    let stamp_of = |fits: &dyn Fn(&Found) -> bool| {
+        entries.iter().map(|(found, _)| found).find(|found| fits(found)).map(|found| found.stamp)
+    };
+    let is_seen = |found: &Found| matches!(over, Over::State(seen) if seen == found.stamp);
+    let seen = stamp_of(&|found| gives_out == GivesOut::First && is_seen(found));
+    seen.or_else(|| stamp_of(&|found| found.head.id == *id)).or_else(|| stamp_of(&is_alike))
 }
 
 /// Whether this entry stands behind the other, and would come to light without it.

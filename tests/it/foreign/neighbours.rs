@@ -170,6 +170,30 @@ fn in_plain_mode_the_first_of_twins_is_the_entry() {
     assert_eq!(ends, 2, "each was changed once");
 }
 
+/// hishel 2 fetches anew what is over, and leaves its row for a while.
+#[test]
+fn what_is_over_stands_behind_what_is_live() {
+    let desk = Desk::new();
+    let address = format!("sqlite:{}?layout=hishel-2", desk.file("c").display());
+    let store = made(&address);
+    put(&store, fresh(&store, Method::GET, "https://example.org/a"), 1);
+    let database = Connection::open(desk.file("c")).expect("a database");
+    for sql in [
+        "INSERT INTO entries SELECT randomblob(16), cache_key, data, expires_at,
+           last_accessed_at + 1, chunk_count, ttl_deadline, tti FROM entries",
+        "INSERT INTO streams SELECT (SELECT id FROM entries WHERE rowid = 2),
+           chunk_number, chunk_data FROM streams",
+        "UPDATE entries SET expires_at = 1000.0 WHERE rowid = 1",
+    ] {
+        database.execute(sql, []).expect("done");
+    }
+    desk.ok(&["gc", "--backend", &address]);
+    let live = "SELECT count(*) FROM entries WHERE expires_at IS NULL";
+    let live: i64 = database.query_row(live, [], |row| row.get(0)).expect("counted");
+    assert_eq!(live, 1, "gc takes what is over, and nothing else");
+    assert_eq!(all(&store).len(), 1);
+}
+
 /// A key of the application's own may be for GET and HEAD.
 #[test]
 fn in_plain_mode_a_head_does_not_replace_a_get() {
@@ -206,9 +230,9 @@ fn own_ttl(data: &[u8], seconds: f64) -> Vec<u8> {
     data
 }
 
-/// To hishel 1 zero is no TTL of an entry's own; below that it is over.
+/// Stores of hishel 1 disagree about zero, so that none is written.
 #[test]
-fn a_ttl_of_zero_means_the_same_to_both() {
+fn an_entry_that_is_over_at_once_is_so_to_all() {
     let desk = Desk::new();
     let store = made(&format!("sqlite:{}?layout=hishel-1", desk.file("c").display()));
     let mut over = fresh(&store, Method::GET, "https://example.org/a");
@@ -224,7 +248,7 @@ fn a_ttl_of_zero_means_the_same_to_both() {
         let head = all(&store).pop().expect("an entry").head;
         head.expires_at.map(|end| end.since(head.created_at) < Duration::from_secs(1))
     };
-    assert_eq!(ends(0.0), None, "no end");
+    assert_eq!(ends(0.0), Some(true), "over at once");
     assert_eq!(ends(-5.0), Some(true), "over at once");
     assert_eq!(ends(3600.0), Some(false));
 }
@@ -344,6 +368,8 @@ fn a_dry_run_of_touch_refuses_what_has_no_place() {
     for (layout, asked, what) in [
         ("file:c?layout=hishel-0", ["--stale", ""], "no place for a mark"),
         ("file:c?layout=hishel-0", ["--ttl", "1h"], "no place for the TTL of one entry"),
+        ("file:e?layout=hishel-0&ttl=1d", ["--ttl", "1h"], "no place for the TTL of one entry"),
+        ("file:e?layout=hishel-0&ttl=1d", ["--ttl", "none"], "no place for the TTL of one entry"),
         ("sqlite:d?layout=hishel-1", ["--add-tag", "x"], "no place for tags"),
     ] {
         let (kind, rest) = layout.split_once(':').expect("an address");

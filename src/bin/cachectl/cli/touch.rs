@@ -1,5 +1,7 @@
 //! `touch`: change what a store notes of entries, without rewriting bodies.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use cachectl::transfer::{Action, Failure, NewTtl, Report, Tally};
 use cachectl::{Access, EntryHead, Error, ErrorKind, Found, Manage, Outcome, is_damage};
@@ -94,6 +96,11 @@ pub fn run(args: &TouchArgs, common: &CommonArgs) -> Result<u8> {
     let code = end(report, "changed")?;
     Ok(if code == exit::DONE && missing > 0 { exit::NOT_CACHED } else { code })
 }
+
+/// What an end may lose where it is kept.
+const SECOND: Duration = Duration::from_secs(1);
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 async fn touch_all(
     args: &TouchArgs,
@@ -194,7 +201,12 @@ impl TouchArgs {
         if head.tags != old.tags && kept.tags == old.tags {
             return Err(lost("tags"));
         }
-        if head.expires_at != old.expires_at && kept.expires_at == old.expires_at {
+        // By an end that any layout which has them would keep.
+        let end = head.expires_at.unwrap_or(selection.now + HOUR);
+        let with_end = EntryHead { expires_at: Some(end), ..head.clone() };
+        let kept = open.store.kept(with_end).expires_at;
+        let is_kept = kept.is_some_and(|kept| kept.max(end).since(kept.min(end)) <= SECOND);
+        if head.expires_at != old.expires_at && !is_kept {
             return Err(lost("the TTL of one entry").try_this("?ttl= in the address, for all"));
         }
         Ok(head)

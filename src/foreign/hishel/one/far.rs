@@ -339,9 +339,9 @@ impl<S: FarShelf> Put for FarPut<S> {
                 }
             }
         };
-        let outcome = inner.shelf.change(key, seen, Some(&new)).await?;
-        // What will be read, not what was meant.
+        // What will be read, not what was meant; and it has to be.
         let found = inner.found(key, &new.lying())?;
+        let outcome = inner.shelf.change(key, seen, Some(&new)).await?;
         Ok(outcome.map(|()| found))
     }
 }

@@ -13,7 +13,7 @@ use crate::model::{BodyFacts, EntryHead, EntryId, Stamp, Timestamp, Variant, hex
 use crate::storage::{Found, Outcome, Over, Piece, Put};
 
 use super::super::blob::{Blob, Generation};
-use super::super::several::{fresh_id, is_behind};
+use super::super::several::{fresh_id, is_behind, standing};
 use super::{Group, Inner, Row, timestamp};
 
 /// Bytes of a chunk; all chunks of a body but the last have this length.
@@ -218,7 +218,7 @@ impl Inner {
         // An end that nobody has changed stays as it is said, and moves on with each use.
         let keeps_its_end = head.expires_at == found.head.expires_at;
         let own = match keeps_its_end {
-            true => Blob::read(&row.data, self.generation)?.own_ttl(),
+            true => Blob::read(&row.data, self.generation)?.said_ttl(),
             false => self.own_ttl(&head),
         };
         let data = Blob::of(&head, url, own_id, own).write(self.generation);
@@ -256,9 +256,12 @@ impl Inner {
         })
     }
 
-    /// Hides an entry that cannot be read, unless it can be by now; see
+    /// Hides what was met, an entry that cannot be read unless it can be by now; see
     /// [`Backend::discard`](crate::Backend::discard).
     pub(super) async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        if let Some((id, stamp)) = &piece.entry {
+            return Ok(self.remove(id, Some(*stamp)).await?.map(|()| piece.bytes));
+        }
         let Some(key) = &piece.key else { return Ok(Outcome::Absent) };
         for _ in 0..TRIES {
             let group = self.group_of(key, false).await?;
@@ -361,18 +364,19 @@ impl Put for StreamPut {
         for _ in 0..TRIES {
             let group = inner.group_of(&wanted.key, false).await?;
             // A key of the application's own may be for several methods.
-            let gives_way = |(there, _): &&(Found, Row)| {
+            let gives_way = |there: &Found| {
                 let is_alike = there.head.request.method == *method;
                 there.head.id == wanted || !inner.has_variants() && is_alike
             };
-            let there = group.entries.iter().find(gives_way);
-            match over.check(there.map(|(found, _)| found.stamp)) {
+            let gives_out = inner.gives_out();
+            match over.check(standing(&group.entries, &wanted, gives_way, over, gives_out)) {
                 Outcome::Done(()) => {}
                 Outcome::Absent => return Ok(Outcome::Absent),
                 Outcome::Changed => return Ok(Outcome::Changed),
             }
-            let leaves = |entry: &&(Found, Row)| is_behind(&entry.0, &wanted) || gives_way(entry);
-            let hidden = group.entries.iter().filter(leaves).map(|(_, row)| &*row.id);
+            let leaves = |there: &Found| is_behind(there, &wanted) || gives_way(there);
+            let hidden = group.entries.iter().filter(|(found, _)| leaves(found));
+            let hidden = hidden.map(|(_, row)| &*row.id);
             let mut hidden: Vec<&str> = hidden.collect();
             // What cannot be read gives way to what can.
             hidden.extend(group.unreadable.iter().map(|id| &**id));

@@ -11,7 +11,7 @@ use crate::policy;
 use crate::storage::{BlockingPut, Found, Outcome, Over, Piece};
 
 use super::super::blob::Blob;
-use super::super::several::{fresh_id, is_behind};
+use super::super::several::{fresh_id, is_behind, standing};
 use super::state::{self, Kind, Row, State};
 use super::{Group, Inner};
 
@@ -233,10 +233,9 @@ impl BlockingPut for RowsPut {
         let (written, head) = (self.written, &self.head);
         let placed = inner.database.write(|connection| {
             let group = inner.group_here(connection, &wanted.id.key)?;
-            let mut entries = group.entries.iter();
-            let there = entries.find(|(there, _)| inner.gives_way(there, &wanted));
-            let there = there.map(|(found, _)| found.stamp);
-            match over.check(there) {
+            let is_alike = |there: &Found| inner.gives_way(there, &wanted);
+            let gives_out = inner.gives_out();
+            match over.check(standing(&group.entries, &wanted.id, is_alike, over, gives_out)) {
                 Outcome::Done(()) => {}
                 other => return Ok(Ok(other.map(|()| None))),
             }
@@ -315,7 +314,7 @@ pub(super) fn update(
         let keeps_its_end = head.expires_at == found.head.expires_at;
         let old = Blob::read(&row.data, inner.kind.generation()).ok();
         let own = match old.filter(|_| keeps_its_end) {
-            Some(old) => old.own_ttl(),
+            Some(old) => old.said_ttl(),
             None => own_ttl(inner, &head),
         };
         let blob = Blob::of(&head, url, row.id, own);

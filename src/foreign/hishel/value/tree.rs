@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::de::{self, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
@@ -66,14 +66,55 @@ struct RequestExtensions {
 struct Limit(Option<f64>);
 
 impl<'de> Deserialize<'de> for Limit {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        let limit = match Json::deserialize(from) {
-            Ok(Json::Number(seconds)) => seconds.as_f64(),
-            Ok(Json::Bool(seconds)) => Some(f64::from(u8::from(seconds))),
-            Ok(_) => None,
-            Err(e) => return Err(e),
-        };
-        Ok(Limit(limit))
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Read<Self, D::Error> {
+        from.deserialize_any(LimitVisitor)
+    }
+}
+
+struct LimitVisitor;
+
+type Read<T, E> = std::result::Result<T, E>;
+
+impl<'de> Visitor<'de> for LimitVisitor {
+    type Value = Limit;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("seconds")
+    }
+
+    fn visit_f64<E: de::Error>(self, seconds: f64) -> Read<Limit, E> {
+        Ok(Limit(Some(seconds).filter(|seconds| seconds.is_finite())))
+    }
+
+    fn visit_u64<E: de::Error>(self, seconds: u64) -> Read<Limit, E> {
+        self.visit_f64(seconds as f64)
+    }
+
+    fn visit_i64<E: de::Error>(self, seconds: i64) -> Read<Limit, E> {
+        self.visit_f64(seconds as f64)
+    }
+
+    fn visit_bool<E: de::Error>(self, seconds: bool) -> Read<Limit, E> {
+        self.visit_f64(f64::from(u8::from(seconds)))
+    }
+
+    fn visit_unit<E>(self) -> Read<Limit, E> {
+        Ok(Limit(None))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Read<Limit, E> {
+        Ok(Limit(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Read<Limit, A::Error> {
+        // In YAML a short name may stand for anything: it is passed over unread.
+        while from.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Limit(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Read<Limit, A::Error> {
+        while from.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Limit(None))
     }
 }
 
@@ -85,9 +126,7 @@ struct MetadataTree {
 }
 
 /// Header fields up to their limit: in YAML a short name may stand for a long text.
-fn bounded<'de, D: Deserializer<'de>>(
-    from: D,
-) -> std::result::Result<Vec<(String, String)>, D::Error> {
+fn bounded<'de, D: Deserializer<'de>>(from: D) -> Read<Vec<(String, String)>, D::Error> {
     struct Fields;
     impl<'de> Visitor<'de> for Fields {
         type Value = Vec<(String, String)>;
@@ -96,10 +135,7 @@ fn bounded<'de, D: Deserializer<'de>>(
             f.write_str("a list of header fields")
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(
-            self,
-            mut from: A,
-        ) -> std::result::Result<Self::Value, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Read<Self::Value, A::Error> {
             let mut fields: Self::Value = Vec::new();
             let mut room = Room::default();
             while let Some((name, value)) = from.next_element::<(String, String)>()? {
