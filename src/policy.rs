@@ -49,6 +49,7 @@ pub use reason::Reason;
 pub use reply::{Extent, Reply, only_for_304, reply, settle_conditions};
 pub use state::{State, usable_until};
 pub use storable::{is_heuristically_cacheable, storable};
+#[cfg(feature = "fetch")]
 pub(crate) use variant::answers_get;
 pub use variant::{VaryCheck, recency, selection, vary_checks};
 
