@@ -19,8 +19,10 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use futures_util::StreamExt;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Detail;
 use crate::model::{
     Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Sha256Digest, Stamp,
     StatusSet, Timestamp, UrlText,
@@ -29,7 +31,9 @@ use crate::policy::{
     self, Absorbed, CacheStatus, Decision, Delivery, Demands, Exchange, Extent, Forward, Fwd, Plan,
     Reason, Received, RequestOptions, Settings, StaleBecause,
 };
-use crate::storage::{Backend, BodyStream, ByteRange, Found, Manage, Outcome};
+use crate::storage::{
+    Backend, BodyStream, ByteRange, Found, Manage, Outcome, Query, Unfit, is_damage,
+};
 
 pub use answer::{Answer, Warning};
 pub use http::{HttpOptions, HttpTransport, Proxies};
@@ -170,10 +174,16 @@ impl Client {
         partition
     }
 
-    /// Whether the store can say for whom this answer is.
-    fn keeps_apart(&self, head: &EntryHead) -> bool {
-        let is_native = self.store.capabilities().layout == "native";
-        is_native || head.stays_apart(&self.store.kept(head.clone()))
+    /// Why the store would give this answer out wrongly.
+    fn unfit(&self, head: &EntryHead) -> Option<Reason> {
+        let can = self.store.capabilities();
+        if can.layout == "native" {
+            return None;
+        }
+        Some(match can.unfit(head, &self.store.kept(head.clone()))? {
+            Unfit::NotKeptApart => Reason::NotKeptApart,
+            Unfit::NoSuccess => Reason::OnlySuccess,
+        })
     }
 
     /// Makes a stored answer unusable without validation; a store that has no place for that
@@ -271,13 +281,26 @@ impl Client {
             let keys = [self.key_of(&get).0, self.store.key_of(&get, &self.partition)];
             let keys: &[String] = if keys[0] == keys[1] { &keys[..1] } else { &keys };
             for key in keys {
-                for found in self.store.candidates(key).await? {
+                for found in self.readable(key).await? {
                     let marked = EntryHead { invalidated: true, ..found.head.clone() };
                     self.invalidate_one(&found.head.id, marked, found.stamp).await?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+impl Client {
+    /// What lies under a key, but for what is damaged.
+    async fn readable(&self, key: &str) -> Result<Vec<Found>> {
+        match self.store.candidates(key).await {
+            Err(e) if is_damage(&e) => {}
+            all => return all,
+        }
+        let all = self.store.scan(Query::with_key_prefix(key).and_detail(Detail::Head));
+        let whole = all.filter_map(async |found| found.ok().filter(|f| f.head.id.key == key));
+        Ok(whole.collect().await)
     }
 }
 
@@ -606,9 +629,9 @@ impl Job<'_> {
         let mut delivery = delivery;
         let mut put = None;
         let mut ttl = None;
-        if delivery.store.as_ref().is_some_and(|head| !client.keeps_apart(head)) {
+        if let Some(reason) = delivery.store.as_ref().and_then(|head| client.unfit(head)) {
             delivery.store = None;
-            delivery.not_stored = Some(Reason::NotKeptApart);
+            delivery.not_stored = Some(reason);
         }
         if let Some(mut head) = delivery.store.take().filter(|_| known.usable) {
             head.serializer = self.options.serializer.clone().map(Into::into);

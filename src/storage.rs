@@ -20,6 +20,7 @@ mod read_only;
 pub use address::Address;
 #[cfg(feature = "redis")]
 pub(crate) use address::bytes_to_path;
+pub(crate) use backend::Unfit;
 pub use backend::{
     Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
     Found, Outcome, Over, Parcel, Placed, Put, Removed, Usage,

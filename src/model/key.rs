@@ -72,11 +72,36 @@ impl Variant {
         Variant(hex(&hasher.finalize()[..8]).into())
     }
 
+    /// That of an entry which answers the same as one with this variant, and is not given out
+    /// while that one is there. Layouts of others have such.
+    pub(crate) fn behind(&self, number: &str) -> Self {
+        Variant(format!("{}{BEHIND}{number}", self.0).into())
+    }
+
+    /// Whether the entry stands behind another that answers the same.
+    pub fn is_behind(&self) -> bool {
+        self.0.contains(BEHIND)
+    }
+
+    /// The method of the answered request, where that is part of it; empty for GET.
+    fn method(&self) -> &str {
+        let end = self.0.find(|c: char| !c.is_ascii_uppercase()).unwrap_or(self.0.len());
+        &self.0[..end]
+    }
+
+    /// Whether both are of answers to the same method.
+    pub(crate) fn is_of_same_method(&self, other: &Variant) -> bool {
+        self.method() == other.method()
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
+
+/// Between a variant and the number of an entry behind it.
+const BEHIND: char = '~';
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

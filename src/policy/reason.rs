@@ -110,6 +110,8 @@ pub enum Reason {
     NoReuse,
     /// The store has no place for what says for whom it is.
     NotKeptApart,
+    /// The store's own client takes whatever lies there for a success.
+    OnlySuccess,
 }
 
 impl Reason {
@@ -150,6 +152,7 @@ impl Reason {
             Reason::TooLarge { .. } => "too-large",
             Reason::NoReuse => "no-reuse",
             Reason::NotKeptApart => "not-kept-apart",
+            Reason::OnlySuccess => "only-success",
         }
     }
 }
@@ -224,6 +227,9 @@ impl fmt::Display for Reason {
             Reason::NoReuse => f.write_str("it could never be used again"),
             Reason::NotKeptApart => {
                 f.write_str("it depends on credentials, which this store cannot tell apart")
+            }
+            Reason::OnlySuccess => {
+                f.write_str("in this store only answers of success are told from others")
             }
         }
     }

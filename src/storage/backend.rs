@@ -238,6 +238,9 @@ pub struct Capabilities {
     pub serializer: &'static str,
     /// All serializers that an entry may ask for.
     pub serializers: &'static [&'static str],
+    /// Its own client gives out whatever lies there, without a look at it, so that only
+    /// complete answers with a status of success belong there.
+    pub only_success: bool,
 }
 
 impl Capabilities {
@@ -279,8 +282,39 @@ impl Capabilities {
             ttl: None,
             serializer: "json",
             serializers: &["json", "yaml", "bincode"],
+            only_success: false,
         }
     }
+
+    /// Why an answer would be given out wrongly by a store that keeps so much of its head.
+    pub(crate) fn unfit(&self, meant: &EntryHead, kept: &EntryHead) -> Option<Unfit> {
+        let is_success = (200..300).contains(&meant.status) && meant.status != 206;
+        if !meant.stays_apart(kept) {
+            Some(Unfit::NotKeptApart)
+        } else if self.only_success && !is_success {
+            Some(Unfit::NoSuccess)
+        } else {
+            None
+        }
+    }
+}
+
+/// Why an answer does not belong into a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It depends on credentials, which the store cannot tell apart.
+    NotKeptApart,
+    /// Its status is none of success, and the store's own client does not look at that.
+    NoSuccess,
+}
+
+/// Of the entries of a key the one with this identity; without variants, else any that answers
+/// the same method.
+pub(super) fn meant(candidates: Vec<Found>, id: &EntryId, variants: bool) -> Option<Found> {
+    let alike = |found: &Found| !variants && found.head.id.variant.is_of_same_method(&id.variant);
+    let exact = candidates.iter().position(|found| found.head.id == *id);
+    let place = exact.or_else(|| candidates.iter().position(alike))?;
+    candidates.into_iter().nth(place)
 }
 
 /// A store, in the async colour. Expired entries are shown like all others: whether the
@@ -330,14 +364,14 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Looks for many entries by identity.
     ///
     /// - As `candidates` shows them; one answer for each, in order. In a store without
-    ///   variants, whatever lies under the key.
+    ///   variants, whatever lies under the key and answers the same method.
     /// - Trouble with one does not keep the others; trouble with the store ends it all.
     async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
-        let any = !self.capabilities().variants;
+        let variants = self.capabilities().variants;
         let mut answers = Vec::with_capacity(ids.len());
         for id in ids {
             let found = self.candidates(&id.key).await;
-            answers.push(found.map(|found| found.into_iter().find(|f| any || f.head.id == *id)));
+            answers.push(found.map(|found| meant(found, id, variants)));
         }
         Ok(answers)
     }
@@ -520,11 +554,8 @@ pub trait BlockingBackend: fmt::Debug + Send + Sync {
 
     /// See [`Backend::find_many`].
     fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
-        let any = !self.capabilities().variants;
-        let find = |id: &EntryId| {
-            let found = self.candidates(&id.key)?;
-            Ok(found.into_iter().find(|found| any || found.head.id == *id))
-        };
+        let variants = self.capabilities().variants;
+        let find = |id: &EntryId| Ok(meant(self.candidates(&id.key)?, id, variants));
         Ok(ids.iter().map(find).collect())
     }
 

@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::policy;
 
-use super::backend::{Backend, BlockingBackend, ByteRange, Found, Outcome};
+use super::backend::{Backend, BlockingBackend, ByteRange, Found, Outcome, meant};
 use super::body::BodyStream;
 use super::bridge::{InPlace, block_on};
 
@@ -278,13 +278,11 @@ pub trait Manage: Backend {
         }
     }
 
-    /// The one entry of this identity; else, in a store without variants, whatever lies under
-    /// its key.
+    /// The one entry of this identity; else, in a store without variants, whatever else lies
+    /// under its key and answers the same method.
     async fn find(&self, id: &EntryId) -> Result<Option<Found>> {
-        let mut candidates = self.candidates(&id.key).await?;
-        let exact = candidates.iter().position(|found| found.head.id == *id);
-        let any = (!self.capabilities().variants && !candidates.is_empty()).then_some(0);
-        Ok(exact.or(any).map(|place| candidates.swap_remove(place)))
+        let candidates = self.candidates(&id.key).await?;
+        Ok(meant(candidates, id, self.capabilities().variants))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::storage::{
     Backend, BodyStream, ByteRange, Found, Manage, Outcome, Over, Parcel, current_runtime,
 };
 
-use super::held::{as_held, lost, mixed_up};
+use super::held::{as_held, lost, unfit};
 use super::migrate::{MigrateOptions, NewTtl};
 use super::receive::{
     Incoming, ReceiveOptions, decide, decide_against, is_same_body, receive, stays_out, verify,
@@ -156,7 +156,10 @@ impl Copier {
         let heads: Vec<EntryHead> = lot.iter().map(|found| self.head_of(found)).collect();
         let mut plans = self.plan(&heads).await;
         for ((plan, found), head) in plans.iter_mut().zip(lot).zip(&heads) {
-            plan.take_if(|_| !found.head.stays_apart(head));
+            plan.take_if(|_| unfit(&found.head, head, &*self.destination).is_some());
+            if found.head.id.variant.is_behind() {
+                *plan = Some((Action::Keep, Over::Anything));
+            }
         }
         if self.dry_run {
             return plans.into_iter().map(|plan| plan.map(|(action, _)| action)).collect();
@@ -296,9 +299,13 @@ impl Copier {
     }
 
     async fn copy(&self, found: &Found) -> Result<Action> {
+        // Nobody is given what stands behind another; there it would take the other's place.
+        if found.head.id.variant.is_behind() {
+            return Ok(Action::Keep);
+        }
         let head = self.head_of(found);
-        if !found.head.stays_apart(&head) {
-            return Err(mixed_up(&found.head, &*self.destination));
+        if let Some(error) = unfit(&found.head, &head, &*self.destination) {
+            return Err(error);
         }
         let (action, over) = decide(&*self.destination, &head, &self.receive).await?;
         if self.dry_run || !matches!(action, Action::Copy | Action::Overwrite) {

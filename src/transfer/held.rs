@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::model::{EntryHead, Headers, Timestamp, Variant};
-use crate::storage::Backend;
+use crate::model::{EntryHead, Headers, Timestamp, UrlText, Variant};
+use crate::storage::{Backend, Unfit};
 
 use super::migrate::differences;
 
@@ -19,6 +19,9 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     if (from, to) != ("native", "native") {
         let usual = source.key_of(&head.request, &head.partition);
         if usual == head.id.key {
+            if to == "native" {
+                head.request.url = looked_for(head.request.url);
+            }
             head.id.key = store.key_of(&head.request, &head.partition);
         }
     }
@@ -31,11 +34,32 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     store.kept(head)
 }
 
-/// That an answer would reach others than those for whom it is.
-pub(super) fn mixed_up(head: &EntryHead, store: &dyn Backend) -> Error {
-    let layout = store.capabilities().layout;
-    let told = format!("{} depends on credentials, which {layout} cannot tell apart", head.id);
-    Error::store(told).coded("not_kept_apart")
+/// A URL as requests for it are looked up natively. Others keep fragments, and leave out what
+/// stands for itself. What has user information stays as it is: without it the answer would be
+/// for everybody.
+fn looked_for(url: UrlText) -> UrlText {
+    match UrlText::parse_with_credentials(url.typed()) {
+        Ok((parsed, None)) => parsed,
+        _ => url,
+    }
+}
+
+/// Why an answer does not belong into a store that keeps so much of its head: it would reach
+/// others than those for whom it is, or be taken for what it is not.
+pub(super) fn unfit(meant: &EntryHead, kept: &EntryHead, store: &dyn Backend) -> Option<Error> {
+    let can = store.capabilities();
+    let (id, layout) = (&meant.id, can.layout);
+    Some(match can.unfit(meant, kept)? {
+        Unfit::NotKeptApart => {
+            let told = format!("{id} depends on credentials, which {layout} cannot tell apart");
+            Error::store(told).coded("not_kept_apart")
+        }
+        Unfit::NoSuccess => {
+            let status = meant.status;
+            let told = format!("{id} has the status {status}, which {layout} would not look at");
+            Error::store(told).coded("only_success")
+        }
+    })
 }
 
 /// What of a head is not in the one that a store keeps, in the words of the entry object.

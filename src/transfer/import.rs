@@ -11,7 +11,7 @@ use crate::model::{EntryHead, Key, Variant};
 use crate::policy::{Settings, recorded};
 use crate::storage::{Backend, is_damage};
 
-use super::held::{lost, mixed_up};
+use super::held::{lost, unfit};
 use super::migrate::NewTtl;
 use super::receive::{Incoming, ReceiveOptions, decide, receive};
 use super::report::{Action, Event, Failure, Report, Tally};
@@ -102,8 +102,8 @@ async fn run(
         let (key, url) = (head.id.to_string(), head.request.url.as_str().to_owned());
         let bytes = head.body.bytes;
         let kept = head.clone();
-        if !meant.stays_apart(&head) {
-            fail(report, options, key, Some(url), mixed_up(&meant, store));
+        if let Some(error) = unfit(&meant, &head, store) {
+            fail(report, options, key, Some(url), error);
             continue;
         }
         match take_in(store, reader, head, options).await {

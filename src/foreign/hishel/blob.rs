@@ -230,11 +230,11 @@ fn variant_of(method: &str, selection: &crate::model::Selection) -> Variant {
 
 /// The fields of a message by name, in the order in which the names come first.
 pub(super) fn grouped(headers: &Headers) -> Fields {
-    // UTF-8 if all of them are; else each byte is a character.
-    let is_utf8 = headers.iter().all(|(_, value)| std::str::from_utf8(value).is_ok());
-    let text = |value: &[u8]| match is_utf8 {
-        true => String::from_utf8_lossy(value).into_owned(),
-        false => value.iter().map(|byte| char::from(*byte)).collect(),
+    // What is no UTF-8 has a character for each byte. Each value by itself: what was read from
+    // here has to stay the same when it is written again beside another.
+    let text = |value: &[u8]| match std::str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.iter().map(|byte| char::from(*byte)).collect(),
     };
     let mut fields: Fields = Vec::new();
     for (name, value) in headers.iter() {

@@ -475,6 +475,7 @@ impl Backend for Streams {
         can.layout = self.inner.layout();
         can.digests = false;
         can.variants = self.inner.has_variants();
+        can.only_success = !can.variants;
         can.sweeps = false;
         can.server_ttl = true;
         can.scan_repeats = true;

@@ -326,6 +326,7 @@ impl BlockingBackend for Rows {
         can.read_only = inner.kind == Kind::Beta;
         can.digests = false;
         can.variants = inner.has_variants();
+        can.only_success = !can.variants;
         can.sweeps = false;
         can.notes_uses_every = None;
         can.ttl = inner.ttl;

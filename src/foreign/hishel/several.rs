@@ -1,6 +1,6 @@
 //! Entries of generations 1 and 2 that answer the same request.
 
-use crate::model::{EntryId, Stamp, Timestamp, Variant, hex};
+use crate::model::{EntryId, Stamp, Timestamp, hex};
 use crate::storage::{Found, Over};
 
 /// An entry beside what its layout knows of it.
@@ -43,7 +43,7 @@ pub(super) fn distinguish<T: Beside>(entries: &mut [(Found, T)], gives_out: Give
         let id = found.head.id.clone();
         if last.as_ref() == Some(&id) {
             let number = hex(&beside.own_id()[..6]);
-            found.head.id.variant = Variant::verbatim(format!("{}~{number}", id.variant));
+            found.head.id.variant = id.variant.behind(&number);
         } else {
             last = Some(id);
         }

@@ -383,3 +383,147 @@ fn a_dry_run_of_touch_refuses_what_has_no_place() {
         }
     }
 }
+
+/// A row of generation 1 or 2 beside the first, as hishel leaves one when an entry that was
+/// validated by several has changed.
+fn with_older_sibling(database: &Path, url: &str) {
+    let database = Connection::open(database).expect("a database");
+    let key = "SELECT cache_key, data FROM entries";
+    let (key, data): (Vec<u8>, Vec<u8>) =
+        database.query_row(key, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("a row");
+    let at = data.windows(10).position(|w| w == b"created_at").expect("a time") + 11;
+    let created: f64 = f64::from_be_bytes(data[at..at + 8].try_into().expect("eight"));
+    let mut older = data.clone();
+    older[at..at + 8].copy_from_slice(&(created - 500.0).to_be_bytes());
+    let id = [9u8; 16];
+    let sql = "INSERT INTO entries (id, cache_key, data, created_at) VALUES (?1, ?2, ?3, ?4)";
+    database.execute(sql, rusqlite::params![id, key, older, created - 500.0]).expect("a sibling");
+    let sql = "INSERT INTO streams VALUES (?1, 0, x'6f6c64'), (?1, -1, x'')";
+    database.execute(sql, [id]).expect("its body");
+    assert!(!url.is_empty());
+}
+
+/// Whatever is asked for on a conflict: what nobody is given replaces nothing.
+#[test]
+fn what_stands_behind_an_entry_does_not_move_over_it() {
+    let origin = Origin::fresh("the newest");
+    for conflict in ["newer", "overwrite", "fail"] {
+        for to in ["file:to", "sqlite:to?layout=hishel-2&rfc=true", "sqlite:to?layout=hishel-1"] {
+            let (desk, url) = (Desk::new(), origin.url("/x"));
+            desk.ok(&["warm", &url, "--backend", "sqlite:from?layout=hishel-1"]);
+            with_older_sibling(&desk.file("from"), &url);
+            desk.ok(&[
+                "migrate",
+                "--move",
+                "--yes",
+                "--on-conflict",
+                conflict,
+                "sqlite:from?layout=hishel-1",
+                to,
+            ]);
+            assert_eq!(desk.ok(&["get", "--offline", &url, "--backend", to]), "the newest");
+            let code = desk.run(&["diff", "sqlite:from?layout=hishel-1", to]).code;
+            assert_eq!(code, 1, "{conflict} {to}: it has moved");
+        }
+    }
+}
+
+/// Where a key hangs on what the destination leaves out there is no way back from it.
+#[test]
+fn a_mirror_keeps_what_it_has_brought() {
+    let desk = Desk::new();
+    let place =
+        |name: &str, layout: &str| format!("sqlite:{}?layout={layout}", desk.file(name).display());
+    let from = made(&place("from", "hishel-1"));
+    let urls = ["http://127.0.0.1:9", "http://127.0.0.1:9/p#part", "http://127.0.0.1:9/q?a=[1]"];
+    for (n, url) in (0..).zip(urls) {
+        let mut theirs = fresh(&from, Method::GET, "https://example.org/");
+        theirs.request.url = cachectl::UrlText::verbatim(url);
+        theirs.id.key = from.key_of(&theirs.request, "");
+        put(&from, theirs, n);
+    }
+    for to in [format!("file:{}", desk.file("to").display()), place("to0", "hishel-0")] {
+        for _ in 0..2 {
+            desk.ok(&["migrate", "--mirror", "--yes", &place("from", "hishel-1"), &to]);
+            let keys = desk.ok(&["list", "--keys", "--backend", &to]);
+            assert_eq!(keys.lines().count(), 3, "{to}");
+        }
+        desk.ok(&["diff", &place("from", "hishel-1"), &to]);
+        // As somebody would ask for them, who knows no fragments.
+        for url in ["http://127.0.0.1:9", "http://127.0.0.1:9/p", "http://127.0.0.1:9/q?a=[1]"] {
+            assert_eq!(desk.run(&["get", "--offline", url, "--backend", &to]).code, 0, "{url}");
+        }
+    }
+}
+
+/// In its plain mode hishel 2 gives out what lies there, whatever its status.
+#[test]
+fn in_plain_mode_only_success_is_stored() {
+    use crate::testkit::origin::response;
+    let origin = Origin::start(|seen| {
+        let status = if seen.target.contains("gone") { "404 Not Found" } else { "200 OK" };
+        response(status, "Cache-Control: max-age=3600", "it")
+    });
+    let desk = Desk::new();
+    for (to, kept) in [("sqlite:plain?layout=hishel-2", 1), ("sqlite:one?layout=hishel-1", 2)] {
+        desk.run(&["get", &origin.url("/gone"), "--backend", to]);
+        desk.ok(&["get", &origin.url("/there"), "--backend", to]);
+        assert_eq!(desk.ok(&["list", "--keys", "--backend", to]).lines().count(), kept, "{to}");
+    }
+    let ran = desk.run(&["migrate", "sqlite:one", "sqlite:plain2?layout=hishel-2"]);
+    ran.failed(5, &["has the status 404"]);
+}
+
+/// What was text stays that, whatever stands beside it.
+#[test]
+fn fields_are_not_encoded_again() {
+    let desk = Desk::new();
+    let store = made(&format!("sqlite:{}?layout=hishel-1", desk.file("c").display()));
+    let mut odd = fresh(&store, Method::GET, "https://example.org/a");
+    odd.headers.push("X-Text", "résumé".as_bytes());
+    let mut found = put(&store, odd, 1);
+    for n in 0..3 {
+        let mut next = found.head.clone();
+        next.headers.retain(|name, _| !name.eq_ignore_ascii_case(b"x-other"));
+        next.headers.push("X-Other", [b'\xe9', b'0' + n]);
+        block_on(store.update(&found.head.id, next, found.stamp)).expect("written");
+        found = all(&store).pop().expect("an entry");
+        assert_eq!(found.head.headers.get("x-text"), Some("résumé".as_bytes()));
+    }
+}
+
+/// A damaged row does not shield the others of its key.
+#[test]
+fn a_post_makes_all_readable_answers_unusable() {
+    let origin = Origin::fresh("x");
+    let (desk, url) = (Desk::new(), origin.url("/x"));
+    let address = "sqlite:c?layout=hishel-1";
+    desk.ok(&["warm", &url, "--backend", address]);
+    with_older_sibling(&desk.file("c"), &url);
+    let database = Connection::open(desk.file("c")).expect("a database");
+    let damage = "UPDATE entries SET data = x'c1' WHERE rowid = 2";
+    database.execute(damage, []).expect("damaged");
+    desk.ok(&["get", "-X", "POST", &url, "--backend", address]);
+    let live = "SELECT count(*) FROM entries WHERE deleted_at IS NULL AND data != x'c1'";
+    let live: i64 = database.query_row(live, [], |row| row.get(0)).expect("counted");
+    assert_eq!(live, 0, "the sound one went");
+}
+
+/// Variants that have no place beside each other stay where they have one.
+#[test]
+fn a_move_leaves_what_gave_way() {
+    let origin = Origin::start(|_| {
+        let fields = "Cache-Control: max-age=3600\r\nVary: Accept";
+        crate::testkit::origin::response("200 OK", fields, "it")
+    });
+    let (desk, url) = (Desk::new(), origin.url("/x"));
+    for accept in ["Accept: a/a", "Accept: b/b"] {
+        desk.ok(&["get", "-H", accept, &url, "--backend", "file:from"]);
+    }
+    desk.ok(&["migrate", "--move", "--yes", "file:from", "file:to?layout=hishel-0"]);
+    let count = |store: &str| {
+        let entries = desk.ok(&["list", "--format", "ndjson", "--backend", store]);
+        entries.lines().count()
+    };
+    assert_eq!((count("file:from"), count("file:to")), (1, 1));
+}

@@ -92,6 +92,8 @@ async fn compare(
     let (a, b) = (&pair.source, &pair.destination);
     let jobs = args.work.jobs as usize;
     let mut progress = Progress::start(args.work.progress, "compared", None);
+    // The way back does not lead everywhere: what a layout has no place for, keys may hang on.
+    let mut compared_ids = (!store::are_alike(a, b)).then(HashSet::new);
     let mut compared = selection
         .plain_entries(a, Detail::Head)
         .map(|item| async move {
@@ -104,13 +106,18 @@ async fn compare(
                 Some(other) => differs(args, pair, &held, &found, other).await?,
                 None => Vec::new(),
             };
-            Ok::<_, Error>((found, other, differs))
+            Ok::<_, Error>((found, held.id.fingerprint(), other, differs))
         })
         .buffered(jobs);
     while let Some(item) = compared.next().await {
         signals::check()?;
         match item {
-            Ok((found, other, differs)) => {
+            // Nobody is given what stands behind another.
+            Ok((found, ..)) if found.head.id.variant.is_behind() => {}
+            Ok((found, held, other, differs)) => {
+                if let Some(ids) = &mut compared_ids {
+                    ids.insert(held);
+                }
                 progress.advance(Tally { entries: 1, bytes: found.head.body.bytes });
                 reporter.row(Some(&found), other.as_ref(), &differs)?;
             }
@@ -119,6 +126,7 @@ async fn compare(
         }
     }
     drop(compared);
+    let compared_ids = &compared_ids;
     let mut repeats = b.store.capabilities().scan_repeats.then(HashSet::new);
     let query = Query::of(&selection.filter, selection.moment()).and_detail(Detail::Columns);
     let mut surplus = b
@@ -126,7 +134,12 @@ async fn compare(
         .scan(query)
         .map(|item| async move {
             let found = item?;
-            if !found.is_meant_by(&selection.filter, selection.moment()) {
+            let id = &found.head.id;
+            let is_known = |ids: &HashSet<u64>| ids.contains(&id.fingerprint());
+            if !found.is_meant_by(&selection.filter, selection.moment())
+                || id.variant.is_behind()
+                || compared_ids.as_ref().is_some_and(is_known)
+            {
                 return Ok(None);
             }
             let held = as_held(&*b.store, &*a.store, found.head.clone());

@@ -1,5 +1,6 @@
 //! `migrate`: copy entries from one store into another.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -7,9 +8,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use cachectl::transfer::{
     Action, Event, MigrateOptions, NewTtl, Passed, ReceiveOptions, Removals, Report, RunOptions,
-    Shard, Tally, as_held, migrate, remove,
+    Shard, Tally, as_held, is_same, migrate, remove,
 };
-use cachectl::{Compact, Detail, Error, ErrorKind, Found, Manage, Query, Secrets};
+use cachectl::{Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets};
 use clap::Args;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -170,7 +171,14 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
         return end(report, "migrated");
     }
     let removed = match (moved, args.mirror) {
-        (Some(plan), _) => job.remove(plan, &pair.source, &from, false)?,
+        (Some(plan), _) => {
+            let can = (pair.source.store.capabilities(), pair.destination.store.capabilities());
+            let plan = match can.0.variants && !can.1.variants {
+                true => pair.run(job.arrived())?,
+                false => plan,
+            };
+            job.remove(plan, &pair.source, &from, false)?
+        }
         (None, true) => {
             let plan = pair.run(job.surplus())?;
             job.remove(plan, &pair.destination, &to, true)?
@@ -297,9 +305,50 @@ impl Job<'_> {
         Ok(report)
     }
 
+    /// The identities in the destination of all that the source has, where there is no way back
+    /// from them: what a layout has no place for, keys may hang on.
+    async fn brought(&self) -> Result<HashSet<u64>> {
+        let mut brought = HashSet::new();
+        let (source, destination) = (&self.pair.source, &self.pair.destination);
+        if store::are_alike(source, destination) {
+            return Ok(brought);
+        }
+        let mut scan = source.store.scan(Query::with_detail(Detail::Head));
+        while let Some(found) = scan.next().await {
+            signals::check()?;
+            let Ok(found) = found else { continue };
+            let held = as_held(&*source.store, &*destination.store, found.head);
+            brought.insert(held.id.fingerprint());
+        }
+        Ok(brought)
+    }
+
+    /// What has arrived and is still there. Where variants have no place the newest has taken
+    /// that of others, which stay in the source.
+    async fn arrived(&self) -> Result<Removals> {
+        let mut plan = Removals::new();
+        let (source, destination) = (&self.pair.source.store, &self.pair.destination.store);
+        let mut entries = self.entries();
+        while let Some(found) = entries.next().await {
+            signals::check()?;
+            let Ok(found) = found else { continue };
+            let held = as_held(&**source, &**destination, found.head.clone());
+            let there = destination.find(&held.id).await?;
+            let is_it = |there: &Found| {
+                let end = there.head.expires_at;
+                is_same(&EntryHead { expires_at: end, ..held.clone() }, &there.head)
+            };
+            if !found.head.id.variant.is_behind() && there.is_some_and(|there| is_it(&there)) {
+                plan.entry(Action::Remove, &found)?;
+            }
+        }
+        Ok(plan)
+    }
+
     /// What the destination has and the source has not, as far as it was selected.
     async fn surplus(&self) -> Result<Removals> {
         let mut plan = Removals::new();
+        let brought = self.brought().await?;
         let (source, destination) = (&self.pair.source.store, &self.pair.destination.store);
         let query = Query::of(&self.selection.filter, self.selection.moment());
         let mut scan = destination.scan(query.and_detail(Detail::Columns));
@@ -307,7 +356,8 @@ impl Job<'_> {
             signals::check()?;
             let Ok(found) = found else { continue };
             let is_meant = found.is_meant_by(&self.selection.filter, self.selection.moment())
-                && self.shard.is_none_or(|shard| shard.has(&found.head.id.key));
+                && self.shard.is_none_or(|shard| shard.has(&found.head.id.key))
+                && !brought.contains(&found.head.id.fingerprint());
             let there = as_held(&**destination, &**source, found.head.clone()).id;
             if is_meant && source.find(&there).await?.is_none() {
                 plan.entry(Action::Remove, &found)?;

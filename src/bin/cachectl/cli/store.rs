@@ -393,6 +393,11 @@ fn existing_on(runtime: &Runtime, chosen: &Chosen, common: &CommonArgs) -> Resul
     Ok(OpenStore { store, runtime: None, origin: Some(chosen.origin.clone()) })
 }
 
+/// Whether both make keys by cachectl's own rule, so that an identity is the same in both.
+pub fn are_alike(a: &OpenStore, b: &OpenStore) -> bool {
+    [a, b].iter().all(|open| open.store.capabilities().layout == "native")
+}
+
 /// Whether two addresses mean the same place.
 pub fn is_same(a: &Chosen, b: &Chosen) -> bool {
     let place = |chosen: &Chosen| {
