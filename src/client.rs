@@ -22,7 +22,6 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Detail;
 use crate::model::{
     Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Sha256Digest, Stamp,
     StatusSet, Timestamp, UrlText,
@@ -298,7 +297,7 @@ impl Client {
             Err(e) if is_damage(&e) => {}
             all => return all,
         }
-        let all = self.store.scan(Query::with_key_prefix(key).and_detail(Detail::Head));
+        let all = self.store.scan(Query::with_key_prefix(key));
         let whole = all.filter_map(async |found| found.ok().filter(|f| f.head.id.key == key));
         Ok(whole.collect().await)
     }

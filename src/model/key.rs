@@ -17,12 +17,13 @@ const NATIVE_LEN: usize = 32;
 
 impl Key {
     /// The native key: SHA-256 over `cachectl-key-1`, partition, method and URL, each
-    /// ended by a NUL, cut to 128 bits, as 32 lower-case hex characters.
+    /// ended by a NUL, cut to 128 bits, as 32 lower-case hex characters. The URL counts as it
+    /// is when it has been normalised, however another client has spelled it.
     ///
     /// `partition` separates users or tokens that share one store; it is usually empty.
     pub fn native(partition: &str, method: &Method, url: &UrlText) -> String {
         let mut hasher = Sha256::new();
-        for part in ["cachectl-key-1", partition, method.as_str(), url.as_str()] {
+        for part in ["cachectl-key-1", partition, method.as_str(), &url.looked_for()] {
             hasher.update(part.as_bytes());
             hasher.update([0]);
         }
@@ -74,6 +75,7 @@ impl Variant {
 
     /// That of an entry which answers the same as one with this variant, and is not given out
     /// while that one is there. Layouts of others have such.
+    #[cfg(feature = "foreign")]
     pub(crate) fn behind(&self, number: &str) -> Self {
         Variant(format!("{}{BEHIND}{number}", self.0).into())
     }

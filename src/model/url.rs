@@ -1,5 +1,6 @@
 //! URLs as text: normalised once when a person types one, byte for byte from then on.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{Error, Result};
@@ -112,6 +113,23 @@ impl UrlText {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The text by which a request for this URL is looked up natively: what another client has
+    /// stored may have a fragment, or leave out what goes without saying. With user information
+    /// it stays as it is, for without it the answer would be for everybody.
+    pub(crate) fn looked_for(&self) -> Cow<'_, str> {
+        match url::Url::parse(&self.text) {
+            Ok(mut url)
+                if matches!(url.scheme(), "http" | "https")
+                    && url.username().is_empty()
+                    && url.password().is_none() =>
+            {
+                url.set_fragment(None);
+                String::from(url).into()
+            }
+            _ => Cow::Borrowed(&self.text),
+        }
     }
 
     /// `http` or `https`, or whatever stands before `://`.

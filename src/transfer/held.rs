@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::model::{EntryHead, Headers, Timestamp, UrlText, Variant};
+use crate::model::{EntryHead, Headers, Timestamp, Variant};
 use crate::storage::{Backend, Unfit};
 
 use super::migrate::differences;
@@ -19,9 +19,6 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     if (from, to) != ("native", "native") {
         let usual = source.key_of(&head.request, &head.partition);
         if usual == head.id.key {
-            if to == "native" {
-                head.request.url = looked_for(head.request.url);
-            }
             head.id.key = store.key_of(&head.request, &head.partition);
         }
     }
@@ -32,16 +29,6 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     let known = store.capabilities().serializers;
     head.serializer.take_if(|name| !known.contains(&&**name));
     store.kept(head)
-}
-
-/// A URL as requests for it are looked up natively. Others keep fragments, and leave out what
-/// stands for itself. What has user information stays as it is: without it the answer would be
-/// for everybody.
-fn looked_for(url: UrlText) -> UrlText {
-    match UrlText::parse_with_credentials(url.typed()) {
-        Ok((parsed, None)) => parsed,
-        _ => url,
-    }
 }
 
 /// Why an answer does not belong into a store that keeps so much of its head: it would reach
