@@ -275,31 +275,37 @@ impl Client {
 
     /// Makes every stored answer for these URLs unusable without validation (section 4.4).
     async fn invalidate(&self, request: &Request, urls: Vec<UrlText>) -> Result<()> {
+        let mut damage = Ok(());
         for url in urls {
             let get = Request { method: Method::GET, url, ..request.clone() };
             let keys = [self.key_of(&get).0, self.store.key_of(&get, &self.partition)];
             let keys: &[String] = if keys[0] == keys[1] { &keys[..1] } else { &keys };
             for key in keys {
-                for found in self.readable(key).await? {
+                for found in self.readable(key, &mut damage).await? {
                     let marked = EntryHead { invalidated: true, ..found.head.clone() };
                     self.invalidate_one(&found.head.id, marked, found.stamp).await?;
                 }
             }
         }
-        Ok(())
+        damage
     }
-}
 
-impl Client {
     /// What lies under a key, but for what is damaged.
-    async fn readable(&self, key: &str) -> Result<Vec<Found>> {
+    async fn readable(&self, key: &str, damage: &mut Result<()>) -> Result<Vec<Found>> {
         match self.store.candidates(key).await {
-            Err(e) if is_damage(&e) => {}
+            Err(e) if is_damage(&e) => *damage = Err(e),
             all => return all,
         }
-        let all = self.store.scan(Query::with_key_prefix(key));
-        let whole = all.filter_map(async |found| found.ok().filter(|f| f.head.id.key == key));
-        Ok(whole.collect().await)
+        let mut all = self.store.scan(Query::with_key_prefix(key));
+        let mut whole = Vec::new();
+        while let Some(found) = all.next().await {
+            match found {
+                Ok(found) if found.head.id.key == key => whole.push(found),
+                Err(e) if !is_damage(&e) => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(whole)
     }
 }
 
@@ -630,6 +636,12 @@ impl Job<'_> {
         let mut ttl = None;
         if let Some(reason) = delivery.store.as_ref().and_then(|head| client.unfit(head)) {
             delivery.store = None;
+            // What it would have replaced is outdated all the same, unless somebody else asked.
+            let is_full = (200..500).contains(&received.status) && reason == Reason::OnlySuccess;
+            let outdated = forward.selected.filter(|_| is_full);
+            let known = &delivery.remove;
+            let outdated = outdated.filter(|place| !known.contains(place));
+            delivery.remove.extend(outdated);
             delivery.not_stored = Some(reason);
         }
         if let Some(mut head) = delivery.store.take().filter(|_| known.usable) {

@@ -25,7 +25,7 @@ mod verify;
 #[cfg(feature = "interchange")]
 pub use export::export;
 pub use gc::{GcPolicy, plan_gc};
-pub use held::{Losses, as_held, lost};
+pub use held::{Losses, as_held, is_behind, lost};
 #[cfg(feature = "interchange")]
 pub use import::{ImportOptions, LeftOut, import};
 pub use migrate::{

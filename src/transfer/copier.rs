@@ -15,7 +15,7 @@ use crate::storage::{
     Backend, BodyStream, ByteRange, Found, Manage, Outcome, Over, Parcel, current_runtime,
 };
 
-use super::held::{as_held, lost, unfit};
+use super::held::{as_held, is_behind, lost, unfit};
 use super::migrate::{MigrateOptions, NewTtl};
 use super::receive::{
     Incoming, ReceiveOptions, decide, decide_against, is_same_body, receive, stays_out, verify,
@@ -157,7 +157,7 @@ impl Copier {
         let mut plans = self.plan(&heads).await;
         for ((plan, found), head) in plans.iter_mut().zip(lot).zip(&heads) {
             plan.take_if(|_| unfit(&found.head, head, &*self.destination).is_some());
-            if found.head.id.variant.is_behind() {
+            if is_behind(&*self.source, &found.head.id) {
                 *plan = Some((Action::Keep, Over::Anything));
             }
         }
@@ -299,8 +299,7 @@ impl Copier {
     }
 
     async fn copy(&self, found: &Found) -> Result<Action> {
-        // Nobody is given what stands behind another; there it would take the other's place.
-        if found.head.id.variant.is_behind() {
+        if is_behind(&*self.source, &found.head.id) {
             return Ok(Action::Keep);
         }
         let head = self.head_of(found);

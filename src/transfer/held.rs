@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::model::{EntryHead, Headers, Timestamp, Variant};
+use crate::model::{EntryHead, EntryId, Headers, Timestamp, Variant};
 use crate::storage::{Backend, Unfit};
 
 use super::migrate::differences;
@@ -29,6 +29,12 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     let known = store.capabilities().serializers;
     head.serializer.take_if(|name| !known.contains(&&**name));
     store.kept(head)
+}
+
+/// Whether an entry of this store stands behind another that answers the same, so that nobody is
+/// given it; elsewhere it would take the other's place.
+pub fn is_behind(store: &dyn Backend, id: &EntryId) -> bool {
+    id.variant.is_behind() && store.capabilities().layout != "native"
 }
 
 /// Why an answer does not belong into a store that keeps so much of its head: it would reach

@@ -96,6 +96,11 @@ async fn run(
                 continue;
             }
         };
+        // It stood behind another that answers the same, and would take its place.
+        if head.id.variant.is_behind() {
+            report.tallies.count(Action::Keep, head.body.bytes);
+            continue;
+        }
         let mut meant = in_its_place(head);
         meant.expires_at = options.ttl.apply(meant.expires_at, options.receive.now);
         let head = store.kept(under_its_key(store, meant.clone()));

@@ -501,7 +501,8 @@ fn a_post_makes_all_readable_answers_unusable() {
     let database = Connection::open(desk.file("c")).expect("a database");
     let damage = "UPDATE entries SET data = x'c1' WHERE rowid = 2";
     database.execute(damage, []).expect("damaged");
-    desk.ok(&["get", "-X", "POST", &url, "--backend", address]);
+    let told = desk.run(&["get", "-X", "POST", &url, "--backend", address]);
+    assert!(told.stderr.contains("cannot read entry"), "{}", told.stderr);
     let live = "SELECT count(*) FROM entries WHERE deleted_at IS NULL AND data != x'c1'";
     let live: i64 = database.query_row(live, [], |row| row.get(0)).expect("counted");
     assert_eq!(live, 0, "the sound one went");
@@ -524,4 +525,49 @@ fn a_move_leaves_what_gave_way() {
         entries.lines().count()
     };
     assert_eq!((count("file:from"), count("file:to")), (1, 1));
+}
+
+/// What could not be stored has outdated what was.
+#[test]
+fn in_plain_mode_a_404_takes_the_old_answer_away() {
+    use crate::testkit::origin::response;
+    let hits = std::sync::atomic::AtomicUsize::new(0);
+    let origin =
+        Origin::start(move |_| match hits.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => response("200 OK", "Cache-Control: max-age=0\r\nETag: \"1\"", "old"),
+            _ => response("404 Not Found", "Cache-Control: max-age=3600", "gone"),
+        });
+    let (desk, url) = (Desk::new(), origin.url("/x"));
+    let address = "sqlite:c?layout=hishel-2";
+    desk.ok(&["get", &url, "--backend", address]);
+    desk.run(&["get", &url, "--backend", address]);
+    assert_eq!(desk.ok(&["list", "--keys", "--backend", address]), "");
+}
+
+/// One place for two, and a serializer of the destination's: each entry is somewhere.
+#[test]
+fn a_move_removes_what_has_arrived_and_nothing_else() {
+    let origin = Origin::fresh("it");
+    let (desk, url) = (Desk::new(), origin.url("/x"));
+    desk.ok(&["get", &url, "--backend", "file:from"]);
+    desk.ok(&[
+        "migrate",
+        "--move",
+        "--yes",
+        "file:from",
+        "file:to?layout=hishel-0&serializer=pickle",
+    ]);
+    let count = |store: &str| desk.ok(&["list", "--keys", "--backend", store]).lines().count();
+    assert_eq!((count("file:from"), count("file:to")), (0, 1));
+
+    let from = made(&format!("sqlite:{}?layout=hishel-1", desk.file("one").display()));
+    for (n, url) in [(1, "http://127.0.0.1:9/p#a"), (2, "http://127.0.0.1:9/p#b")] {
+        let mut theirs = fresh(&from, Method::GET, "https://example.org/");
+        theirs.request.url = cachectl::UrlText::verbatim(url);
+        theirs.id.key = from.key_of(&theirs.request, "");
+        theirs.created_at = Timestamp::now() - Duration::from_secs(n);
+        put(&from, theirs, n);
+    }
+    desk.ok(&["migrate", "--move", "--yes", "sqlite:one", "file:both"]);
+    assert_eq!((count("sqlite:one"), count("file:both")), (1, 1));
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
-use cachectl::transfer::{Tally, as_held, differences};
+use cachectl::transfer::{Tally, as_held, differences, is_behind};
 use cachectl::{BodyDigest, Detail, EntryHead, Error, Found, Manage, Query, is_damage};
 use clap::Args;
 use futures_util::StreamExt;
@@ -113,7 +113,7 @@ async fn compare(
         signals::check()?;
         match item {
             // Nobody is given what stands behind another.
-            Ok((found, ..)) if found.head.id.variant.is_behind() => {}
+            Ok((found, ..)) if is_behind(&*a.store, &found.head.id) => {}
             Ok((found, held, other, differs)) => {
                 if let Some(ids) = &mut compared_ids {
                     ids.insert(held);
@@ -137,7 +137,7 @@ async fn compare(
             let id = &found.head.id;
             let is_known = |ids: &HashSet<u64>| ids.contains(&id.fingerprint());
             if !found.is_meant_by(&selection.filter, selection.moment())
-                || id.variant.is_behind()
+                || is_behind(&*b.store, id)
                 || compared_ids.as_ref().is_some_and(is_known)
             {
                 return Ok(None);

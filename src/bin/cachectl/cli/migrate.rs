@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use cachectl::transfer::{
     Action, Event, MigrateOptions, NewTtl, Passed, ReceiveOptions, Removals, Report, RunOptions,
-    Shard, Tally, as_held, is_same, migrate, remove,
+    Shard, Tally, as_held, is_behind, is_same, migrate, remove,
 };
-use cachectl::{Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets};
+use cachectl::{
+    Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets, is_damage,
+};
 use clap::Args;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -172,10 +174,9 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
     }
     let removed = match (moved, args.mirror) {
         (Some(plan), _) => {
-            let can = (pair.source.store.capabilities(), pair.destination.store.capabilities());
-            let plan = match can.0.variants && !can.1.variants {
-                true => pair.run(job.arrived())?,
-                false => plan,
+            let plan = match store::are_alike(&pair.source, &pair.destination) {
+                true => plan,
+                false => pair.run(job.arrived())?,
             };
             job.remove(plan, &pair.source, &from, false)?
         }
@@ -323,8 +324,8 @@ impl Job<'_> {
         Ok(brought)
     }
 
-    /// What has arrived and is still there. Where variants have no place the newest has taken
-    /// that of others, which stay in the source.
+    /// What has arrived and is still there. Between layouts several entries may have one place,
+    /// which the newest has taken; the others stay in the source.
     async fn arrived(&self) -> Result<Removals> {
         let mut plan = Removals::new();
         let (source, destination) = (&self.pair.source.store, &self.pair.destination.store);
@@ -332,13 +333,21 @@ impl Job<'_> {
         while let Some(found) = entries.next().await {
             signals::check()?;
             let Ok(found) = found else { continue };
-            let held = as_held(&**source, &**destination, found.head.clone());
-            let there = destination.find(&held.id).await?;
+            let mut head = found.head.clone();
+            if let Some(name) = self.serializer {
+                head.serializer = Some(name.to_owned().into());
+            }
+            let held = as_held(&**source, &**destination, head);
+            let there = match destination.find(&held.id).await {
+                Err(e) if is_damage(&e) => None,
+                there => there?,
+            };
+            // When it ends may have been said anew.
             let is_it = |there: &Found| {
                 let end = there.head.expires_at;
                 is_same(&EntryHead { expires_at: end, ..held.clone() }, &there.head)
             };
-            if !found.head.id.variant.is_behind() && there.is_some_and(|there| is_it(&there)) {
+            if !is_behind(&**source, &found.head.id) && there.is_some_and(|there| is_it(&there)) {
                 plan.entry(Action::Remove, &found)?;
             }
         }
