@@ -7,30 +7,15 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use cachectl::{EntryHead, Found, Manage, Method, Query, Timestamp};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use rusqlite::Connection;
 
 use super::hishel::{InPlaceStore, block_on};
+use super::sharing::{all, in_redis, made};
 use crate::testkit::origin::Origin;
 use crate::testkit::program::Desk;
 use crate::testkit::redis::RedisServer;
 use crate::testkit::sample::{head, noise};
-
-fn made(address: &str) -> InPlaceStore {
-    let address = address.parse().expect("an address");
-    cachectl::open_with(&address, cachectl::Access::Create).expect("a store").in_place()
-}
-
-fn in_redis(layout: &str) -> (tempfile::TempDir, RedisServer, InPlaceStore) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = RedisServer::start(folder.path());
-    let store = made(&format!("{}?layout={layout}", server.address()));
-    (folder, server, store)
-}
-
-fn all(store: &InPlaceStore) -> Vec<Found> {
-    block_on(store.scan(Query::default()).try_collect()).expect("all can be read")
-}
 
 fn put(store: &InPlaceStore, head: EntryHead, seed: u64) -> Found {
     block_on(store.put_whole(head, noise(seed, 9))).expect("stored")

@@ -20,11 +20,11 @@ const STORES: &[&str] =
 
 const URL: &str = "https://example.org/a";
 
-fn all(store: &InPlaceStore) -> Vec<Found> {
+pub(super) fn all(store: &InPlaceStore) -> Vec<Found> {
     block_on(store.scan(Query::default()).try_collect()).expect("all can be read")
 }
 
-fn made(address: &str) -> InPlaceStore {
+pub(super) fn made(address: &str) -> InPlaceStore {
     let address = address.parse().expect("an address");
     cachectl::open_with(&address, cachectl::Access::Create).expect("a store").in_place()
 }
@@ -170,7 +170,7 @@ fn a_walk_goes_on_behind_a_row_that_was_stored_anew() {
 }
 
 /// A server, and a store in it.
-fn in_redis(layout: &str) -> (tempfile::TempDir, RedisServer, InPlaceStore) {
+pub(super) fn in_redis(layout: &str) -> (tempfile::TempDir, RedisServer, InPlaceStore) {
     let folder = tempfile::tempdir().expect("a folder");
     let server = RedisServer::start(folder.path());
     let store = made(&format!("{}?layout={layout}", server.address()));
