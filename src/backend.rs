@@ -4,6 +4,8 @@
 mod cleanup;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "file")]
+pub(crate) mod folder;
 #[cfg(any(feature = "file", feature = "redis", feature = "s3"))]
 mod marker;
 mod memory;
@@ -23,6 +25,8 @@ pub(crate) mod redis;
 pub(crate) mod s3;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite_file;
 
 #[cfg(feature = "_records")]
 use std::sync::Arc;

@@ -58,7 +58,8 @@ pub(crate) fn looks_foreign(kind: &str, address: &Address) -> bool {
 }
 
 fn is_foreign(path: &std::path::Path) -> bool {
-    database::page_bytes(path).is_some_and(|bytes| bytes != crate::backend::SQLITE_PAGE_BYTES)
+    use crate::backend::{SQLITE_PAGE_BYTES, sqlite_file};
+    sqlite_file::page_bytes(path).is_some_and(|bytes| bytes != SQLITE_PAGE_BYTES)
 }
 
 /// The layout that lies at an address, if it is a foreign one. No server is asked.

@@ -93,29 +93,33 @@ pub fn open_blocking(address: &str) -> Result<Arc<dyn BlockingBackend>> {
 /// Opens the store at an address, in the colour of its backend.
 ///
 /// # Errors
-/// As [`open`]; with [`Access::Existing`] a missing store is an error too.
+/// As [`open`]; but with [`Access::Create`] a missing store is an error too.
 pub fn open_with(address: &Address, access: Access) -> Result<Store> {
-    let read_only = address.flag("readonly")?.unwrap_or(false);
-    // What may not be written is not made either.
-    let access = if read_only { Access::Existing } else { access };
+    let access = allowed(address, access)?;
     let opened = open_layout(driver(address)?, address, access)?;
-    Ok(Store { opened, read_only })
+    Ok(Store { opened, read_only: access == Access::Read })
+}
+
+/// What a store may be opened for: one that is said to be read-only is read.
+fn allowed(address: &Address, access: Access) -> Result<Access> {
+    let read_only = address.flag("readonly")?.unwrap_or(false);
+    Ok(if read_only { Access::Read } else { access })
 }
 
 /// Opens the store that lies at an address, in the layout that lies there.
 ///
-/// As [`open_with`] and [`Access::Existing`] do, but a server is asked as well: for the mark
-/// of a native store, which the store then need not ask for again, and if there is none, for
-/// the first names that it gives. Where nothing is recognised the store is the one that the
+/// As [`open_with`] does, but a server is asked as well: for the mark of a native store, which
+/// the store then need not ask for again, and if there is none, for the first names that it
+/// gives. Where nothing is recognised the store is the one that the
 /// address says, native unless it names another. For Redis and S3 a tokio runtime is needed,
 /// and the store belongs to it: its connections end when that does.
 ///
 /// # Errors
 /// As [`open_with`]; `Store` when the server does not answer.
-pub async fn open_existing(address: &Address) -> Result<Store> {
+pub async fn open_existing(address: &Address, access: Access) -> Result<Store> {
     let driver = driver(address)?;
     let Some(open_marked) = driver.open_marked else {
-        return open_with(address, Access::Existing);
+        return open_with(address, access);
     };
     check(address)?;
     let marked = match address.param("layout") {
@@ -127,8 +131,8 @@ pub async fn open_existing(address: &Address) -> Result<Store> {
         None => open_found(driver, address).await?,
     };
     match opened {
-        Some(opened) => Ok(Store { opened, read_only: address.flag("readonly")?.unwrap_or(false) }),
-        None => open_with(address, Access::Existing),
+        Some(opened) => Ok(Store { opened, read_only: allowed(address, access)? == Access::Read }),
+        None => open_with(address, access),
     }
 }
 

@@ -48,6 +48,16 @@ pub enum Place {
     Beside(String),
 }
 
+impl Place {
+    /// The name of a body that lies beside the record.
+    pub(crate) fn beside(&self) -> Option<&str> {
+        match self {
+            Place::Beside(name) => Some(name),
+            Place::Inline(_) => None,
+        }
+    }
+}
+
 /// Turns the entries of a record into a document and back.
 pub trait Serializer: fmt::Debug + Send + Sync {
     /// The name in addresses, listings and options.

@@ -33,6 +33,6 @@ pub use bridge::{Blocking, InPlace, Pooled, block_on};
 pub use driver::{Access, Driver, OpenMarked, Opened, Param};
 pub use faces::{AsyncStorage, Manage, RemoveTarget, Storage};
 pub use observed::Observed;
-pub use piece::{Compact, Part, Piece, Problem, is_damage};
+pub use piece::{Compact, Part, Piece, Problem, is_about_one, is_damage};
 pub use query::{Cursor, Order, Position, Query, Sort};
 pub use read_only::ReadOnly;

@@ -19,8 +19,7 @@ mod scan;
 mod sweep;
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,18 +27,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
     ByteRange, Capabilities, Compact, Driver, FilePart, Found, Opened, Outcome, Param, Parcel,
-    Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage,
+    Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage, is_damage,
 };
 
-use self::record::{Record, encode, name_below, tally};
+use self::record::{Record, encode, tally, trouble_with};
+use super::folder::{Folder, Seen};
 use super::private::{store_error, write_at};
-use place::{Spot, StoreFolder, with_parent};
+use place::{LockedShard, Shard, Spot, StoreFolder, body_name};
 use put::FilePut;
 use sweep::Sweeper;
 
@@ -165,16 +165,25 @@ impl<S: From<FileStorage>> FileStorageBuilder<S> {
 }
 
 impl Inner {
-    fn read(&self, spot: &Spot) -> Result<Option<Record>> {
-        Record::read(&self.folder.record(spot), &self.codec)
+    fn read(&self, shard: &Shard, spot: &Spot) -> Result<Option<Record>> {
+        let path = self.folder.path(spot);
+        let file = shard.entries().and_then(|entries| match entries {
+            Some(entries) => entries.read(spot.name.as_ref()),
+            None => Ok(None),
+        });
+        match file {
+            Ok(Some(file)) => Record::read(file, spot, &path, &self.codec).map(Some),
+            Ok(None) => Ok(None),
+            Err(e) => Err(trouble_with(&path.display().to_string(), &spot.record_name(), e)),
+        }
     }
 
-    /// The parts of a record that is about to be written anew. One that cannot be read
-    /// gives way: what it held is lost already.
-    fn parts(&self, spot: &Spot) -> Result<Vec<(Recorded, Option<Bytes>)>> {
-        match self.read(spot) {
+    /// The parts of a record that is about to be written anew. A damaged one gives way, for
+    /// what it held is lost already; one that others may read does not.
+    fn parts(&self, shard: &LockedShard, spot: &Spot) -> Result<Vec<(Recorded, Option<Bytes>)>> {
+        match self.read(shard, spot) {
             Ok(record) => Ok(record.map(Record::into_parts).unwrap_or_default()),
-            Err(e) if e.kind() == ErrorKind::Codec && e.code() != "version_too_new" => {
+            Err(e) if is_damage(&e) => {
                 tracing::warn!("a damaged record gives way to a new one: {e:?}");
                 Ok(Vec::new())
             }
@@ -183,61 +192,70 @@ impl Inner {
     }
 
     /// Writes the record of a key, or removes it when no entry is left.
-    fn write(&self, spot: &Spot, parts: Vec<(Recorded, Option<Bytes>)>) -> Result<()> {
-        let path = self.folder.record(spot);
-        let fail = |e| store_error(format!("cannot write {}", path.display()), e);
+    fn write(
+        &self,
+        shard: &LockedShard,
+        spot: &Spot,
+        parts: Vec<(Recorded, Option<Bytes>)>,
+    ) -> Result<()> {
+        let fail = |e| store_error(format!("cannot write {}", self.folder.path(spot).display()), e);
         if parts.is_empty() {
-            return match fs::remove_file(&path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(fail(e)),
-                _ => Ok(()),
-            };
+            let entries = shard.entries().map_err(fail)?;
+            let remove = |entries: &Folder| entries.remove(spot.name.as_ref());
+            return entries.map_or(Ok(false), remove).map(drop).map_err(fail);
         }
         let bytes = encode(parts, &self.codec)?;
-        let folder = self.folder.entries(&spot.shard);
-        let mut file = with_parent(&path, || {
-            tempfile::Builder::new().prefix(".").suffix(".tmp").tempfile_in(&folder)
-        })
-        .map_err(fail)?;
-        file.write_all(&bytes).map_err(fail)?;
-        if self.sync {
-            file.as_file().sync_all().map_err(fail)?;
-        }
-        file.persist(&path).map_err(|e| fail(e.error))?;
-        if self.sync {
-            File::open(&folder).and_then(|f| f.sync_all()).map_err(fail)?;
-        }
-        Ok(())
+        let write = || shard.made_entries()?.replace(&spot.name, &bytes, self.sync);
+        write().map_err(fail)
     }
 
     /// Removes a large body that no record names any more. What cannot be removed is an
     /// orphan, which the clean-up finds.
-    fn drop_body(&self, spot: &Spot, place: &Place) {
-        if let Place::Beside(name) = place {
-            let _ = fs::remove_file(self.folder.bodies(&spot.shard).join(name));
+    fn drop_body(shard: &Shard, place: &Place) {
+        if let (Some(body), Ok(Some(bodies))) = (place.beside(), shard.bodies()) {
+            let _ = bodies.remove(body.as_ref());
         }
     }
 
+    /// What has the place of a large body; `None` when nothing has.
+    fn look_at_body(shard: &Shard, body: &str) -> io::Result<Option<Seen>> {
+        shard.bodies()?.map_or(Ok(None), |bodies| bodies.look_at(body.as_ref()))
+    }
+
     /// What the store shows of an entry; `None` when its large body is gone.
-    fn found(&self, spot: &Spot, record: &Record, index: usize) -> Result<Option<Found>> {
+    fn found(
+        &self,
+        shard: &Shard,
+        spot: &Spot,
+        record: &Record,
+        index: usize,
+    ) -> Result<Option<Found>> {
         let entry = &record.entries[index];
-        let name = name_below(&self.folder.record(spot));
+        let name = spot.record_name();
         if let Some(error) = record.misplaced(index, &spot.name, &name) {
             return Err(error);
         }
-        if let Place::Beside(body) = &entry.place {
-            let path = self.folder.bodies(&spot.shard).join(body);
-            match fs::metadata(&path) {
-                Ok(meta) if meta.len() == entry.head.body.bytes => {}
-                Ok(meta) => {
-                    let how = format!("{} bytes instead of {}", meta.len(), entry.head.body.bytes);
-                    let piece = record.damaged(index, Problem::LengthMismatch, &name);
-                    let error = Error::codec(how).coded("body_damaged");
-                    return Err(
-                        piece.met(format!("cannot read the body {}", path.display()), &error)
-                    );
+        if let Some(body) = entry.place.beside() {
+            let met = |problem, error: Error| {
+                let path = self.folder.body_path(shard.name(), body);
+                let piece = record.damaged(index, problem, &name);
+                piece.met(format!("cannot read the body {}", path.display()), &error)
+            };
+            let unreadable = |why: String| {
+                met(Problem::Unreadable, Error::store(why).coded("unreadable"))
+            };
+            match Self::look_at_body(shard, body) {
+                Ok(Some(Seen { instead: Some(instead), .. })) => {
+                    return Err(unreadable(format!("it is {instead}, not a file")));
                 }
-                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
+                Ok(Some(seen)) if seen.bytes == entry.head.body.bytes => {}
+                Ok(Some(seen)) => {
+                    let how = format!("{} bytes instead of {}", seen.bytes, entry.head.body.bytes);
+                    let error = Error::codec(how).coded("body_damaged");
+                    return Err(met(Problem::LengthMismatch, error));
+                }
+                Ok(None) => return Ok(None),
+                Err(e) => return Err(unreadable(e.to_string())),
             }
         }
         record.found(index, &name).map(Some)
@@ -260,31 +278,38 @@ impl BlockingBackend for FileStorage {
     }
 
     fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        let inner = &self.inner;
         let spot = StoreFolder::spot(key);
-        let Some(record) = self.inner.read(&spot)? else { return Ok(Vec::new()) };
+        let shard = inner.folder.shard(&spot.shard)?;
+        let Some(record) = inner.read(&shard, &spot)? else { return Ok(Vec::new()) };
         (0..record.entries.len())
             .filter(|&i| record.entries[i].head.id.key == key)
-            .filter_map(|i| self.inner.found(&spot, &record, i).transpose())
+            .filter_map(|i| inner.found(&shard, &spot, &record, i).transpose())
             .collect()
     }
 
     fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
         let spot = StoreFolder::spot(&id.key);
+        let shard = self.inner.folder.shard(&spot.shard)?;
         let changed = || Error::changed(&id.key);
-        let record = self.inner.read(&spot)?.ok_or_else(changed)?;
+        let record = self.inner.read(&shard, &spot)?.ok_or_else(changed)?;
         let index = record.find(id).filter(|&i| record.entries[i].stamp == seen);
         let index = index.ok_or_else(changed)?;
         let entry = &record.entries[index];
         if let Some(body) = record.inline(index)? {
             return Ok(BodyReader::part(&body, range));
         }
-        let Place::Beside(name) = &entry.place else { return Err(changed()) };
-        let path = self.inner.folder.bodies(&spot.shard).join(name);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(changed()),
-            Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
-        };
+        let body = entry.place.beside().ok_or_else(changed)?;
+        let path = self.inner.folder.body_path(&spot.shard, body);
+        let file = shard.bodies().and_then(|bodies| match bodies {
+            Some(bodies) => bodies.read(body.as_ref()),
+            None => Ok(None),
+        });
+        let file = file.map_err(|e| {
+            let name = body_name(&spot.shard, body);
+            trouble_with(&path.display().to_string(), &name, e)
+        })?;
+        let file = file.ok_or_else(changed)?;
         let (offset, bytes) = range.within(entry.head.body.bytes);
         let whole = range.covers(entry.head.body.bytes);
         let xxh3 = entry.head.body.xxh3.filter(|_| whole);
@@ -303,8 +328,8 @@ impl BlockingBackend for FileStorage {
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         let inner = &self.inner;
         let spot = StoreFolder::spot(&id.key);
-        let _lock = inner.folder.lock(&spot.shard)?;
-        let mut parts = inner.parts(&spot)?;
+        let shard = inner.folder.lock(&spot.shard)?;
+        let mut parts = inner.parts(&shard, &spot)?;
         let Some(at) = parts.iter().position(|(e, _)| e.head.id == *id) else {
             return Ok(Outcome::Absent);
         };
@@ -318,14 +343,14 @@ impl BlockingBackend for FileStorage {
         let stamp = entry.stamp;
         inner.sweeper.expect(&inner.folder, entry.head.expires_at);
         parts.push((entry, body));
-        inner.write(&spot, parts)?;
+        inner.write(&shard, &spot, parts)?;
         Ok(Outcome::Done(stamp))
     }
 
     fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let spot = StoreFolder::spot(&id.key);
-        let _lock = self.inner.folder.lock(&spot.shard)?;
-        Ok(self.inner.remove_locked(&spot, id, seen)?.map(drop))
+        let shard = self.inner.folder.lock(&spot.shard)?;
+        Ok(self.inner.remove_locked(&shard, &spot, id, seen)?.map(drop))
     }
 
     fn scan(&self, query: Query) -> BlockingScan {
@@ -358,15 +383,13 @@ impl BlockingBackend for FileStorage {
 
     fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let spot = StoreFolder::spot(&id.key);
-        let path = self.inner.folder.record(&spot);
+        let path = self.inner.folder.path(&spot);
         let fail = |e| store_error(format!("cannot note a use in {}", path.display()), e);
-        let file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(fail(e)),
-        };
+        let shard = self.inner.folder.shard(&spot.shard)?;
+        let Some(entries) = shard.entries().map_err(fail)? else { return Ok(()) };
+        let Some(file) = entries.change(&spot.name).map_err(fail)? else { return Ok(()) };
         let reader = file.try_clone().map_err(fail)?;
-        let record = Record::read_from(reader, &path, &self.inner.codec)?;
+        let record = Record::read(reader, &spot, &path, &self.inner.codec)?;
         let Some(index) = record.find(id) else { return Ok(()) };
         let entry = &record.entries[index];
         if entry.stamp == seen {
@@ -383,8 +406,7 @@ impl BlockingBackend for FileStorage {
     }
 
     fn location(&self, id: &EntryId) -> String {
-        let spot = StoreFolder::spot(&id.key);
-        self.inner.folder.record(&spot).display().to_string()
+        self.inner.folder.path(&StoreFolder::spot(&id.key)).display().to_string()
     }
 }
 

@@ -37,6 +37,28 @@ pub(crate) fn is_read_only_place(path: &Path) -> bool {
     return fs::metadata(folder).is_ok_and(|meta| meta.permissions().readonly());
 }
 
+/// Whether this user may write to a file that is there.
+#[cfg(feature = "sqlite")]
+pub(crate) fn is_writable(path: &Path) -> bool {
+    #[cfg(unix)]
+    return rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    #[cfg(not(unix))]
+    return fs::metadata(path).is_ok_and(|meta| !meta.permissions().readonly());
+}
+
+/// Whether trouble with a file is trouble of the process, which it would have with any other.
+#[cfg(feature = "file")]
+pub(crate) fn is_about_the_process(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let errno = Errno::from_io_error(error);
+        matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+    }
+    #[cfg(not(unix))]
+    return error.kind() == io::ErrorKind::OutOfMemory;
+}
+
 /// The error of a store whose files cannot be used, with what helps in that case.
 pub(crate) fn store_error(what: String, error: io::Error) -> Error {
     use io::ErrorKind as Io;

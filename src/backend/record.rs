@@ -1,13 +1,15 @@
 //! A record as bytes: the document that lists its entries, and their small bodies behind
 //! it. How a store adds to that, and where it puts it, is the backend's.
 
+use std::fmt;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::model::{EntryId, Key, hex};
 use crate::serializer::{Codec, Place, Recorded};
-use crate::storage::{Cursor, Found, Piece, Problem, Query};
+use crate::storage::{Cursor, Found, Piece, Problem, Query, is_damage};
 
 /// The name of a key's record where names are limited. A native key is its own name; any
 /// other text is hashed to one that no native key can have.
@@ -19,9 +21,34 @@ pub(super) fn name_of(key: &str) -> String {
     }
 }
 
-/// Whether a record of this name may hold what a query asks for. What a hashed name
-/// stands for only the record tells.
+/// Whether a text is the nonce in the name of a large body.
+pub(super) fn is_nonce(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a large body of this name belongs to the record of this name, where the two lie in
+/// places of their own: it is called `RECORD.NONCE`.
+pub(super) fn is_body_of(record: &str, body: &str) -> bool {
+    record_of(body) == Some(record)
+}
+
+/// Whether a text is the name of a record, as [`name_of`] makes them.
+pub(super) fn is_name(text: &str) -> bool {
+    Key::is_native(text.strip_prefix('x').unwrap_or(text))
+}
+
+/// The record that a large body of this name would belong to; `None` for what is no body.
+pub(super) fn record_of(body: &str) -> Option<&str> {
+    let (record, nonce) = body.split_once('.')?;
+    (is_name(record) && is_nonce(nonce)).then_some(record)
+}
+
+/// Whether something of this name is a record, and may hold what a query asks for. What a
+/// hashed name stands for only the record tells.
 pub(super) fn admits_name(query: &Query, name: &str) -> bool {
+    if !is_name(name) {
+        return false;
+    }
     let is_hashed = name.starts_with('x');
     is_hashed || query.key_prefix.as_ref().is_none_or(|prefix| name.starts_with(&**prefix))
 }
@@ -44,9 +71,24 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Reads a record behind whose bodies lie `trailer` bytes for each entry.
-    pub(super) fn parse(bytes: &Bytes, codec: &Codec, trailer: usize) -> Result<Self> {
+    /// Reads a record behind whose bodies lie `trailer` bytes for each entry. A large body is
+    /// one of the record's own, or the record is damaged: `is_own` tells by its name, and no
+    /// two entries have the same. So whatever a record says, nothing else is read or removed.
+    pub(super) fn parse(
+        bytes: &Bytes,
+        codec: &Codec,
+        trailer: usize,
+        is_own: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
         let (entries, document) = codec.loads(bytes)?;
+        let mut bodies: Vec<&str> = entries.iter().filter_map(|e| e.place.beside()).collect();
+        bodies.sort_unstable();
+        if bodies.iter().any(|body| !is_own(body)) {
+            return Err(torn("it names a body that is none of its own"));
+        }
+        if bodies.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(torn("two of its entries name the same body"));
+        }
         let inline: u64 = entries
             .iter()
             .filter(|e| matches!(e.place, Place::Inline(_)))
@@ -188,9 +230,18 @@ pub(super) fn torn(how: &str) -> Error {
 /// Names the record in an error about its content. `shown` is what people call it, `name`
 /// what its store does.
 pub(super) fn named(shown: &str, name: &str, bytes: u64, error: &Error) -> Error {
-    let mut piece = Piece::new(Problem::Undecodable, name, bytes);
+    let problem = if is_damage(error) { Problem::Undecodable } else { Problem::Unsupported };
+    let mut piece = Piece::new(problem, name, bytes);
     piece.key = key_in(name);
     piece.met(format!("cannot read the record {shown}"), error)
+}
+
+/// The error of a record that is there, but cannot be got at; `why` is what stands in the way.
+pub(super) fn unreadable(shown: &str, name: &str, why: impl fmt::Display) -> Error {
+    let mut piece = Piece::new(Problem::Unreadable, name, 0);
+    piece.key = key_in(name);
+    let error = Error::store(why.to_string()).coded("unreadable");
+    piece.met(format!("cannot read the record {shown}"), &error)
 }
 
 /// The native key in the name of a record.

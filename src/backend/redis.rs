@@ -44,7 +44,7 @@ use crate::storage::{
 use super::cleanup::Cleanups;
 use super::marker;
 use super::recent::Recent;
-use super::record::{Record, name_of, named};
+use super::record::{Record, is_name, is_nonce, name_of, named, unreadable};
 pub(crate) use link::Link;
 use link::Target;
 use put::RedisPut;
@@ -271,7 +271,14 @@ impl Names {
 
     /// The NAME in the name of a record; `None` when it is none of ours.
     fn inner<'a>(&self, record: &'a str) -> Option<&'a str> {
-        record.strip_prefix(&*self.prefix)?.strip_prefix('{')?.strip_suffix('}')
+        let name = record.strip_prefix(&*self.prefix)?.strip_prefix('{')?.strip_suffix('}')?;
+        is_name(name).then_some(name)
+    }
+
+    /// The record and the nonce in the name of a body; `None` when it is none of ours.
+    fn body<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
+        let (record, nonce) = name.rsplit_once(':')?;
+        (self.inner(record).is_some() && is_nonce(nonce)).then_some((record, nonce))
     }
 }
 
@@ -300,7 +307,7 @@ impl Inner {
     /// Reads one record field, and the tally beside it.
     fn kept(&self, record: Vec<u8>, tally: Option<&[u8]>) -> Result<Kept> {
         let bytes = record.len() as u64;
-        let (mut entry, inline) = Record::parse(&record.into(), &self.codec, 0)?.into_only()?;
+        let (mut entry, inline) = Record::parse(&record.into(), &self.codec, 0, is_nonce)?.into_only()?;
         (entry.head.uses, entry.head.last_used_at) =
             tally.map(script::tally_of).unwrap_or_default();
         let beside = if inline.is_some() { 0 } else { entry.head.body.bytes };
@@ -340,6 +347,21 @@ impl Inner {
         named(&shown, &remains::record_name(name, variant), bytes, error)
     }
 
+    /// The error of a key under whose name something else lies.
+    fn something_else(&self, key: &str) -> Error {
+        let name = self.names.record(key);
+        unreadable(&format!("{name} in {}", self.link.name()), &name, "something else lies there")
+    }
+
+    /// The error of a record that cannot be got at, as something else lies under its name.
+    fn unreadable(&self, name: &str, error: Error) -> Error {
+        if error.code() != trouble::NOT_OURS {
+            return error;
+        }
+        let shown = format!("{name} in {}", self.link.name());
+        unreadable(&shown, name, "something else lies there")
+    }
+
     /// The error of an entry that lies under another key than its own.
     fn misplaced(&self, name: &str, variant: &str, kept: &Kept) -> Error {
         let piece = remains::record_name(name, variant);
@@ -351,8 +373,8 @@ impl Inner {
     /// The one entry with this identity.
     async fn only(&self, id: &EntryId) -> Result<Option<Kept>> {
         let name = self.names.record(&id.key);
-        let fields = self.link.ask(&ask_for(&name, id)).await?;
-        self.read_only(&name, id, fields)
+        let fields = self.link.ask(&ask_for(&name, id)).await;
+        self.read_only(&name, id, fields.map_err(|e| self.unreadable(&name, e))?)
     }
 
     /// Reads what the server has of the one entry with this identity.
@@ -370,12 +392,14 @@ impl Inner {
     async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
         let names: Vec<String> = ids.iter().map(|id| self.names.record(&id.key)).collect();
         let commands = names.iter().zip(ids).map(|(name, id)| ask_for(name, id));
-        let fields: Vec<OneEntry> = self.ask_each(commands).await?;
+        let fields: Vec<Result<OneEntry>> = self.ask_each(commands).await?;
         let kept: Vec<_> = names
             .iter()
             .zip(ids)
             .zip(fields)
-            .map(|((name, id), fields)| self.read_only(name, id, fields))
+            .map(|((name, id), fields)| {
+                self.read_only(name, id, fields.map_err(|e| self.unreadable(name, e))?)
+            })
             .collect();
         let entries = names.iter().zip(&kept).filter_map(|(name, kept)| {
             let (body, chunks) = kept.as_ref().ok()?.as_ref()?.beside()?;
@@ -392,21 +416,24 @@ impl Inner {
 
     /// Which of these bodies are there, whole.
     async fn are_there(&self, bodies: &[(String, u64)]) -> Result<Vec<bool>> {
-        let lengths: Vec<u64> = self
+        let lengths: Vec<Result<u64>> = self
             .ask_each(bodies.iter().map(|(name, _)| {
                 let mut command = cmd("HLEN");
                 command.arg(name);
                 command
             }))
             .await?;
-        Ok(lengths.into_iter().zip(bodies).map(|(there, (_, wanted))| there == *wanted).collect())
+        // What lies there instead, if it is no body, is none.
+        let is_there = |(length, wanted): (Result<u64>, u64)| length.is_ok_and(|l| l == wanted);
+        Ok(lengths.into_iter().zip(bodies.iter().map(|body| body.1)).map(is_there).collect())
     }
 
-    /// Sends commands together; in a cluster each goes to the node of its key.
+    /// Sends commands together; in a cluster each goes to the node of its key. What is wrong
+    /// with one key is an error in its place.
     async fn ask_each<T: FromRedisValue>(
         &self,
         commands: impl ExactSizeIterator<Item = ::redis::Cmd>,
-    ) -> Result<Vec<T>> {
+    ) -> Result<Vec<Result<T>>> {
         if commands.len() == 0 {
             return Ok(Vec::new());
         }
@@ -414,17 +441,22 @@ impl Inner {
         if self.link.is_cluster() {
             let commands: Vec<_> = commands.collect();
             let answers = commands.iter().map(|command| self.link.ask(command));
-            return futures_util::future::try_join_all(answers).await;
+            let answers = futures_util::future::join_all(answers).await.into_iter();
+            let apart = answers.map(|answer| match answer {
+                Err(e) if e.code() != trouble::NOT_OURS => Err(e),
+                answer => Ok(answer),
+            });
+            return apart.collect();
         }
         let mut pipeline = pipe();
         for command in commands {
             pipeline.add_command(command);
         }
-        let values = self.link.ask_all(&pipeline).await?;
-        let read = |value| {
-            T::from_redis_value(value).map_err(|e| trouble::explain(e.into(), self.link.name()))
+        let values = self.link.ask_apart(&pipeline).await?.into_iter();
+        let read = |value: Result<_>| {
+            T::from_redis_value(value?).map_err(|e| trouble::explain(e.into(), self.link.name()))
         };
-        values.into_iter().map(read).collect()
+        Ok(values.map(read).collect())
     }
 
     /// Leaves out entries whose large body is gone: the server may have evicted it.
@@ -518,7 +550,7 @@ impl Backend for AsyncRedisStorage {
         let name = inner.names.record(key);
         let mut command = cmd("HGETALL");
         command.arg(&name);
-        let fields: Fields = inner.link.ask(&command).await?;
+        let fields = inner.link.ask(&command).await.map_err(|e| inner.unreadable(&name, e))?;
         let kept = inner.all_kept(&name, fields).into_iter();
         let kept = inner.whole(kept.map(|kept| (name.clone(), kept)).collect()).await?;
         kept.into_iter()
@@ -576,7 +608,8 @@ impl Backend for AsyncRedisStorage {
     async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let name = self.inner.names.record(&id.key);
         let command = script::remove(&name, id.variant.as_str(), seen);
-        Ok(match self.inner.link.ask::<i64>(&command).await? {
+        let answer = self.inner.link.ask::<i64>(&command).await;
+        Ok(match answer.map_err(|e| self.inner.unreadable(&name, e))? {
             0 => Outcome::Absent,
             1 => Outcome::Changed,
             _ => Outcome::Done(()),

@@ -41,7 +41,7 @@ use crate::storage::{
 
 use super::marker;
 use super::recent::Recent;
-use super::record::{Record, encode, name_of, named};
+use super::record::{Record, encode, is_body_of, name_of, named};
 #[cfg(not(feature = "foreign"))]
 use bucket::Bucket;
 use bucket::Settings;
@@ -245,7 +245,8 @@ impl Inner {
     }
 
     fn parse(&self, object: &str, bytes: &Bytes) -> Result<Record> {
-        Record::parse(bytes, &self.codec, 0)
+        let name = object.strip_prefix(&*self.record_key("")).unwrap_or(object);
+        Record::parse(bytes, &self.codec, 0, |body| is_body_of(name, body))
             .map_err(|e| named(&self.place(object), object, bytes.len() as u64, &e))
     }
 

@@ -18,13 +18,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp, Variant};
-use crate::serializer::{Codec, Place, Recorded, Serializer};
+use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
     ByteRange, Capabilities, Compact, Driver, Found, Opened, Outcome, Param, Parcel, Part, Piece,
     Placed, Pooled, Problem, Query, Removed, Usage,
 };
 
+use super::INLINE_LIMIT;
 use super::record::Record;
 use place::{Database, FileOptions, Snapshot};
 use put::SqlitePut;
@@ -117,7 +118,11 @@ impl<S: From<SqliteStorage>> SqliteStorageBuilder<S> {
     /// their own, so that readers and the writer do not wait for each other.
     #[must_use]
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
-        self.file = Some(FileOptions { path: path.into(), busy: DEFAULT_BUSY, create: true });
+        self.file = Some(FileOptions {
+            path: path.into(),
+            busy: DEFAULT_BUSY,
+            access: Access::Create,
+        });
         self.connection = None;
         self
     }
@@ -200,8 +205,34 @@ fn id_of(row: &Row<'_>, first: usize) -> rusqlite::Result<(EntryId, Stamp)> {
     Ok((EntryId::new(row.get::<_, String>(first)?, variant), Stamp::from_bytes(stamp)))
 }
 
-/// What [`Stored::of`] reads; a row joined with its record.
-const STORED: &str = r#"c.id, c.uses, c.last_used_at, c.stored_bytes, r.record, c.body,
+/// No record is longer: it holds one entry and its small body.
+const MAX_RECORD: usize = MAX_DOCUMENT + INLINE_LIMIT;
+
+/// More entries than this under one key are none of ours.
+const MAX_VARIANTS: usize = MAX_ENTRIES;
+
+/// Whether an error is about the values of one row, which can be of any type.
+fn is_about_the_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as Sql;
+    matches!(
+        error,
+        Sql::InvalidColumnType(..)
+            | Sql::FromSqlConversionFailure(..)
+            | Sql::IntegralValueOutOfRange(..)
+            | Sql::Utf8Error(..)
+    )
+}
+
+/// The error of a row whose values cannot be what they stand for.
+fn odd_row(row: i64, error: &rusqlite::Error) -> Error {
+    let told = Error::codec(error.to_string()).coded("record_damaged");
+    let piece = Piece::new(Problem::Undecodable, remains::row_name(row), 0);
+    piece.met(format!("cannot read the row {row}"), &told)
+}
+
+/// What [`Stored::of`] reads; a row joined with its record. One that is too long is not brought.
+const STORED: &str = r#"c.id, c.uses, c.last_used_at, c.stored_bytes,
+  CASE WHEN octet_length(r.record) <= {most} THEN r.record END, c.body,
   c.body IS NULL OR c.body_bytes = 0
     OR EXISTS (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20), c.key, c.variant, c.stamp
   FROM "{t}" c JOIN "{t}_record" r ON r.id = c.id"#;
@@ -213,11 +244,20 @@ impl Stored {
             uses: row.get::<_, i64>(1)?.max(0).unsigned_abs(),
             last_used_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
             stored_bytes: row.get::<_, i64>(3)?.max(0).unsigned_abs(),
-            record: row.get(4)?,
+            record: row.get::<_, Option<Vec<u8>>>(4)?.unwrap_or_default(),
             body: row.get(5)?,
             whole: row.get(6)?,
             id: id_of(row, 7)?,
         })
+    }
+
+    /// The same; what is wrong with the values of this row is an error of its own.
+    fn apart(row: &Row<'_>) -> rusqlite::Result<Result<Self>> {
+        match Self::of(row) {
+            Ok(stored) => Ok(Ok(stored)),
+            Err(e) if is_about_the_row(&e) => Ok(Err(odd_row(row.get(0)?, &e))),
+            Err(e) => Err(e),
+        }
     }
 
     /// Decodes the record: the entry, and its body where that lies in the record.
@@ -237,7 +277,10 @@ impl Stored {
 
     fn decode_record(self, codec: &Codec) -> Result<(Recorded, Option<Bytes>, u64)> {
         let damaged = |how: &str| Error::codec(format!("row {} is damaged: {how}", self.row));
-        let record = Record::parse(&self.record.into(), codec, 0)?;
+        // Which number a body has, its row says; the record may say the same.
+        let number = self.body.map(|body| body.to_string());
+        let is_own = |body: &str| body.is_empty() || number.as_deref() == Some(body);
+        let record = Record::parse(&self.record.into(), codec, 0, is_own)?;
         let (mut entry, inline) = record.into_only()?;
         if entry.head.id != self.id.0 {
             let key = &entry.head.id.key;
@@ -246,7 +289,9 @@ impl Stored {
         entry.head.uses = self.uses;
         entry.head.last_used_at = self.last_used_at;
         match (&entry.place, self.body) {
-            (Place::Beside(_), Some(body)) => entry.place = Place::Beside(body.to_string()),
+            (Place::Beside(_), Some(body)) if body::is_number(body) => {
+                entry.place = Place::Beside(body.to_string());
+            }
             (Place::Inline(_), None) => {}
             _ => return Err(damaged("record and row disagree about the body")),
         }
@@ -261,7 +306,7 @@ impl Stored {
 
 impl Inner {
     fn sql(&self, text: &str) -> String {
-        self.database.sql(text)
+        self.database.sql(&text.replace("{most}", &MAX_RECORD.to_string()))
     }
 
     /// From now on there is something to tidy; the first time at once.
@@ -319,13 +364,22 @@ impl BlockingBackend for SqliteStorage {
 
     fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let inner = &self.inner;
-        let sql = inner.sql(&format!("SELECT {STORED} WHERE c.key = ?1 LIMIT 1000"));
+        let sql = inner.sql(&format!("SELECT {STORED} WHERE c.key = ?1 LIMIT {}", MAX_VARIANTS + 1));
         let rows = inner.database.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([key], Stored::of)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            let mut rows = statement.query([key])?;
+            let mut stored = Vec::new();
+            while let Some(row) = rows.next()? {
+                stored.push(Stored::apart(row)?);
+            }
+            Ok(stored)
         })?;
-        rows.into_iter().filter(|row| row.whole).map(|row| row.into_found(&inner.codec)).collect()
+        if rows.len() > MAX_VARIANTS {
+            let told = format!("more than {MAX_VARIANTS} entries lie under the key {key}");
+            return Err(Error::codec(told).coded("record_damaged"));
+        }
+        let is_whole = |row: &Result<Stored>| row.as_ref().map_or(true, |row| row.whole);
+        rows.into_iter().filter(is_whole).map(|row| row?.into_found(&inner.codec)).collect()
     }
 
     fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
@@ -358,10 +412,14 @@ impl BlockingBackend for SqliteStorage {
     fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
         let inner = &self.inner;
         let rows = inner.database.read(|connection| {
-            ids.iter().map(|id| inner.stored(connection, id)).collect::<rusqlite::Result<Vec<_>>>()
+            let stored = |id: &EntryId| match inner.stored(connection, id) {
+                Err(e) if is_about_the_row(&e) => Ok(Err(Error::codec(e.to_string()))),
+                stored => stored.map(Ok),
+            };
+            ids.iter().map(stored).collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        let found = |row: Option<Stored>| {
-            let row = row.filter(|row| row.whole);
+        let found = |row: Result<Option<Stored>>| {
+            let row = row?.filter(|row| row.whole);
             row.map(|row| row.into_found(&inner.codec)).transpose()
         };
         Ok(rows.into_iter().map(found).collect())
@@ -519,7 +577,7 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
             return Err(hint);
         }
         let busy = address.duration("busy_timeout")?.unwrap_or(DEFAULT_BUSY);
-        builder.file = Some(FileOptions { path, busy, create: access == Access::Create });
+        builder.file = Some(FileOptions { path, busy, access });
     }
     Ok(Opened::Blocking(Arc::new(builder.build()?)))
 }

@@ -1,16 +1,15 @@
 //! An SQLite database that belongs to somebody else, who may be using it.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
+use crate::backend::sqlite_file::{self, Reader, Trouble};
 use crate::error::{Error, Result};
+use crate::storage::Access;
 
 /// How long to wait for other writers, unless the address says so. hishel waits as long.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -20,15 +19,14 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 pub(super) struct Database<M = ()> {
     path: PathBuf,
     busy: Duration,
-    reader: Mutex<Option<Reader<M>>>,
+    access: Access,
+    reader: Mutex<Option<Reading<M>>>,
     writer: Mutex<Option<Writer<M>>>,
 }
 
-/// A connection for reading.
-struct Reader<M> {
-    connection: Connection,
-    /// How the file looked when it was taken as one that nobody changes.
-    taken_as: Option<Looks>,
+/// A connection for reading, and what is known of the database by it.
+struct Reading<M> {
+    reader: Reader,
     memo: Memo<M>,
 }
 
@@ -59,31 +57,6 @@ impl<M: Default> Memo<M> {
     }
 }
 
-/// What changes when somebody writes.
-#[derive(Debug, PartialEq, Eq)]
-struct Looks {
-    bytes: u64,
-    changed: Option<SystemTime>,
-    has_log: bool,
-}
-
-impl Looks {
-    fn of(path: &Path) -> Option<Self> {
-        let meta = path.metadata().ok()?;
-        Some(Looks {
-            bytes: meta.len(),
-            changed: meta.modified().ok(),
-            has_log: beside(path, "-wal").exists(),
-        })
-    }
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -92,19 +65,6 @@ impl<M> fmt::Debug for Database<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())
     }
-}
-
-/// Whether a file is an SQLite database.
-pub(super) fn is_one(path: &Path) -> bool {
-    page_bytes(path).is_some()
-}
-
-/// The size of its pages, as its header says; `None` for what is no database.
-pub(super) fn page_bytes(path: &Path) -> Option<u32> {
-    let mut start = [0; 18];
-    File::open(path).ok()?.read_exact(&mut start).ok()?;
-    let size = u16::from_be_bytes([start[16], start[17]]);
-    start.starts_with(b"SQLite format 3\0").then_some(if size == 1 { 65_536 } else { size.into() })
 }
 
 /// The columns of a table in order; empty if there is no such table.
@@ -116,8 +76,8 @@ pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<
 }
 
 impl<M: Default> Database<M> {
-    pub(super) fn new(path: PathBuf, busy: Duration) -> Self {
-        Database { path, busy, reader: Mutex::new(None), writer: Mutex::new(None) }
+    pub(super) fn new(path: PathBuf, busy: Duration, access: Access) -> Self {
+        Database { path, busy, access, reader: Mutex::new(None), writer: Mutex::new(None) }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -150,22 +110,32 @@ impl<M: Default> Database<M> {
     ) -> Result<T> {
         let mut slot = lock(&self.reader);
         for _ in 0..3 {
-            let mut reader = match slot.take() {
-                Some(reader) => reader,
-                None => Reader::open(&self.path, self.busy).map_err(|e| self.error(e))?,
+            let mut reading = match slot.take() {
+                Some(reading) => reading,
+                None => {
+                    if self.access != Access::Read {
+                        let undone = sqlite_file::undo_half_way(&self.path, self.busy);
+                        undone.map_err(|trouble| self.explained(trouble))?;
+                    }
+                    let reader = Reader::unchanging(&self.path, self.busy);
+                    let reader = reader.map_err(|trouble| self.explained(trouble))?;
+                    Reading { reader, memo: Memo::default() }
+                }
             };
-            let done = within(&reader.connection, &mut reader.memo, &mut work);
-            // It may have been changed under a reader who took it as unchanging.
-            if reader.taken_as.is_some() && reader.taken_as != Looks::of(&self.path) {
+            let done = within(&reading.reader, &mut reading.memo, &mut work);
+            // It may have been changed under a reader that nothing has kept apart from writers.
+            let is_half_way = done.as_ref().is_err_and(sqlite_file::is_left_half_way);
+            if is_half_way || !reading.reader.is_current(&self.path) {
                 continue;
             }
-            *slot = Some(reader);
+            *slot = Some(reading);
             return done.map_err(|e| self.error(e));
         }
-        Err(Error::store(format!("{} is changed all the time", self.path.display()))
-            .coded("store_busy")
-            .passing()
-            .try_this("again in a moment"))
+        Err(sqlite_file::changing(&self.path))
+    }
+
+    fn explained(&self, trouble: Trouble) -> Error {
+        trouble.explained(|e| self.error(e))
     }
 
     /// Changes several things at once, or nothing. Waits for other writers.
@@ -182,11 +152,18 @@ impl<M: Default> Database<M> {
         &self,
         work: impl FnOnce(&Connection, &mut M) -> rusqlite::Result<T>,
     ) -> Result<T> {
+        if self.access == Access::Read {
+            return Err(Error::store(format!("{} was opened to be read", self.path.display()))
+                .coded("read_only"));
+        }
         let mut slot = lock(&self.writer);
         let Writer { connection, memo } = match &mut *slot {
             Some(writer) => writer,
             empty => {
-                let connection = open_writer(&self.path, self.busy).map_err(|e| self.error(e))?;
+                // One that has the index of a log open for reading would lend it to the writer.
+                *lock(&self.reader) = None;
+                let connection = open_writer(&self.path, self.busy);
+                let connection = connection.map_err(|trouble| self.explained(trouble))?;
                 empty.insert(Writer { connection, memo: Memo::default() })
             }
         };
@@ -256,41 +233,8 @@ fn within<M: Default, T>(
     ended.map(|()| value)
 }
 
-impl<M: Default> Reader<M> {
-    /// A database with a write-ahead log has files beside it, which SQLite makes also for a
-    /// reader, and leaves there. Where there are none nobody has it open, and it is read as
-    /// it lies; whether it still does is looked at after each reading.
-    fn open(path: &Path, busy: Duration) -> rusqlite::Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let looks = Looks::of(path);
-        let lies_still = has_log_mode(path)
-            && !beside(path, "-shm").exists()
-            && looks.as_ref().is_some_and(|looks| !looks.has_log);
-        if lies_still {
-            let text = path.to_string_lossy();
-            let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-            let uri = format!("file:{text}?immutable=1");
-            let connection = Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?;
-            return Ok(Reader { connection, taken_as: looks, memo: Memo::default() });
-        }
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(busy)?;
-        // Merging the log is its owner's business.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        Ok(Reader { connection, taken_as: None, memo: Memo::default() })
-    }
-}
-
-/// Whether the database is one with a write-ahead log: its header says so.
-fn has_log_mode(path: &Path) -> bool {
-    let mut start = [0; 20];
-    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start[18] == 2
-}
-
-fn open_writer(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(busy)?;
+fn open_writer(path: &Path, busy: Duration) -> Result<Connection, Trouble> {
+    let connection = sqlite_file::open_writer(path, busy)?;
     // Not all of hishel's versions ask for them, so nobody relies on what they would do.
     connection.pragma_update(None, "foreign_keys", "OFF")?;
     Ok(connection)

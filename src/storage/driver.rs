@@ -53,10 +53,14 @@ pub(crate) const COMMON_PARAMS: &[Param] = &[
     Param { name: "readonly", default: "false", about: "refuse every change" },
 ];
 
-/// Whether opening may create a store.
+/// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// A store that is not there is an error of kind `Store`.
+    /// To read it: it may belong to somebody else, and nothing is changed or made by that, not
+    /// even what would undo a change that was left half-way. A store that is not there is an
+    /// error of kind `Store`.
+    Read,
+    /// To read and change it. A store that is not there is an error of kind `Store`.
     Existing,
     /// A store that is not there is created, at the first write.
     Create,

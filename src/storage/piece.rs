@@ -25,6 +25,11 @@ pub enum Problem {
     Unfinished,
     /// What its own client has removed, and not yet cleaned away.
     Removed,
+    /// A record that only another build of this program reads: its version is newer, or its
+    /// serializer was not built in.
+    Unsupported,
+    /// Something that cannot be got at: no permission, or no file in the place of one.
+    Unreadable,
 }
 
 impl Problem {
@@ -39,7 +44,15 @@ impl Problem {
             Problem::OrphanBody => "orphan-body",
             Problem::Unfinished => "unfinished",
             Problem::Removed => "removed",
+            Problem::Unsupported => "unsupported",
+            Problem::Unreadable => "unreadable",
         }
+    }
+
+    /// Whether the piece may be as whole as ever, for somebody else: it is told, counted as a
+    /// failure, and left alone.
+    pub fn is_unknown(self) -> bool {
+        matches!(self, Problem::Unsupported | Problem::Unreadable)
     }
 
     /// Whether the piece is merely in the way: nothing of an entry is lost with it.
@@ -57,8 +70,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Something in a store's place that is no whole entry. It is the source of the errors of
-/// kind `Codec` that a scan gives, so that whoever meets one can act on it.
+/// Something in a store's place that is no whole entry. It is the source of the errors that a
+/// scan gives about one record among many, so that whoever meets one can act on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     /// What is wrong with it.
@@ -134,7 +147,14 @@ impl fmt::Display for Piece {
 
 impl std::error::Error for Piece {}
 
-/// Whether an error tells of a damaged record or body, which is one among many.
+/// Whether an error is about one record or body among many, so that work goes on behind it:
+/// damage, or something that only this program, or this user, cannot read.
+pub fn is_about_one(error: &Error) -> bool {
+    error.kind() == ErrorKind::Codec || Piece::of(error).is_some()
+}
+
+/// Whether an error tells of a damaged record or body: it is lost for everybody, so it may be
+/// replaced and repaired. This is the one place that says so.
 pub fn is_damage(error: &Error) -> bool {
     let of_others = matches!(error.code(), "version_too_new" | "serializer_not_built");
     error.kind() == ErrorKind::Codec && !of_others

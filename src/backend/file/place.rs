@@ -1,19 +1,30 @@
 //! The folder of a file store: its marker, its shards, its names.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::cell::OnceCell;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::model::hex;
 
+use super::super::folder::Folder;
 use super::super::marker;
-use super::super::private::{create_dir_all, new_file, store_error};
+use super::super::private::{create_dir_all, store_error};
 use super::super::record::name_of;
 
 const MARKER: &str = "cachectl.json";
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is an HTTP cache of cachectl; backups may leave it out.\n";
+
+/// The parts of a store's folder, each with a folder for each shard.
+const ENTRIES: &str = "entries";
+const BODIES: &str = "bodies";
+const LOCKS: &str = "locks";
+
+/// No marker is longer than this.
+const MAX_MARKER: u64 = 4096;
 
 /// A folder that holds a store.
 #[derive(Debug, Clone)]
@@ -28,6 +39,103 @@ pub(super) struct Spot {
     pub shard: String,
     /// The file name of the record.
     pub name: String,
+}
+
+impl Spot {
+    /// What the store calls the record.
+    pub(super) fn record_name(&self) -> String {
+        format!("{ENTRIES}/{}/{}", self.shard, self.name)
+    }
+}
+
+/// What the store calls a large body.
+pub(super) fn body_name(shard: &str, body: &str) -> String {
+    format!("{BODIES}/{shard}/{body}")
+}
+
+/// A part of the store that is being worked on.
+#[derive(Debug)]
+pub(super) struct Shard {
+    base: Option<Folder>,
+    name: String,
+    entries: OnceCell<Option<Folder>>,
+    bodies: OnceCell<Option<Folder>>,
+}
+
+/// The same, while nobody else changes it. The kernel releases the lock when this is
+/// dropped, also when the process dies.
+#[derive(Debug)]
+pub(super) struct LockedShard {
+    shard: Shard,
+    _lock: File,
+}
+
+impl Deref for LockedShard {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        &self.shard
+    }
+}
+
+impl Shard {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder of its records; `None` when nothing was stored yet.
+    pub(super) fn entries(&self) -> io::Result<Option<&Folder>> {
+        self.part(ENTRIES, &self.entries)
+    }
+
+    /// The folder of its large bodies; `None` when nothing was stored yet.
+    pub(super) fn bodies(&self) -> io::Result<Option<&Folder>> {
+        self.part(BODIES, &self.bodies)
+    }
+
+    fn part<'a>(
+        &'a self,
+        part: &str,
+        cell: &'a OnceCell<Option<Folder>>,
+    ) -> io::Result<Option<&'a Folder>> {
+        if let Some(folder) = cell.get() {
+            return Ok(folder.as_ref());
+        }
+        let part = self.base.as_ref().map_or(Ok(None), |base| base.below(part))?;
+        let folder = part.map_or(Ok(None), |part| part.below(&self.name))?;
+        Ok(cell.get_or_init(|| folder).as_ref())
+    }
+
+    /// The folder of its records, made if it is missing.
+    pub(super) fn made_entries(&self) -> io::Result<Folder> {
+        self.made(ENTRIES)
+    }
+
+    /// The folder of its large bodies, made if it is missing.
+    pub(super) fn made_bodies(&self) -> io::Result<Folder> {
+        self.made(BODIES)
+    }
+
+    fn made(&self, part: &str) -> io::Result<Folder> {
+        let base = self.base.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        base.made_below(part)?.made_below(&self.name)
+    }
+
+    /// Removes the folder of its large bodies, if nothing is in it.
+    pub(super) fn remove_empty_bodies(&self) {
+        self.remove_empty(BODIES);
+    }
+
+    /// Removes the folder of its records, if nothing is in it.
+    pub(super) fn remove_empty_entries(&self) {
+        self.remove_empty(ENTRIES);
+    }
+
+    fn remove_empty(&self, part: &str) {
+        if let Some(Ok(Some(part))) = self.base.as_ref().map(|base| base.below(part)) {
+            let _ = part.remove_below(&self.name);
+        }
+    }
 }
 
 impl StoreFolder {
@@ -53,17 +161,26 @@ impl StoreFolder {
         &self.base
     }
 
+    /// The folder itself; `None` when it is not there.
+    pub(super) fn folder(&self) -> io::Result<Option<Folder>> {
+        match Folder::open(&self.base) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
     fn has_marker(&self) -> Result<bool> {
         let path = self.base.join(MARKER);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(e)
-                if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-            {
-                return Ok(false);
-            }
-            Err(e) => return Err(store_error(format!("cannot read {}", path.display()), e)),
+        let fail = |e| store_error(format!("cannot read {}", path.display()), e);
+        let folder = match self.folder() {
+            Err(e) if e.kind() == io::ErrorKind::NotADirectory => return Ok(false),
+            folder => folder.map_err(fail)?,
         };
+        let file = folder.map_or(Ok(None), |folder| folder.read(MARKER.as_ref())).map_err(fail)?;
+        let Some(file) = file else { return Ok(false) };
+        let mut text = Vec::new();
+        file.take(MAX_MARKER).read_to_end(&mut text).map_err(fail)?;
         marker::check(&text, &path.display().to_string(), "another folder")?;
         Ok(true)
     }
@@ -71,70 +188,46 @@ impl StoreFolder {
     /// Nothing there, or nothing but what another process creating the store has made.
     fn check_that_empty(&self) -> Result<()> {
         let base = self.base.display();
-        let entries = match fs::read_dir(&self.base) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        let fail = |e| store_error(format!("cannot look into {base}"), e);
+        let folder = match self.folder() {
             Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
                 return Err(
                     Error::store(format!("{base} is a file, not a folder")).coded("not_a_store")
                 );
             }
-            Err(e) => return Err(store_error(format!("cannot look into {base}"), e)),
+            folder => folder.map_err(fail)?,
         };
-        for entry in entries {
-            let entry = entry.map_err(|e| store_error(format!("cannot look into {base}"), e))?;
-            let name = entry.file_name();
-            let ours = name.to_str().is_some_and(|n| n.starts_with(".cachectl-"));
-            if !ours {
-                // Another process may have finished creating the store just now.
-                if self.has_marker()? {
-                    return Ok(());
-                }
-                let whose = self.whose();
-                return Err(Error::store(format!("{base} is {whose}"))
-                    .because(format!("it holds {}, but no {MARKER}", name.display()))
-                    .coded("not_a_store")
-                    .try_this("another folder; nothing was changed here"));
-            }
+        let Some(folder) = folder else { return Ok(()) };
+        let is_ours = |name: &&std::ffi::OsString| {
+            name.to_str().is_some_and(|n| n.starts_with('.') && n.ends_with(".tmp"))
+        };
+        let names = folder.names().map_err(fail)?;
+        let Some(name) = names.iter().find(|name| !is_ours(name)) else { return Ok(()) };
+        // Another process may have finished creating the store just now.
+        if self.has_marker()? {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Whom a folder belongs to that is not ours.
-    fn whose(&self) -> &'static str {
-        let is_record = |name: &str| {
-            matches!(name.len(), 32 | 64)
-                && name.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let begins_like_hishel = |path: PathBuf| {
-            use io::Read;
-            let mut start = Vec::new();
-            let _ = File::open(path).map(|file| file.take(16).read_to_end(&mut start));
-            start.starts_with(b"{") || start.starts_with(b"response:") || start.starts_with(&[0x80])
-        };
-        let names = fs::read_dir(&self.base).into_iter().flatten().flatten();
-        let is_hishel = names
-            .filter(|entry| entry.file_name().to_str().is_some_and(is_record))
-            .take(8)
-            .any(|entry| begins_like_hishel(entry.path()));
-        if is_hishel { "a cache of hishel 0.x" } else { "something else than a file store" }
+        let whose = whose(&folder, &names);
+        Err(Error::store(format!("{base} is {whose}"))
+            .because(format!("it holds {}, but no {MARKER}", name.display()))
+            .coded("not_a_store")
+            .try_this("another folder; nothing was changed here"))
     }
 
     /// The marker comes first and at once, so that nobody sees a folder without it.
     fn create(&self) -> io::Result<()> {
         create_dir_all(&self.base)?;
-        let mut marker = tempfile::Builder::new().prefix(".cachectl-").tempfile_in(&self.base)?;
-        marker.write_all(marker::of("file").as_bytes())?;
-        marker.persist(self.base.join(MARKER)).map_err(|e| e.error)?;
+        let base = Folder::open(&self.base)?;
+        base.replace(MARKER, marker::of("file").as_bytes(), false)?;
         for (name, content) in [(".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)] {
-            match new_file().open(self.base.join(name)) {
+            match base.make(name) {
                 Ok(mut file) => file.write_all(content.as_bytes())?,
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(e),
             }
         }
-        for part in ["entries", "bodies", "locks"] {
-            create_dir_all(&self.base.join(part))?;
+        for part in [ENTRIES, BODIES, LOCKS] {
+            base.made_below(part)?;
         }
         Ok(())
     }
@@ -142,48 +235,52 @@ impl StoreFolder {
     /// Where a key lies: the shard is the beginning of its name's hexadecimal part.
     pub(super) fn spot(key: &str) -> Spot {
         let name = name_of(key);
-        Spot { shard: name.trim_start_matches('x')[..2].to_owned(), name }
+        Spot { shard: shard_of(&name).to_owned(), name }
     }
 
-    pub(super) fn entries(&self, shard: &str) -> PathBuf {
-        self.under("entries", shard)
+    /// The path of a record, for people.
+    pub(super) fn path(&self, spot: &Spot) -> PathBuf {
+        self.base.join(spot.record_name())
     }
 
-    pub(super) fn bodies(&self, shard: &str) -> PathBuf {
-        self.under("bodies", shard)
+    /// The path of a large body, for people.
+    pub(super) fn body_path(&self, shard: &str, body: &str) -> PathBuf {
+        self.base.join(body_name(shard, body))
     }
 
-    pub(super) fn record(&self, spot: &Spot) -> PathBuf {
-        let mut path = self.entries(&spot.shard);
-        path.push(&spot.name);
-        path
+    /// A shard, to look at it.
+    pub(super) fn shard(&self, name: &str) -> Result<Shard> {
+        let base = self.folder().map_err(|e| {
+            store_error(format!("cannot look into {}", self.base.display()), e)
+        })?;
+        let (entries, bodies) = (OnceCell::new(), OnceCell::new());
+        Ok(Shard { base, name: name.to_owned(), entries, bodies })
     }
 
-    fn under(&self, part: &str, shard: &str) -> PathBuf {
-        let mut path = PathBuf::with_capacity(self.base.as_os_str().len() + 64);
-        path.push(&self.base);
-        path.push(part);
-        path.push(shard);
-        path
-    }
-
-    /// Waits for the lock on a shard; it is released when the file is dropped, also by the
-    /// kernel when the process dies.
-    pub(super) fn lock(&self, shard: &str) -> Result<File> {
-        let path = self.under("locks", shard);
-        let open = || {
-            let mut options = new_file();
-            options.create_new(false).create(true).read(true);
-            options.open(&path)
+    /// A shard, to change it: waits for its lock.
+    pub(super) fn lock(&self, name: &str) -> Result<LockedShard> {
+        let shard = self.shard(name)?;
+        let open = || -> io::Result<File> {
+            let base = shard.base.as_ref().ok_or(io::ErrorKind::NotFound)?;
+            let file = base.made_below(LOCKS)?.change_or_make(name)?;
+            file.lock().map(|()| file)
         };
-        let locked = with_parent(&path, open).and_then(|file| file.lock().map(|()| file));
-        locked.map_err(|e| store_error(format!("cannot lock {}", path.display()), e))
+        match open() {
+            Ok(lock) => Ok(LockedShard { shard, _lock: lock }),
+            Err(e) => {
+                let path = self.base.join(LOCKS).join(name);
+                Err(store_error(format!("cannot lock {}", path.display()), e))
+            }
+        }
     }
 
     /// The same for a shard that was written to before.
-    pub(super) fn lock_existing(&self, shard: &str) -> io::Result<File> {
-        let file = File::options().write(true).open(self.under("locks", shard))?;
-        file.lock().map(|()| file)
+    pub(super) fn lock_existing(&self, name: &str) -> Option<LockedShard> {
+        let shard = self.shard(name).ok()?;
+        let locks = shard.base.as_ref()?.below(LOCKS).ok()??;
+        let lock = locks.change(name).ok()??;
+        lock.lock().ok()?;
+        Some(LockedShard { shard, _lock: lock })
     }
 
     /// The shards in order, as they exist now.
@@ -192,14 +289,29 @@ impl StoreFolder {
     }
 }
 
-/// Does something in a folder, which is made when it is missing.
-pub(super) fn with_parent<T>(path: &Path, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
-    match work() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-            work()
+/// The shard of the record of this name.
+pub(super) fn shard_of(record: &str) -> &str {
+    let hash = record.strip_prefix('x').unwrap_or(record);
+    hash.get(..2).unwrap_or_default()
+}
+
+/// Whom a folder belongs to that is not ours.
+fn whose(folder: &Folder, names: &[std::ffi::OsString]) -> &'static str {
+    let is_record = |name: &str| {
+        matches!(name.len(), 32 | 64)
+            && name.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let begins_like_hishel = |name: &std::ffi::OsString| {
+        let mut start = Vec::new();
+        if let Ok(Some(file)) = folder.read(name) {
+            let _ = file.take(16).read_to_end(&mut start);
         }
-        done => done,
+        start.starts_with(b"{") || start.starts_with(b"response:") || start.starts_with(&[0x80])
+    };
+    let named = names.iter().filter(|name| name.to_str().is_some_and(is_record));
+    match named.take(8).any(begins_like_hishel) {
+        true => "a cache of hishel 0.x",
+        false => "something else than a file store",
     }
 }
 

@@ -15,12 +15,13 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::serializer::{Codec, Recorded};
 
-use super::super::private::store_error;
-use super::super::record::{self, named};
+use super::super::private::{is_about_the_process, store_error};
+use super::super::record::{self, is_body_of, named, unreadable};
+use super::place::Spot;
 
 /// One read of this size brings most whole records.
 const FIRST_READ: usize = 32 * 1024;
@@ -47,35 +48,27 @@ impl Deref for Record {
 }
 
 impl Record {
-    /// Reads a record; `None` when there is none.
-    pub(super) fn read(path: &Path, codec: &Codec) -> Result<Option<Self>> {
-        match File::open(path) {
-            Ok(file) => Self::read_from(file, path, codec).map(Some),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(store_error(format!("cannot open {}", path.display()), e)),
-        }
-    }
-
-    pub(super) fn read_from(mut file: File, path: &Path, codec: &Codec) -> Result<Self> {
+    /// Reads the record in a file; `path` is what people call it.
+    pub(super) fn read(mut file: File, spot: &Spot, path: &Path, codec: &Codec) -> Result<Self> {
+        let shown = path.display().to_string();
         let mut bytes = vec![0; FIRST_READ];
-        let read = fill(&mut file, &mut bytes)
-            .and_then(|filled| {
-                bytes.truncate(filled);
-                if filled < FIRST_READ {
-                    bytes.shrink_to_fit();
-                    return Ok(());
-                }
-                file.take(MAX_RECORD).read_to_end(&mut bytes).map(drop)
-            })
-            .map_err(|e| store_error(format!("cannot read {}", path.display()), e));
-        read?;
+        let read = fill(&mut file, &mut bytes).and_then(|filled| {
+            bytes.truncate(filled);
+            if filled < FIRST_READ {
+                bytes.shrink_to_fit();
+                return Ok(());
+            }
+            file.take(MAX_RECORD).read_to_end(&mut bytes).map(drop)
+        });
+        read.map_err(|e| trouble_with(&shown, &spot.record_name(), e))?;
         let length = bytes.len() as u64;
-        Self::parse(bytes.into(), codec)
-            .map_err(|e| named(&path.display().to_string(), &name_below(path), length, &e))
+        Self::parse(bytes.into(), spot, codec)
+            .map_err(|e| named(&shown, &spot.record_name(), length, &e))
     }
 
-    pub(super) fn parse(bytes: Bytes, codec: &Codec) -> Result<Self> {
-        let mut record = record::Record::parse(&bytes, codec, TALLY)?;
+    fn parse(bytes: Bytes, spot: &Spot, codec: &Codec) -> Result<Self> {
+        let is_own = |body: &str| is_body_of(&spot.name, body);
+        let mut record = record::Record::parse(&bytes, codec, TALLY, is_own)?;
         let tallies = &bytes[bytes.len() - record.entries.len() * TALLY..];
         for (entry, tally) in record.entries.iter_mut().zip(tallies.chunks_exact(TALLY)) {
             (entry.head.uses, entry.head.last_used_at) = tally_of(tally);
@@ -93,10 +86,13 @@ impl Record {
     }
 }
 
-/// The name of a record or a body within the folder: `entries/ab/…`.
-pub(super) fn name_below(path: &Path) -> String {
-    let parts: Vec<_> = path.iter().rev().take(3).map(|part| part.to_string_lossy()).collect();
-    parts.into_iter().rev().collect::<Vec<_>>().join("/")
+/// The error of a file that cannot be opened or read, which is one among many unless the
+/// process has run out of something.
+pub(super) fn trouble_with(shown: &str, name: &str, error: io::Error) -> Error {
+    if is_about_the_process(&error) {
+        return store_error(format!("cannot read {shown}"), error);
+    }
+    unreadable(shown, name, error)
 }
 
 /// The bytes of a record file.

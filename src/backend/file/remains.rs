@@ -1,8 +1,7 @@
 //! Cleaning up: many removals at once, damaged records, what nothing needs, what it all takes.
 
-use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -13,51 +12,95 @@ use crate::storage::{
     is_damage,
 };
 
+use super::super::folder::{Folder, Seen};
 use super::super::private::store_error;
-use super::super::record::name_of;
+use super::super::record::{is_name, name_of, record_of};
 use super::Inner;
-use super::place::{Spot, StoreFolder};
-use super::record::{Record, name_below};
+use super::place::{LockedShard, Shard, Spot, StoreFolder, body_name, shard_of};
+use super::record::{Record, trouble_with};
 use super::scan::record_names;
 
-/// What a file takes on the disk.
-#[cfg(unix)]
-fn disk_bytes(meta: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::blocks(meta) * 512
+/// The regular files of a folder whose names are meant, with what is known of them.
+fn files_in(
+    folder: io::Result<Option<&Folder>>,
+    is_meant: impl Fn(&str) -> bool,
+) -> io::Result<Vec<(String, Seen)>> {
+    let Some(folder) = folder? else { return Ok(Vec::new()) };
+    let mut files = Vec::new();
+    for name in folder.names()? {
+        let Some(name) = name.into_string().ok().filter(|name| is_meant(name)) else { continue };
+        // What is removed meanwhile is not there.
+        if let Some(seen) = folder.look_at(name.as_ref())?.filter(|seen| seen.instead.is_none()) {
+            files.push((name, seen));
+        }
+    }
+    Ok(files)
 }
 
-#[cfg(not(unix))]
-fn disk_bytes(meta: &Metadata) -> u64 {
-    meta.len()
+/// Whether a name is one that an unfinished write has.
+fn is_unfinished(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".tmp")
 }
 
-fn on_disk(path: &Path) -> u64 {
-    fs::symlink_metadata(path).map_or(0, |meta| disk_bytes(&meta))
+/// What a record takes on the disk.
+fn record_on_disk(shard: &Shard, spot: &Spot) -> u64 {
+    let seen = shard.entries().ok().flatten().map(|folder| folder.look_at(spot.name.as_ref()));
+    seen.and_then(Result::ok).flatten().map_or(0, |seen| seen.disk_bytes)
 }
 
-/// What lies in a folder, and how it is called within the store.
-struct Lying {
-    name: String,
-    path: PathBuf,
-    meta: Metadata,
+/// What a large body takes on the disk.
+fn body_on_disk(shard: &Shard, place: &Place) -> u64 {
+    let seen = place.beside().map(|body| Inner::look_at_body(shard, body));
+    seen.and_then(Result::ok).flatten().map_or(0, |seen| seen.disk_bytes)
 }
 
-fn files_in(folder: &Path) -> impl Iterator<Item = Lying> + use<> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| {
-        let path = entry.path();
-        let meta = entry.metadata().ok().filter(Metadata::is_file)?;
-        Some(Lying { name: entry.file_name().into_string().ok()?, path, meta })
-    })
+/// A file of the store, by the name that the store has for it.
+enum Named {
+    Record(Spot),
+    Unfinished { shard: String, file: String },
+    Body { record: Spot, body: String },
 }
 
-impl Lying {
-    fn is_older_than(&self, before: Timestamp) -> bool {
-        self.meta.modified().is_ok_and(|at| Timestamp::from(at) < before)
+impl Named {
+    /// What a piece's name stands for; `None` when this store would not give it.
+    fn of(name: &str) -> Option<Self> {
+        let parts: Vec<&str> = name.split('/').collect();
+        let [folder, shard, file] = parts[..] else { return None };
+        let spot = |record: &str| {
+            let is_ours = is_name(record) && shard_of(record) == shard;
+            is_ours.then(|| Spot { shard: shard.to_owned(), name: record.to_owned() })
+        };
+        let is_shard = StoreFolder::shards().any(|known| known == shard);
+        match folder {
+            "entries" if is_shard && is_unfinished(file) => {
+                Some(Named::Unfinished { shard: shard.to_owned(), file: file.to_owned() })
+            }
+            "entries" => spot(file).map(Named::Record),
+            "bodies" => Some(Named::Body { record: spot(record_of(file)?)?, body: file.to_owned() }),
+            _ => None,
+        }
     }
 
-    fn piece(&self, problem: Problem) -> Piece {
-        Piece::new(problem, name_below(&self.path), self.meta.len())
+    fn shard(&self) -> &str {
+        match self {
+            Named::Record(spot) | Named::Body { record: spot, .. } => &spot.shard,
+            Named::Unfinished { shard, .. } => shard,
+        }
+    }
+
+    /// The folder that it lies in.
+    fn folder<'a>(&self, shard: &'a Shard) -> io::Result<Option<&'a Folder>> {
+        match self {
+            Named::Body { .. } => shard.bodies(),
+            Named::Record(_) | Named::Unfinished { .. } => shard.entries(),
+        }
+    }
+
+    fn file(&self) -> &str {
+        match self {
+            Named::Record(spot) => &spot.name,
+            Named::Unfinished { file, .. } | Named::Body { body: file, .. } => file,
+        }
     }
 }
 
@@ -65,9 +108,9 @@ impl Inner {
     /// Removes entries shard by shard, so that each lock is taken once.
     pub(super) fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Vec<Removed> {
         let spots: Vec<Spot> = entries.iter().map(|(id, _)| StoreFolder::spot(&id.key)).collect();
-        self.under_locks(&spots, |i| {
+        self.under_locks(&spots, |shard, i| {
             let (id, stamp) = &entries[i];
-            self.remove_locked(&spots[i], id, Some(*stamp))
+            self.remove_locked(shard, &spots[i], id, Some(*stamp))
         })
     }
 
@@ -76,16 +119,16 @@ impl Inner {
     pub(super) fn under_locks<T>(
         &self,
         spots: &[Spot],
-        mut work: impl FnMut(usize) -> Result<Outcome<T>>,
+        mut work: impl FnMut(&LockedShard, usize) -> Result<Outcome<T>>,
     ) -> Vec<Result<Outcome<T>>> {
         let mut order: Vec<usize> = (0..spots.len()).collect();
         order.sort_by(|&a, &b| spots[a].shard.cmp(&spots[b].shard));
         let mut outcomes: Vec<_> = spots.iter().map(|_| Ok(Outcome::Absent)).collect();
         for places in order.chunk_by(|&a, &b| spots[a].shard == spots[b].shard) {
-            let lock = self.folder.lock(&spots[places[0]].shard);
+            let shard = self.folder.lock(&spots[places[0]].shard);
             for &i in places {
-                outcomes[i] = match &lock {
-                    Ok(_) => work(i),
+                outcomes[i] = match &shard {
+                    Ok(shard) => work(shard, i),
                     Err(e) => Err(e.again()),
                 };
             }
@@ -93,51 +136,38 @@ impl Inner {
         outcomes
     }
 
-    /// Removes one entry of a shard whose lock is held; gives the bytes that are free now.
+    /// Removes one entry of a shard; gives the bytes that are free now.
     pub(super) fn remove_locked(
         &self,
+        shard: &LockedShard,
         spot: &Spot,
         id: &EntryId,
         seen: Option<Stamp>,
     ) -> Result<Outcome<u64>> {
-        let path = self.folder.record(spot);
-        let mut parts = self.parts(spot)?;
+        let mut parts = self.parts(shard, spot)?;
         let Some(at) = parts.iter().position(|(e, _)| e.head.id == *id) else {
             return Ok(Outcome::Absent);
         };
         if seen.is_some_and(|seen| seen != parts[at].0.stamp) {
             return Ok(Outcome::Changed);
         }
-        let before = on_disk(&path);
         let (entry, _) = parts.remove(at);
-        let body = self.body_path(spot, &entry.place).map_or(0, |body| on_disk(&body));
-        let is_last = parts.is_empty();
-        self.write(spot, parts)?;
-        self.drop_body(spot, &entry.place);
-        let after = if is_last { 0 } else { on_disk(&path) };
-        Ok(Outcome::Done((before + body).saturating_sub(after)))
+        self.write_without(shard, spot, parts, &entry.place).map(Outcome::Done)
     }
 
-    fn body_path(&self, spot: &Spot, place: &Place) -> Option<PathBuf> {
-        match place {
-            Place::Beside(name) => Some(self.folder.bodies(&spot.shard).join(name)),
-            Place::Inline(_) => None,
-        }
-    }
-
-    /// The file behind a piece's name, if it is one that this store would give.
-    fn path_of(&self, name: &str) -> Result<(PathBuf, Spot)> {
-        let parts: Vec<&str> = name.split('/').collect();
-        match parts[..] {
-            [folder @ ("entries" | "bodies"), shard, file]
-                if shard.len() == 2 && !file.is_empty() && file != "." && file != ".." =>
-            {
-                let path = self.folder.base().join(folder).join(shard).join(file);
-                let record = file.split('.').next().unwrap_or_default().to_owned();
-                Ok((path, Spot { shard: shard.to_owned(), name: record }))
-            }
-            _ => Err(Error::new(ErrorKind::NotFound, format!("there is no piece {name}"))),
-        }
+    /// Writes a record that an entry has left, and removes the body of that; gives the bytes
+    /// that are free now.
+    fn write_without(
+        &self,
+        shard: &LockedShard,
+        spot: &Spot,
+        parts: Vec<(Recorded, Option<bytes::Bytes>)>,
+        place: &Place,
+    ) -> Result<u64> {
+        let before = record_on_disk(shard, spot) + body_on_disk(shard, place);
+        self.write(shard, spot, parts)?;
+        Self::drop_body(shard, place);
+        Ok(before.saturating_sub(record_on_disk(shard, spot)))
     }
 
     /// See [`Backend::discard`](crate::Backend::discard).
@@ -145,45 +175,47 @@ impl Inner {
         if let Some((id, stamp)) = &piece.entry {
             return self.discard_entry(id, *stamp);
         }
-        let (path, spot) = self.path_of(&piece.name)?;
-        let _lock = self.folder.lock(&spot.shard)?;
-        let bytes = on_disk(&path);
-        match piece.problem {
-            _ if !path.exists() => return Ok(Outcome::Absent),
-            Problem::Undecodable if !self.is_damaged(&spot)? => return Ok(Outcome::Changed),
-            Problem::OrphanBody if self.names_body(&spot, &path) => return Ok(Outcome::Changed),
-            Problem::KeyMismatch if self.is_in_place(&spot)? => return Ok(Outcome::Changed),
-            _ => {}
+        let named = Named::of(&piece.name).ok_or_else(|| no_piece(&piece.name))?;
+        let shard = self.folder.lock(named.shard())?;
+        let fail = |e| store_error(format!("cannot remove {}", piece.name), e);
+        let Some(folder) = named.folder(&shard).map_err(fail)? else { return Ok(Outcome::Absent) };
+        let seen = folder.look_at(named.file().as_ref()).map_err(fail)?;
+        let Some(seen) = seen else { return Ok(Outcome::Absent) };
+        let is_still = match &named {
+            _ if seen.instead.is_some() || piece.problem.is_unknown() => false,
+            Named::Unfinished { .. } => true,
+            Named::Record(spot) if piece.problem == Problem::KeyMismatch => {
+                !self.is_in_place(&shard, spot)?
+            }
+            Named::Record(spot) => self.is_damaged(&shard, spot)?,
+            Named::Body { record, body } => !self.names_body(&shard, record, body),
+        };
+        if !is_still {
+            return Ok(Outcome::Changed);
         }
-        fs::remove_file(&path)
-            .map_err(|e| store_error(format!("cannot remove {}", path.display()), e))?;
-        Ok(Outcome::Done(bytes))
+        folder.remove(named.file().as_ref()).map_err(fail)?;
+        Ok(Outcome::Done(seen.disk_bytes))
     }
 
     /// Removes an entry whose body is damaged or gone. Writing a record leaves out bodies
     /// that are damaged in it, so this one is not looked for among what is to be written.
     fn discard_entry(&self, id: &EntryId, stamp: Stamp) -> Result<Outcome<u64>> {
         let spot = StoreFolder::spot(&id.key);
-        let _lock = self.folder.lock(&spot.shard)?;
-        let path = self.folder.record(&spot);
-        let Some(record) = self.read(&spot)? else { return Ok(Outcome::Absent) };
+        let shard = self.folder.lock(&spot.shard)?;
+        let Some(record) = self.read(&shard, &spot)? else { return Ok(Outcome::Absent) };
         let Some(at) = record.find(id) else { return Ok(Outcome::Absent) };
         if record.entries[at].stamp != stamp {
             return Ok(Outcome::Changed);
         }
         let place = record.entries[at].place.clone();
-        let body = self.body_path(&spot, &place).map_or(0, |body| on_disk(&body));
-        let before = on_disk(&path);
         let mut parts = record.into_parts();
         parts.retain(|(entry, _)| entry.head.id != *id);
-        self.write(&spot, parts)?;
-        self.drop_body(&spot, &place);
-        Ok(Outcome::Done((before + body).saturating_sub(on_disk(&path))))
+        self.write_without(&shard, &spot, parts, &place).map(Outcome::Done)
     }
 
     /// Whether a record still cannot be decoded; that it cannot be read is something else.
-    fn is_damaged(&self, spot: &Spot) -> Result<bool> {
-        match self.read(spot) {
+    fn is_damaged(&self, shard: &Shard, spot: &Spot) -> Result<bool> {
+        match self.read(shard, spot) {
             Ok(_) => Ok(false),
             Err(e) if is_damage(&e) => Ok(true),
             Err(e) => Err(e),
@@ -191,16 +223,16 @@ impl Inner {
     }
 
     /// Whether something in a record belongs there.
-    fn is_in_place(&self, spot: &Spot) -> Result<bool> {
+    fn is_in_place(&self, shard: &Shard, spot: &Spot) -> Result<bool> {
         let belongs = |entry: &Recorded| name_of(&entry.head.id.key) == spot.name;
-        let record = self.read(spot)?;
+        let record = self.read(shard, spot)?;
         Ok(record.is_some_and(|record| record.entries.iter().any(belongs)))
     }
 
     /// Whether the record of a body names it; one that cannot be read might.
-    fn names_body(&self, spot: &Spot, body: &Path) -> bool {
-        match self.read(spot) {
-            Ok(Some(record)) => names(&record, body),
+    fn names_body(&self, shard: &Shard, spot: &Spot, body: &str) -> bool {
+        match self.read(shard, spot) {
+            Ok(Some(record)) => record.entries.iter().any(|e| e.place.beside() == Some(body)),
             Ok(None) => false,
             Err(_) => true,
         }
@@ -208,37 +240,47 @@ impl Inner {
 
     /// See [`Backend::raw`](crate::Backend::raw).
     pub(super) fn raw(&self, part: Part) -> Result<BodyReader> {
-        let (path, name) = match part {
-            Part::Record(id) => (self.folder.record(&StoreFolder::spot(&id.key)), id.to_string()),
-            Part::Piece(name) => (self.path_of(&name)?.0, name),
+        let (named, name) = match part {
+            Part::Record(id) => (Named::Record(StoreFolder::spot(&id.key)), id.to_string()),
+            Part::Piece(name) => (Named::of(&name).ok_or_else(|| no_piece(&name))?, name),
         };
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::new(ErrorKind::NotFound, format!("{name} is not there")));
-            }
-            Err(e) => return Err(store_error(format!("cannot open {}", path.display()), e)),
-        };
+        self.raw_of(&named, name)
+    }
+
+    /// The bytes of a file as they are, damaged or not.
+    fn raw_of(&self, named: &Named, name: String) -> Result<BodyReader> {
+        let shard = self.folder.shard(named.shard())?;
+        let file = named.folder(&shard).and_then(|folder| match folder {
+            Some(folder) => folder.read(named.file().as_ref()),
+            None => Ok(None),
+        });
+        let file = file.map_err(|e| trouble_with(&name, &name, e))?;
+        let absent = || Error::new(ErrorKind::NotFound, format!("{name} is not there"));
+        let file = file.ok_or_else(absent)?;
         let bytes = file.metadata().map_or(0, |meta| meta.len());
-        BodyReader::file(FilePart { file, offset: 0, bytes, xxh3: None, name })
-            .map_err(|e| store_error(format!("cannot read {}", path.display()), e))
+        BodyReader::file(FilePart { file, offset: 0, bytes, xxh3: None, name: name.clone() })
+            .map_err(|e| store_error(format!("cannot read {name}"), e))
     }
 
     /// See [`Backend::usage`](crate::Backend::usage).
     pub(super) fn usage(&self) -> Result<Usage> {
         let mut usage = Usage::default();
         let mut disk = 0;
-        for shard in StoreFolder::shards() {
-            for lying in files_in(&self.folder.entries(&shard)) {
-                disk += disk_bytes(&lying.meta);
-                if !lying.name.starts_with('.') {
+        for name in StoreFolder::shards() {
+            let shard = self.folder.shard(&name)?;
+            let fail = |e| store_error(format!("cannot look into the shard {name}"), e);
+            let is_ours = |file: &str| is_name(file) || is_unfinished(file);
+            for (file, seen) in files_in(shard.entries(), is_ours).map_err(fail)? {
+                disk += seen.disk_bytes;
+                if is_name(&file) {
                     usage.entries += 1;
-                    usage.stored_bytes += lying.meta.len();
+                    usage.stored_bytes += seen.bytes;
                 }
             }
-            for lying in files_in(&self.folder.bodies(&shard)) {
-                disk += disk_bytes(&lying.meta);
-                usage.stored_bytes += lying.meta.len();
+            let is_body = |file: &str| record_of(file).is_some();
+            for (_, seen) in files_in(shard.bodies(), is_body).map_err(fail)? {
+                disk += seen.disk_bytes;
+                usage.stored_bytes += seen.bytes;
             }
         }
         Ok(Usage { disk_bytes: Some(disk), ..usage })
@@ -249,66 +291,75 @@ impl Inner {
         if when == Compact::Never {
             return Ok(());
         }
-        for shard in StoreFolder::shards() {
+        for name in StoreFolder::shards() {
             // One that is not empty stays; one that a writer needs is made again.
-            let _ = fs::remove_dir(self.folder.bodies(&shard));
-            if let Ok(_lock) = self.folder.lock_existing(&shard) {
-                let _ = fs::remove_dir(self.folder.entries(&shard));
+            if let Some(shard) = self.folder.lock_existing(&name) {
+                shard.remove_empty_bodies();
+                shard.remove_empty_entries();
             }
         }
         Ok(())
     }
 }
 
-fn names(record: &Record, body: &Path) -> bool {
-    let name = body.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let is_it = |place: &Place| matches!(place, Place::Beside(beside) if beside == name);
-    record.entries.iter().any(|entry| is_it(&entry.place))
+fn no_piece(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no piece {name}"))
 }
 
 /// Unfinished files, bodies that no record names, entries whose body is gone.
 pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> BlockingPieces {
     let inner = Arc::clone(inner);
-    Box::new(StoreFolder::shards().flat_map(move |shard| inner.leftovers_in(&shard, before)))
+    Box::new(StoreFolder::shards().flat_map(move |shard| {
+        inner.leftovers_in(&shard, before).unwrap_or_else(|e| vec![Err(e)])
+    }))
 }
 
 impl Inner {
-    fn leftovers_in(&self, shard: &str, before: Timestamp) -> Vec<Result<Piece>> {
+    fn leftovers_in(&self, name: &str, before: Timestamp) -> Result<Vec<Result<Piece>>> {
+        let shard = self.folder.shard(name)?;
+        let path: PathBuf = self.folder.base().join("entries").join(name);
+        let fail = |e| store_error(format!("cannot look into {}", path.display()), e);
+        let is_old = |seen: &Seen| seen.modified < before.micros().div_euclid(1_000_000);
         let mut pieces = Vec::new();
-        let unfinished = files_in(&self.folder.entries(shard))
-            .filter(|lying| lying.name.starts_with('.') && lying.is_older_than(before));
-        pieces.extend(unfinished.map(|lying| {
-            Ok(lying.piece(Problem::Unfinished).because("a write that was interrupted"))
-        }));
-        for lying in files_in(&self.folder.bodies(shard)) {
-            let record = lying.name.split('.').next().unwrap_or_default().to_owned();
-            let spot = Spot { shard: shard.to_owned(), name: record };
-            if lying.is_older_than(before) && !self.names_body(&spot, &lying.path) {
-                pieces.push(Ok(lying.piece(Problem::OrphanBody).because("no record names it")));
+        for (file, seen) in files_in(shard.entries(), is_unfinished).map_err(fail)? {
+            if is_old(&seen) {
+                let name = format!("entries/{name}/{file}");
+                let piece = Piece::new(Problem::Unfinished, name, seen.bytes);
+                pieces.push(Ok(piece.because("a write that was interrupted")));
             }
         }
-        let names = match record_names(&self.folder, shard) {
-            Ok(names) => names,
-            Err(e) => return vec![Err(e)],
-        };
-        for name in names {
-            let spot = Spot { shard: shard.to_owned(), name };
-            if let Ok(Some(record)) = self.read(&spot) {
-                pieces.extend(self.bodiless(&spot, &record).into_iter().map(Ok));
+        let is_ours = |file: &str| record_of(file).is_some_and(|record| shard_of(record) == name);
+        for (file, seen) in files_in(shard.bodies(), is_ours).map_err(fail)? {
+            let Some(record) = record_of(&file) else { continue };
+            let spot = Spot { shard: name.to_owned(), name: record.to_owned() };
+            if is_old(&seen) && !self.names_body(&shard, &spot, &file) {
+                let piece = Piece::new(Problem::OrphanBody, body_name(name, &file), seen.bytes);
+                pieces.push(Ok(piece.because("no record names it")));
             }
         }
-        pieces
+        for record in record_names(&self.folder, &shard)? {
+            let spot = Spot { shard: name.to_owned(), name: record };
+            // One that cannot be read is what a scan shows.
+            if let Ok(Some(record)) = self.read(&shard, &spot) {
+                pieces.extend(bodiless(&shard, &spot, &record).map(Ok));
+            }
+        }
+        Ok(pieces)
     }
+}
 
-    /// Entries of a record whose large body is gone.
-    fn bodiless(&self, spot: &Spot, record: &Record) -> Vec<Piece> {
-        let name = name_below(&self.folder.record(spot));
-        let is_gone = |&i: &usize| {
-            self.body_path(spot, &record.entries[i].place).is_some_and(|body| !body.exists())
-        };
-        (0..record.entries.len())
-            .filter(is_gone)
-            .map(|i| record.damaged(i, Problem::OrphanIndex, &name).because("its body is gone"))
-            .collect()
-    }
+/// Entries of a record whose large body is gone.
+fn bodiless<'a>(
+    shard: &'a Shard,
+    spot: &Spot,
+    record: &'a Record,
+) -> impl Iterator<Item = Piece> + use<'a> {
+    let name = spot.record_name();
+    let is_gone = |i: &usize| {
+        let body = record.entries[*i].place.beside();
+        body.is_some_and(|body| matches!(Inner::look_at_body(shard, body), Ok(None)))
+    };
+    (0..record.entries.len()).filter(is_gone).map(move |i| {
+        record.damaged(i, Problem::OrphanIndex, &name).because("its body is gone")
+    })
 }

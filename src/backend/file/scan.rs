@@ -1,20 +1,19 @@
 //! Listing: shard by shard, in the order of the names.
 
-use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::Detail;
 use crate::model::Key;
 use crate::storage::{BlockingScan, Found, Query};
 
-use super::super::private::store_error;
-use super::super::record::{admits_name, is_entry_behind};
+use super::super::record::{admits_name, is_entry_behind, is_name};
 use super::Inner;
-use super::place::{Spot, StoreFolder};
+use super::place::{Shard, Spot, StoreFolder, shard_of};
+use super::record::trouble_with;
 
 /// With more records than this still to come, several threads read them.
 const WORTH_THREADS: usize = 512;
@@ -26,25 +25,26 @@ const MOST_THREADS: usize = 4;
 const BATCH: usize = 64;
 const AHEAD: usize = 4;
 
-/// The names of the records in a shard. Names with a dot are unfinished.
-pub(super) fn record_names(folder: &StoreFolder, shard: &str) -> Result<Vec<String>> {
-    let path = folder.entries(shard);
-    let fail = |e| store_error(format!("cannot look into {}", path.display()), e);
-    let entries = match fs::read_dir(&path) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(fail(e)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        if let Ok(name) = entry.map_err(fail)?.file_name().into_string()
-            && !name.starts_with('.')
-        {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
+/// The names of the records in a shard, in order. Whatever else lies there is not ours.
+pub(super) fn record_names(folder: &StoreFolder, shard: &Shard) -> Result<Vec<String>> {
+    let names = shard.entries().and_then(|entries| match entries {
+        Some(entries) => entries.names(),
+        None => Ok(Vec::new()),
+    });
+    let names = names.map_err(|e| trouble_with_shard(folder, shard, e))?;
+    let mut records: Vec<String> = names
+        .into_iter()
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| is_name(name) && shard_of(name) == shard.name())
+        .collect();
+    records.sort_unstable();
+    Ok(records)
+}
+
+/// The error of a shard that cannot be looked into, which is one among many.
+fn trouble_with_shard(folder: &StoreFolder, shard: &Shard, error: io::Error) -> Error {
+    let name = format!("entries/{}", shard.name());
+    trouble_with(&folder.base().join(&name).display().to_string(), &name, error)
 }
 
 /// Everything that a query asks for.
@@ -55,7 +55,8 @@ pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> BlockingScan {
     while records <= WORTH_THREADS
         && let Some(shard) = shards.next()
     {
-        records += reading.names(&shard).map_or(0, |names| names.len());
+        let names = inner.folder.shard(&shard).and_then(|shard| reading.names(&shard));
+        records += names.map_or(0, |names| names.len());
         first.push(shard);
     }
     let alone = reading.clone();
@@ -75,13 +76,13 @@ struct Reading {
 }
 
 impl Reading {
-    fn names(&self, shard: &str) -> Result<Vec<String>> {
+    fn names(&self, shard: &Shard) -> Result<Vec<String>> {
         let mut names = record_names(&self.inner.folder, shard)?;
         names.retain(|name| admits_name(&self.query, name));
         // The order is that of shards, and of names within them.
         if let Some(after) = &self.query.after {
             let last = StoreFolder::spot(&after.id.key);
-            names.retain(|name| (shard, &**name) >= (&*last.shard, &*last.name));
+            names.retain(|name| (shard.name(), &**name) >= (&*last.shard, &*last.name));
         }
         Ok(names)
     }
@@ -89,33 +90,37 @@ impl Reading {
     /// What a shard holds, record by record.
     fn shard(&self, shard: &str) -> impl Iterator<Item = Result<Found>> + use<> {
         let reading = self.clone();
-        let shard = shard.to_owned();
         // A shard that cannot be looked into is no empty one.
-        let (names, trouble) = match self.names(&shard) {
-            Ok(names) => (names, None),
-            Err(e) => (Vec::new(), Some(Err(e))),
+        let opened = self.inner.folder.shard(shard);
+        let looked = opened.and_then(|shard| self.names(&shard).map(|names| (shard, names)));
+        let (records, trouble) = match looked {
+            Ok(records) => (Some(records), None),
+            Err(e) => (None, Some(Err(e))),
         };
-        let records = names.into_iter().flat_map(move |name| reading.record(&shard, name));
+        let records = records.into_iter().flat_map(move |(shard, names)| {
+            let reading = reading.clone();
+            names.into_iter().flat_map(move |name| reading.record(&shard, name))
+        });
         trouble.into_iter().chain(records)
     }
 
-    fn record(&self, shard: &str, name: String) -> Vec<Result<Found>> {
+    fn record(&self, shard: &Shard, name: String) -> Vec<Result<Found>> {
         if self.query.detail == Detail::Key && Key::is_native(&name) {
             let is_new = self.query.after.as_ref().is_none_or(|after| after.id.key != name);
             return is_new.then(|| Ok(Found::named(name))).into_iter().collect();
         }
-        let spot = Spot { shard: shard.to_owned(), name };
+        let spot = Spot { shard: shard.name().to_owned(), name };
         let wanted = |found: &Result<Found>| {
             found.as_ref().map_or(true, |found| {
                 let id = &found.head.id;
                 self.query.admits(id) && is_entry_behind(self.query.after.as_ref(), id)
             })
         };
-        let mut found: Vec<Result<Found>> = match self.inner.read(&spot) {
+        let mut found: Vec<Result<Found>> = match self.inner.read(shard, &spot) {
             Ok(Some(record)) => record
                 .in_order()
                 .into_iter()
-                .filter_map(|i| self.inner.found(&spot, &record, i).transpose())
+                .filter_map(|i| self.inner.found(shard, &spot, &record, i).transpose())
                 .filter(wanted)
                 // Bodies hold on to the memory of their records.
                 .map(|found| {

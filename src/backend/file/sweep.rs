@@ -3,19 +3,19 @@
 //! The file `sweep` exists once an entry with a TTL was stored. Its content is the shard
 //! that was swept last, its modification time says when.
 
-use std::fs;
-use std::path::PathBuf;
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::model::{Timestamp, hex};
-use crate::serializer::Place;
 
-use super::super::private::new_file;
 use super::Inner;
 use super::place::{Spot, StoreFolder};
 use super::scan::record_names;
+
+/// The name of that file.
+const STATE: &str = "sweep";
 
 #[derive(Debug)]
 pub(super) struct Sweeper {
@@ -35,7 +35,7 @@ impl Sweeper {
     pub(super) fn expect(&self, folder: &StoreFolder, expires_at: Option<Timestamp>) {
         if expires_at.is_some() && !self.expects.swap(true, Ordering::Relaxed) {
             // There already, or the folder cannot be written: the sweep is a service only.
-            let _ = new_file().open(state_file(folder));
+            let _ = folder.folder().map(|base| base.map(|base| base.make(STATE)));
         }
     }
 
@@ -45,33 +45,32 @@ impl Sweeper {
             return Ok(());
         }
         self.next_look.store((now + self.every).micros(), Ordering::Relaxed);
-        let path = state_file(&store.folder);
-        let Ok(state) = fs::metadata(&path) else { return Ok(()) };
-        let swept_at = state.modified().map_or(Timestamp::EPOCH, Timestamp::from);
-        let last = fs::read(&path).ok().and_then(|content| content.first().copied());
+        let Ok(Some(base)) = store.folder.folder() else { return Ok(()) };
+        let Ok(Some(mut file)) = base.read(STATE.as_ref()) else { return Ok(()) };
+        let modified = file.metadata().and_then(|meta| meta.modified());
+        let swept_at = modified.map_or(Timestamp::EPOCH, Timestamp::from);
+        let mut last = [0];
+        let last = file.read_exact(&mut last).ok().map(|()| last[0]);
         // An empty file has just been created: nothing was swept yet.
         if last.is_some() && now.since(swept_at) < self.every && swept_at <= now {
             return Ok(());
         }
         let shard = last.map_or(0, |last| last.wrapping_add(1));
         // Written first, so that other processes leave this shard alone.
-        if fs::write(&path, [shard]).is_err() {
+        if base.replace(STATE, &[shard], false).is_err() {
             return Ok(());
         }
         store.sweep_shard(&hex(&[shard]), now)
     }
 }
 
-fn state_file(folder: &StoreFolder) -> PathBuf {
-    folder.base().join("sweep")
-}
-
 impl Inner {
     /// Removes the expired entries of one shard.
-    pub(super) fn sweep_shard(&self, shard: &str, now: Timestamp) -> Result<()> {
-        for name in record_names(&self.folder, shard)? {
-            let spot = Spot { shard: shard.to_owned(), name };
-            let Ok(Some(record)) = self.read(&spot) else { continue };
+    pub(super) fn sweep_shard(&self, name: &str, now: Timestamp) -> Result<()> {
+        let shard = self.folder.shard(name)?;
+        for record in record_names(&self.folder, &shard)? {
+            let spot = Spot { shard: name.to_owned(), name: record };
+            let Ok(Some(record)) = self.read(&shard, &spot) else { continue };
             if record.entries.iter().any(|e| e.head.is_expired(now)) {
                 self.drop_expired(&spot, now)?;
             }
@@ -80,18 +79,15 @@ impl Inner {
     }
 
     fn drop_expired(&self, spot: &Spot, now: Timestamp) -> Result<()> {
-        let gone: Vec<Place> = {
-            let _lock = self.folder.lock(&spot.shard)?;
-            let (expired, kept): (Vec<_>, Vec<_>) =
-                self.parts(spot)?.into_iter().partition(|(e, _)| e.head.is_expired(now));
-            if expired.is_empty() {
-                return Ok(());
-            }
-            self.write(spot, kept)?;
-            expired.into_iter().map(|(e, _)| e.place).collect()
-        };
-        for place in gone {
-            self.drop_body(spot, &place);
+        let shard = self.folder.lock(&spot.shard)?;
+        let (expired, kept): (Vec<_>, Vec<_>) =
+            self.parts(&shard, spot)?.into_iter().partition(|(e, _)| e.head.is_expired(now));
+        if expired.is_empty() {
+            return Ok(());
+        }
+        self.write(&shard, spot, kept)?;
+        for (entry, _) in expired {
+            Self::drop_body(&shard, &entry.place);
         }
         Ok(())
     }

@@ -56,6 +56,8 @@ pub(super) enum Target {
 enum Work<'a> {
     Command(&'a Cmd),
     Pipeline(&'a Pipeline),
+    /// The same; what is wrong with one key stays among the answers.
+    Apart(&'a Pipeline),
     #[cfg(feature = "redis-cluster")]
     ToNode(&'a Cmd, &'a (String, u16)),
 }
@@ -128,6 +130,18 @@ impl Link {
         self.patiently(Work::Pipeline(commands)).await
     }
 
+    /// The same, but what is wrong with one key is an error in its place.
+    pub(crate) async fn ask_apart(&self, commands: &Pipeline) -> Result<Vec<Result<Value>>> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values = self.patiently(Work::Apart(commands)).await?.into_iter();
+        let each = values.map(|value| {
+            value.extract_error().map_err(|error| trouble::explain(error, &self.name))
+        });
+        Ok(each.collect())
+    }
+
     /// Does some work, and tries again what may come right: a broken connection is made
     /// anew, a server that says "not now" is waited for.
     ///
@@ -187,6 +201,7 @@ impl Link {
 
 impl Line {
     async fn run(&mut self, work: Work<'_>) -> RedisResult<Vec<Value>> {
+        let is_apart = matches!(work, Work::Apart(_));
         let values = match (self, work) {
             (Line::Server(line), Work::Command(command)) => {
                 vec![line.req_packed_command(command).await?]
@@ -196,7 +211,7 @@ impl Line {
             (Line::Server(line), Work::ToNode(command, _)) => {
                 vec![line.req_packed_command(command).await?]
             }
-            (Line::Server(line), Work::Pipeline(commands)) => {
+            (Line::Server(line), Work::Pipeline(commands) | Work::Apart(commands)) => {
                 line.req_packed_commands(commands, 0, commands.len()).await?
             }
             #[cfg(feature = "redis-cluster")]
@@ -204,7 +219,7 @@ impl Line {
                 vec![line.req_packed_command(command).await?]
             }
             #[cfg(feature = "redis-cluster")]
-            (Line::Cluster(line), Work::Pipeline(commands)) => {
+            (Line::Cluster(line), Work::Pipeline(commands) | Work::Apart(commands)) => {
                 line.req_packed_commands(commands, 0, commands.len()).await?
             }
             #[cfg(feature = "redis-cluster")]
@@ -213,7 +228,13 @@ impl Line {
                 vec![line.route_command(command.clone(), RoutingInfo::SingleNode(node)).await?]
             }
         };
-        values.into_iter().map(Value::extract_error).collect()
+        let checked = values.into_iter().map(|value| match value {
+            Value::ServerError(error) if is_apart && error.code() == "WRONGTYPE" => {
+                Ok(Value::ServerError(error))
+            }
+            value => value.extract_error(),
+        });
+        checked.collect()
     }
 }
 

@@ -70,6 +70,7 @@ impl Inner {
             Some(0) => Ok(Outcome::Absent),
             Some(1) => Ok(Outcome::Changed),
             Some(2) => Ok(Outcome::Done(kept.entry.stamp)),
+            Some(script::NOT_OURS) => Err(self.something_else(&kept.entry.head.id.key)),
             _ => {
                 let id = &kept.entry.head.id;
                 Err(Error::store(format!("{} lost the body of {id}", self.link.name()))
@@ -90,7 +91,8 @@ impl Inner {
         let ready = ready.into_iter().collect::<Result<Vec<_>>>()?;
         let writings: Vec<_> = ready.iter().map(|(ready, _)| ready.writing()).collect();
         let commands: Vec<_> = writings.chunks(batch).map(script::write).collect();
-        let answers: Vec<Vec<i64>> = self.ask_each(commands.into_iter()).await?;
+        let answers: Vec<Result<Vec<i64>>> = self.ask_each(commands.into_iter()).await?;
+        let answers = answers.into_iter().collect::<Result<Vec<_>>>()?;
         let mut answers = answers.into_iter().flatten();
         let placed = |(ready, large): (Ready, Option<Incoming>)| {
             let outcome = self.outcome(answers.next(), &ready.kept);

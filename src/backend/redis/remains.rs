@@ -10,7 +10,7 @@ use crate::model::{BodyFacts, EntryId, Stamp, Variant};
 use crate::storage::{BodyStream, ByteRange, Outcome, Part, Piece, Problem, Removed, Usage};
 
 use super::scan::Node;
-use super::{BATCH, Fields, Inner, Kept, body, script};
+use super::{BATCH, Fields, Inner, Kept, body, script, trouble};
 
 /// What the store calls the record of one entry.
 pub(super) fn record_name(record: &str, variant: &str) -> String {
@@ -27,19 +27,12 @@ fn entry_of(name: &str) -> Option<(&str, &str)> {
     Some((record, variant))
 }
 
-fn outcome_of(answer: i64) -> Outcome<u64> {
-    match answer {
-        -1 => Outcome::Absent,
-        -2 => Outcome::Changed,
-        freed => Outcome::Done(freed.max(0).unsigned_abs()),
-    }
-}
-
 impl Inner {
     /// See [`Backend::remove_many`](crate::Backend::remove_many).
     pub(super) async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
         // In a cluster the keys of one script have to lie in one slot.
         let batch = if self.link.is_cluster() { 1 } else { BATCH };
+        let ids: Vec<&EntryId> = entries.iter().map(|(id, _)| id).collect();
         let entries: Vec<(String, &str, Stamp)> = entries
             .iter()
             .map(|(id, stamp)| (self.names.record(&id.key), id.variant.as_str(), *stamp))
@@ -47,10 +40,22 @@ impl Inner {
         let mut outcomes = Vec::with_capacity(entries.len());
         for some in entries.chunks(BATCH) {
             let commands: Vec<_> = some.chunks(batch).map(script::remove_many).collect();
-            let answers: Vec<Vec<i64>> = self.ask_each(commands.into_iter()).await?;
-            outcomes.extend(answers.into_iter().flatten().map(|answer| Ok(outcome_of(answer))));
+            let answers: Vec<Result<Vec<i64>>> = self.ask_each(commands.into_iter()).await?;
+            let answers = answers.into_iter().collect::<Result<Vec<_>>>()?;
+            outcomes.extend(answers.into_iter().flatten().map(Self::removed));
         }
-        Ok(outcomes)
+        let ids = ids.into_iter().zip(outcomes);
+        Ok(ids.map(|(id, outcome)| outcome.ok_or_else(|| self.something_else(&id.key))).collect())
+    }
+
+    /// What the script says about one entry; `None` where the key is not ours.
+    fn removed(answer: i64) -> Option<Outcome<u64>> {
+        match answer {
+            script::NOT_OURS => None,
+            -1 => Some(Outcome::Absent),
+            -2 => Some(Outcome::Changed),
+            freed => Some(Outcome::Done(freed.max(0).unsigned_abs())),
+        }
     }
 
     /// See [`Backend::discard`](crate::Backend::discard).
@@ -127,7 +132,7 @@ impl Inner {
 
     /// Whether nothing names a body and nothing will end it.
     async fn is_orphan(&self, body: &str) -> Result<bool> {
-        let Some((record, nonce)) = body.rsplit_once(':') else { return Ok(false) };
+        let Some((record, nonce)) = self.names.body(body) else { return Ok(false) };
         let mut time = cmd("PTTL");
         time.arg(body);
         if self.link.ask::<i64>(&time).await? != -1 {
@@ -135,7 +140,11 @@ impl Inner {
         }
         let mut fields = cmd("HGETALL");
         fields.arg(record);
-        let fields: Fields = self.link.ask(&fields).await?;
+        let fields: Fields = match self.link.ask(&fields).await {
+            // Who cannot be read might name it.
+            Err(e) if e.code() == trouble::NOT_OURS => return Ok(false),
+            fields => fields?,
+        };
         let names_it = |(field, value): &(Vec<u8>, Vec<u8>)| {
             field.first() == Some(&b'm')
                 && script::marks_of(value).is_some_and(|(_, body)| body == nonce)
@@ -149,31 +158,35 @@ impl Inner {
         let mut disk = 0;
         let mut walk = Walk::new(self, self.names.pattern()).await?;
         while let Some(names) = walk.next(self).await? {
-            usage.entries += names.len() as u64;
-            disk += self.memory(&names).await?;
+            let records: Vec<String> =
+                names.into_iter().filter(|name| self.names.inner(name).is_some()).collect();
+            usage.entries += records.len() as u64;
+            disk += self.memory(&records).await?;
         }
         let mut walk = Walk::new(self, self.names.bodies_pattern()).await?;
         while let Some(names) = walk.next(self).await? {
-            disk += self.memory(&names).await?;
+            let bodies: Vec<String> =
+                names.into_iter().filter(|name| self.names.body(name).is_some()).collect();
+            disk += self.memory(&bodies).await?;
         }
         Ok(Usage { stored_bytes: disk, disk_bytes: Some(disk), ..usage })
     }
 
     /// What keys take in the server's memory.
     async fn memory(&self, names: &[String]) -> Result<u64> {
-        let bytes: Vec<Option<u64>> = self
+        let bytes: Vec<Result<Option<u64>>> = self
             .ask_each(names.iter().map(|name| {
                 let mut command = cmd("MEMORY");
                 command.arg("USAGE").arg(name);
                 command
             }))
             .await?;
-        Ok(bytes.into_iter().flatten().sum())
+        Ok(bytes.into_iter().filter_map(Result::ok).flatten().sum())
     }
 
     /// Entries of these records whose body is gone.
     async fn bodiless(&self, records: &[String]) -> Result<Vec<Piece>> {
-        let hashes: Vec<Fields> = self
+        let hashes: Vec<Result<Fields>> = self
             .ask_each(records.iter().map(|name| {
                 let mut command = cmd("HGETALL");
                 command.arg(name);
@@ -182,6 +195,8 @@ impl Inner {
             .await?;
         let mut named = Vec::new();
         for (record, fields) in records.iter().zip(hashes) {
+            // What cannot be read is what a scan shows.
+            let Ok(fields) = fields else { continue };
             for kept in self.all_kept(record, fields).into_iter().flatten() {
                 if let Some((body, chunks)) = kept.beside() {
                     let bytes = kept.stored_bytes - kept.entry.head.body.bytes;
@@ -264,6 +279,8 @@ pub(super) fn leftovers(inner: Arc<Inner>) -> BoxStream<'static, Result<Piece>> 
                 Step::Records(mut walk) => match walk.next(&inner).await? {
                     Some(names) => {
                         let mut pieces = Vec::new();
+                        let is_record = |name: &String| inner.names.inner(name).is_some();
+                        let names: Vec<String> = names.into_iter().filter(is_record).collect();
                         for some in names.chunks(BATCH) {
                             pieces.extend(inner.bodiless(some).await?);
                         }

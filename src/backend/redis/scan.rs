@@ -73,7 +73,7 @@ impl Scan {
         {
             return Ok(Some(known));
         }
-        let hashes: Vec<Fields> = self
+        let hashes: Vec<Result<Fields>> = self
             .inner
             .ask_each(names.iter().map(|name| {
                 let mut command = cmd("HGETALL");
@@ -84,8 +84,11 @@ impl Scan {
         let mut kept = Vec::new();
         let mut places = HashMap::new();
         for (name, fields) in names.iter().zip(hashes) {
-            let entries = self.inner.all_kept(&name.record, fields).into_iter();
-            kept.extend(entries.map(|entry| (name.record.clone(), entry)));
+            let entries = match fields {
+                Ok(fields) => self.inner.all_kept(&name.record, fields),
+                Err(e) => vec![Err(self.inner.unreadable(&name.record, e))],
+            };
+            kept.extend(entries.into_iter().map(|entry| (name.record.clone(), entry)));
             places.insert(&*name.record, name.at);
         }
         let kept = self.inner.whole(kept).await?.into_iter();

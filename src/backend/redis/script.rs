@@ -17,9 +17,18 @@ pub(super) const REPLACED_MS: u64 = 3 * 60 * 1000;
 /// What stands for no stamp: shorter than any.
 const NONE: &str = "-";
 
-/// `part` gives a body its end, `forget` a record: when the last of its entries expires.
+/// What a script gives for a key of ours under which something else lies.
+pub(super) const NOT_OURS: i64 = -9;
+
+/// `part` gives a body its end, `forget` a record: when the last of its entries expires. `mark`
+/// gives nil for none, and an error where something else lies under the key.
 const PRELUDE: &str = r"
 local key, variant = KEYS[1], ARGV[1]
+local function mark()
+  local m = redis.pcall('HGET', key, 'm' .. variant)
+  if type(m) == 'table' then return nil, m end
+  return m
+end
 local function marks(m)
   if not m then return nil end
   local expires, body = string.match(string.sub(m, 17), '^|(%d*)|(%x*)')
@@ -39,14 +48,22 @@ local function forget()
   end
   redis.call('PEXPIREAT', key, latest)
 end
-local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
+";
+
+/// For scripts about one entry.
+const ONE: &str = r"
+local m, wrong = mark()
+if wrong then return wrong end
+local stamp, _, body = marks(m)
 ";
 
 /// Writes entries, eight arguments for each key. Gives for each 0 absent, 1 changed, 2 done,
-/// 3 its body is gone.
+/// 3 its body is gone, or that the key is not ours.
 const WRITE: &str = r"
 local function write(record, new, expires, new_body, chunks, seen, tally)
-local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
+local m, wrong = mark()
+if wrong then return NOT_OURS end
+local stamp, _, body = marks(m)
 if seen ~= '' and stamp ~= new then
   -- One whose body was evicted counts as absent, here as for readers.
   if (body or '') ~= '' and redis.call('EXISTS', key .. ':' .. body) == 0 then stamp = nil end
@@ -88,7 +105,7 @@ return 2
 ";
 
 /// Removes many entries, a pair of arguments for each key: variant and stamp. Gives for
-/// each the bytes that are free now, -1 absent, -2 changed. Whoever is reading such a body
+/// each the bytes that are free now, -1 absent, -2 changed, or that the key is not ours. Whoever is reading such a body
 /// is told so, for this is how room is made.
 const REMOVE_MANY: &str = r"
 local function takes(name)
@@ -98,8 +115,10 @@ end
 local outcomes = {}
 for i = 1, #KEYS do
   key, variant = KEYS[i], ARGV[2 * i - 1]
-  local stamp, _, body = marks(redis.call('HGET', key, 'm' .. variant))
-  if not stamp then outcomes[i] = -1
+  local m, wrong = mark()
+  local stamp, _, body = marks(m)
+  if wrong then outcomes[i] = NOT_OURS
+  elseif not stamp then outcomes[i] = -1
   elseif stamp ~= ARGV[2 * i] then outcomes[i] = -2
   else
     local freed = takes(key)
@@ -126,10 +145,13 @@ end
 return 2
 ";
 
-fn with_prelude(cell: &'static OnceLock<String>, script: &str) -> &'static str {
+fn with_prelude(cell: &'static OnceLock<String>, parts: &[&str]) -> &'static str {
     cell.get_or_init(|| {
-        let script = PRELUDE.to_owned() + script;
-        script.replace("REPLACED", &REPLACED_MS.to_string()).replace("NONE", &format!("'{NONE}'"))
+        let script = PRELUDE.to_owned() + &parts.concat();
+        script
+            .replace("REPLACED", &REPLACED_MS.to_string())
+            .replace("NONE", &format!("'{NONE}'"))
+            .replace("NOT_OURS", &NOT_OURS.to_string())
     })
 }
 
@@ -160,7 +182,7 @@ pub(super) struct Writing<'a> {
 pub(super) fn write<'a>(entries: &[(&str, &str, Writing<'a>)]) -> Cmd {
     static TEXT: OnceLock<String> = OnceLock::new();
     let mut command = cmd("EVAL");
-    command.arg(with_prelude(&TEXT, WRITE)).arg(entries.len());
+    command.arg(with_prelude(&TEXT, &[WRITE])).arg(entries.len());
     for (record, _, _) in entries {
         command.arg(record);
     }
@@ -194,7 +216,7 @@ fn add_writing(command: &mut Cmd, variant: &str, writing: &Writing<'_>) {
 
 pub(super) fn remove(key: &str, variant: &str, seen: Option<Stamp>) -> Cmd {
     static TEXT: OnceLock<String> = OnceLock::new();
-    let mut command = eval(with_prelude(&TEXT, REMOVE), key, variant);
+    let mut command = eval(with_prelude(&TEXT, &[ONE, REMOVE]), key, variant);
     command.arg(seen_bytes(seen));
     command
 }
@@ -203,7 +225,7 @@ pub(super) fn remove(key: &str, variant: &str, seen: Option<Stamp>) -> Cmd {
 pub(super) fn remove_many(entries: &[(String, &str, Stamp)]) -> Cmd {
     static TEXT: OnceLock<String> = OnceLock::new();
     let mut command = cmd("EVAL");
-    command.arg(with_prelude(&TEXT, REMOVE_MANY)).arg(entries.len());
+    command.arg(with_prelude(&TEXT, &[REMOVE_MANY])).arg(entries.len());
     for (record, _, _) in entries {
         command.arg(record);
     }
@@ -222,7 +244,7 @@ pub(super) fn marks_of(field: &[u8]) -> Option<(Stamp, &str)> {
 
 pub(super) fn note_use(key: &str, variant: &str, seen: Stamp, at: Timestamp) -> Cmd {
     static TEXT: OnceLock<String> = OnceLock::new();
-    let mut command = eval(with_prelude(&TEXT, USE), key, variant);
+    let mut command = eval(with_prelude(&TEXT, &[ONE, USE]), key, variant);
     command.arg(&seen.to_bytes()[..]).arg(at.micros());
     command
 }

@@ -4,6 +4,9 @@ use ::redis::{ErrorKind as RedisKind, RedisError, ServerErrorKind};
 
 use crate::error::Error;
 
+/// The code of an error about a key under which something else lies: one among many.
+pub(super) const NOT_OURS: &str = "not_ours";
+
 /// The error of a command to the server of this name.
 pub(super) fn explain(error: RedisError, name: &str) -> Error {
     let kind = error.kind();
@@ -32,7 +35,7 @@ pub(super) fn explain(error: RedisError, name: &str) -> Error {
             "the server cannot save to its disk; see its log, or stop-writes-on-bgsave-error",
         ),
         (_, "WRONGTYPE") => said(at("something else lies at a name of ours in"))
-            .coded("not_a_store")
+            .coded(NOT_OURS)
             .try_this("another namespace=, or another db="),
         (RedisKind::Server(ServerErrorKind::ReadOnly), _) => {
             said(at("read-only replica:")).coded("store_read_only").try_this(

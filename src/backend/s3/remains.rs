@@ -239,8 +239,9 @@ impl Inner {
     /// See [`Backend::usage`](crate::Backend::usage).
     pub(super) async fn usage(&self) -> Result<Usage> {
         let mut usage = Usage::default();
-        for (prefix, is_record) in [(self.record_key(""), true), (self.body_key(""), false)] {
-            let mut pages = Pages::new(prefix, Begin::Start);
+        let (records, bodies) =
+            (Pages::of_records(self, Begin::Start), Pages::of_bodies(self, Begin::Start));
+        for (mut pages, is_record) in [(records, true), (bodies, false)] {
             while pages.fill(self).await? {
                 for object in pages.ready.drain(..) {
                     usage.entries += u64::from(is_record);
@@ -312,8 +313,8 @@ struct Walk {
 /// Bodies that no record names, entries whose body is gone, uploads that were never finished.
 pub(super) fn leftovers(inner: Arc<Inner>, before: Timestamp) -> BoxStream<'static, Result<Piece>> {
     let walk = Walk {
-        records: Pages::new(inner.record_key(""), Begin::Start),
-        bodies: Pages::new(inner.body_key(""), Begin::Start),
+        records: Pages::of_records(&inner, Begin::Start),
+        bodies: Pages::of_bodies(&inner, Begin::Start),
         inner,
         before,
         ready: VecDeque::new(),

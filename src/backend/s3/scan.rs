@@ -11,7 +11,7 @@ use crate::filter::Detail;
 use crate::model::Key;
 use crate::storage::{Found, Query};
 
-use super::super::record::{admits_name, is_entry_behind, name_of};
+use super::super::record::{admits_name, is_entry_behind, is_name, name_of, record_of};
 use super::Inner;
 use super::bucket::{Begin, Listed};
 
@@ -40,14 +40,26 @@ impl Bodies {
 /// A listing that is read page by page.
 pub(super) struct Pages {
     prefix: String,
+    is_ours: fn(&str) -> bool,
     next: Option<Begin>,
     pub ready: VecDeque<Listed>,
 }
 
 impl Pages {
-    /// Everything under a prefix, its key cut to what follows.
-    pub(super) fn new(prefix: String, from: Begin) -> Self {
-        Pages { prefix, next: Some(from), ready: VecDeque::new() }
+    /// The records of a store, in the order of their names.
+    pub(super) fn of_records(inner: &Inner, from: Begin) -> Self {
+        Self::new(inner.record_key(""), is_name, from)
+    }
+
+    /// The large bodies of a store, in the order of their names.
+    pub(super) fn of_bodies(inner: &Inner, from: Begin) -> Self {
+        Self::new(inner.body_key(""), |name| record_of(name).is_some(), from)
+    }
+
+    /// What is ours under a prefix, its key cut to what follows that. Objects of other names
+    /// are somebody else's.
+    fn new(prefix: String, is_ours: fn(&str) -> bool, from: Begin) -> Self {
+        Pages { prefix, is_ours, next: Some(from), ready: VecDeque::new() }
     }
 
     /// Fetches a page if nothing is at hand; `false` at the end.
@@ -57,7 +69,7 @@ impl Pages {
             let (page, next) = inner.bucket.list(&self.prefix, from, PAGE).await?;
             let names = page.into_iter().filter_map(|object| {
                 let key = object.key.strip_prefix(&*self.prefix)?.to_owned();
-                Some(Listed { key, ..object })
+                (self.is_ours)(&key).then_some(Listed { key, ..object })
             });
             self.ready.extend(names);
             self.next = next.map(Begin::Page);
@@ -82,8 +94,8 @@ pub(super) fn scan(inner: Arc<Inner>, query: Query) -> BoxStream<'static, Result
         None => Begin::Start,
     };
     let scan = Scan {
-        records: Pages::new(inner.record_key(""), from(&|name| inner.record_key(name))),
-        bodies: Pages::new(inner.body_key(""), from(&|name| inner.body_key(name))),
+        records: Pages::of_records(&inner, from(&|name| inner.record_key(name))),
+        bodies: Pages::of_bodies(&inner, from(&|name| inner.body_key(name))),
         inner: Arc::clone(&inner),
         query: query.clone(),
         begun: false,

@@ -27,6 +27,16 @@ fn row(body: i64, chunk: i64) -> i64 {
     body << CHUNK_BITS | chunk
 }
 
+/// Whether a body can have this number: its chunks have rows that no other body's have.
+pub(super) fn is_number(body: i64) -> bool {
+    (1..=i64::MAX >> CHUNK_BITS).contains(&body)
+}
+
+/// The first and the last row that the chunks of a body can have.
+fn rows(body: i64) -> (i64, i64) {
+    (row(body, 0), row(body, (1 << CHUNK_BITS) - 1))
+}
+
 /// A body on its way into the database, under a number that nothing names yet.
 #[derive(Debug)]
 pub(super) struct Incoming {
@@ -115,25 +125,31 @@ pub(super) fn delete(
     body: i64,
 ) -> rusqlite::Result<()> {
     let chunks = database.sql(r#"DELETE FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2"#);
-    let last = row(body, (1 << CHUNK_BITS) - 1);
-    connection.prepare_cached(&chunks)?.execute([row(body, 0), last])?;
+    connection.prepare_cached(&chunks)?.execute(rows(body))?;
     let number = database.sql(r#"DELETE FROM "{t}_body" WHERE id = ?1"#);
     connection.prepare_cached(&number)?.execute([body]).map(drop)
 }
 
-/// Removes a body that no record names any more, in short transactions. What cannot be
-/// removed is an orphan, which the clean-up finds.
+/// Removes a body that no record names any more, in short transactions; one that is named
+/// after all stays. What cannot be removed is an orphan, which the clean-up finds.
 pub(super) fn remove(database: &Database, body: i64) {
-    let sql = database.sql(
+    if !is_number(body) {
+        return;
+    }
+    let chunks = database.sql(
         r#"DELETE FROM "{t}_chunk" WHERE id IN (
-             SELECT id FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)"#,
+             SELECT id FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2
+               AND NOT EXISTS (SELECT 1 FROM "{t}" WHERE body = ?3) LIMIT ?4)"#,
     );
-    let last = row(body, (1 << CHUNK_BITS) - 1);
-    let batch =
-        || database.write(|c| c.prepare_cached(&sql)?.execute([row(body, 0), last, REMOVE_BATCH]));
+    let (first, last) = rows(body);
+    let bounds = [first, last, body, REMOVE_BATCH];
+    let batch = || database.write(|c| c.prepare_cached(&chunks)?.execute(bounds));
     while matches!(batch(), Ok(removed) if removed > 0) {}
-    let sql = database.sql(r#"DELETE FROM "{t}_body" WHERE id = ?1"#);
-    let _ = database.write(|c| c.prepare_cached(&sql)?.execute([body]));
+    let number = database.sql(
+        r#"DELETE FROM "{t}_body" WHERE id = ?1
+             AND NOT EXISTS (SELECT 1 FROM "{t}" WHERE body = ?1)"#,
+    );
+    let _ = database.write(|c| c.prepare_cached(&number)?.execute([body]));
 }
 
 /// How many bytes lie under a body's number.
@@ -141,9 +157,7 @@ pub(super) fn stored_bytes(database: &Database, body: i64) -> Result<u64> {
     let sql = database.sql(
         r#"SELECT coalesce(sum(length(data)), 0) FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2"#,
     );
-    let last = row(body, (1 << CHUNK_BITS) - 1);
-    let bytes: i64 =
-        database.read(|c| c.query_row(&sql, [row(body, 0), last], |row| row.get(0)))?;
+    let bytes: i64 = database.read(|c| c.query_row(&sql, rows(body), |row| row.get(0)))?;
     Ok(bytes.max(0).unsigned_abs())
 }
 
@@ -220,15 +234,15 @@ impl Chunks {
         let (skip, left) = (self.skip, usize::try_from(self.left).unwrap_or(usize::MAX));
         // Memory of a chunk that the caller is done with is used again.
         let mut data = std::mem::take(&mut self.buffer);
-        let (data, found) = self.snapshot.read(|connection| {
+        let found = self.snapshot.read(|connection| {
             match connection.blob_open(MAIN_DB, self.table.as_str(), "data", number, true) {
                 Ok(blob) => {
                     data.resize(blob.len().saturating_sub(skip).min(left), 0);
                     blob.read_at_exact(&mut data, skip)?;
-                    Ok((data, true))
+                    Ok(true)
                 }
                 // That is how a row which is not there is reported.
-                Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok((data, false)),
+                Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok(false),
                 Err(e) => Err(e),
             }
         })?;

@@ -11,16 +11,19 @@
 //! cache_meta    the layout version
 //! ```
 
+use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use crate::error::{Error, Result};
+use crate::storage::Access;
 
+use super::super::sqlite_file::{self, Reader, Trouble};
 use super::super::{SQLITE_PAGE_BYTES, private};
 
 /// The layout that this build writes, and the newest that it reads.
@@ -31,6 +34,9 @@ const BULK_CACHE_KIB: i32 = 8 * 1024;
 
 /// Idle reading connections that are kept.
 const MOST_IDLE: usize = 4;
+
+/// How often something is read again that was changed meanwhile.
+const READ_AGAIN: usize = 3;
 
 const SCHEMA: &str = r#"
 CREATE TABLE "{t}_meta" (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -80,7 +86,9 @@ enum Source {
         path: PathBuf,
         busy: Duration,
         writer: Mutex<Option<Connection>>,
-        idle: Mutex<Vec<Connection>>,
+        idle: Mutex<Vec<Reader>>,
+        /// Nothing will be written, and reading changes nothing.
+        only_reads: bool,
         /// It was empty when it was opened.
         made_here: AtomicBool,
         /// Something may not have reached the disk.
@@ -93,8 +101,7 @@ enum Source {
 pub(super) struct FileOptions {
     pub path: PathBuf,
     pub busy: Duration,
-    /// Whether the file may be made.
-    pub create: bool,
+    pub access: Access,
 }
 
 /// The connection that writes goes last: it is the one that can tidy up the log, so that
@@ -132,7 +139,8 @@ impl Database {
 
     /// A store in this file.
     pub(super) fn file(options: FileOptions, table: &str, create_table: bool) -> Result<Self> {
-        let FileOptions { path, busy, create } = options;
+        let FileOptions { path, busy, access } = options;
+        let create = access == Access::Create;
         let name = path.display().to_string();
         let exists = path.exists();
         if !exists && !create {
@@ -140,9 +148,12 @@ impl Database {
                 Error::store(format!("there is no SQLite store at {name}")).coded("store_missing")
             );
         }
+        // Who may not write leaves nothing behind that would keep out those who may.
+        let only_reads = access == Access::Read || exists && !sqlite_file::can_write(&path);
         let source = Source::File {
             path,
             busy,
+            only_reads,
             writer: Mutex::new(None),
             idle: Mutex::new(Vec::new()),
             made_here: AtomicBool::new(false),
@@ -177,23 +188,35 @@ impl Database {
         text.replace("{t}", &self.table.replace('"', "\"\""))
     }
 
-    /// Reads, on a connection of its own where there can be several.
+    /// Reads, on a connection of its own where there can be several. What was read while
+    /// somebody wrote, and nothing kept the two apart, is read again.
     pub(super) fn read<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
+        let Source::File { path, .. } = &self.source else {
+            return self.on_given(work);
+        };
+        for _ in 0..READ_AGAIN {
+            let reader = self.take_reader()?;
+            let done = work(&reader);
+            if !reader.is_current(path) {
+                continue;
+            }
+            self.give_back(reader);
+            return done.map_err(|e| self.error(e));
+        }
+        Err(sqlite_file::changing(path))
+    }
+
+    fn on_given<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         match &self.source {
             Source::Given(connection) => work(&lock(connection)).map_err(|e| self.error(e)),
-            Source::File { .. } => {
-                let reader = self.take_reader()?;
-                let result = work(&reader).map_err(|e| self.error(e));
-                self.give_back(reader);
-                result
-            }
+            Source::File { .. } => unreachable!("files have readers of their own"),
         }
     }
 
-    fn give_back(&self, reader: Connection) {
+    fn give_back(&self, reader: Reader) {
         if let Source::File { idle, .. } = &self.source {
             let mut idle = lock(idle);
             if idle.len() < MOST_IDLE {
@@ -202,14 +225,19 @@ impl Database {
         }
     }
 
-    fn take_reader(&self) -> Result<Connection> {
-        let Source::File { path, busy, idle, .. } = &self.source else {
+    fn take_reader(&self) -> Result<Reader> {
+        let Source::File { path, busy, idle, only_reads, .. } = &self.source else {
             unreachable!("only files have readers of their own")
         };
         if let Some(reader) = lock(idle).pop() {
             return Ok(reader);
         }
-        open_reader(path, *busy).map_err(|e| self.error(e))
+        let explained = |trouble: Trouble| trouble.explained(|e| self.error(e));
+        if *only_reads {
+            return Reader::unchanging(path, *busy).map_err(explained);
+        }
+        sqlite_file::undo_half_way(path, *busy).map_err(explained)?;
+        Reader::usual(path, *busy).map_err(explained)
     }
 
     /// Changes several things at once, or nothing. Waits for other writers.
@@ -256,15 +284,12 @@ impl Database {
                 guard = lock(connection);
                 &mut *guard
             }
+            Source::File { only_reads: true, .. } => return Err(self.cannot_write()),
             Source::File { path, busy, writer, .. } => {
                 slot = lock(writer);
                 match &mut *slot {
                     Some(connection) => connection,
-                    empty => {
-                        let connection =
-                            open_writer(path, *busy, false).map_err(|e| self.error(e))?;
-                        empty.insert(connection)
-                    }
+                    empty => empty.insert(self.open_writer(path, *busy, false)?),
                 }
             }
         };
@@ -388,8 +413,7 @@ impl Database {
             }
             // The journal of a database that is in use already is its owner's choice.
             let is_new = path.metadata().is_ok_and(|meta| meta.len() == 0);
-            let connection = open_writer(path, *busy, is_new).map_err(|e| self.error(e))?;
-            *lock(writer) = Some(connection);
+            *lock(writer) = Some(self.open_writer(path, *busy, is_new)?);
             made_here.store(is_new, Ordering::Relaxed);
         }
         let made = self.write(|connection| {
@@ -406,6 +430,26 @@ impl Database {
             return Err(Error::store(format!("cannot create a store in {}", self.name)));
         }
         Ok(())
+    }
+
+    fn open_writer(&self, path: &Path, busy: Duration, new: bool) -> Result<Connection> {
+        let connection = sqlite_file::open_writer(path, busy);
+        let connection = connection.map_err(|trouble| trouble.explained(|e| self.error(e)))?;
+        let set_up = || {
+            if new {
+                connection.pragma_update(None, "page_size", SQLITE_PAGE_BYTES)?;
+                set_wal(&connection, busy)?;
+            }
+            connection.pragma_update(None, "synchronous", "NORMAL")
+        };
+        set_up().map_err(|e| self.error(e))?;
+        Ok(connection)
+    }
+
+    fn cannot_write(&self) -> Error {
+        Error::store(format!("cannot write to {}", self.name))
+            .coded("permission")
+            .try_this("another place with --backend, or ?readonly=true to only read")
     }
 
     /// An error of SQLite about this database.
@@ -448,40 +492,42 @@ impl Database {
     }
 }
 
-/// A view of the database that stays as it is while others write. With a connection that
-/// somebody gave, which cannot be kept, each look shows the present.
+/// A view of the database that stays as it is while others write. Where that would keep them
+/// from writing, or the connection is one that somebody gave, each look shows the present.
 pub(super) struct Snapshot {
     database: Arc<Database>,
-    reader: Option<Connection>,
+    reader: RefCell<Option<Reader>>,
 }
 
 impl Snapshot {
     pub(super) fn of(database: &Arc<Database>) -> Result<Self> {
         let database = Arc::clone(database);
-        let reader = match &database.source {
-            Source::Given(_) => None,
-            Source::File { .. } => {
-                let reader = database.take_reader()?;
-                reader.execute_batch("BEGIN").map_err(|e| database.error(e))?;
-                Some(reader)
-            }
-        };
+        let reader = RefCell::new(database.steady_reader()?);
         Ok(Snapshot { database, reader })
     }
 
     /// Whether it stays as it is.
     pub(super) fn is_steady(&self) -> bool {
-        self.reader.is_some()
+        self.reader.borrow().is_some()
     }
 
     pub(super) fn read<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        match &self.reader {
-            Some(reader) => work(reader).map_err(|e| self.database.error(e)),
-            None => self.database.read(work),
+        let mut slot = self.reader.borrow_mut();
+        let Some(path) = self.database.path() else { return self.database.read(work) };
+        for _ in 0..READ_AGAIN {
+            let Some(reader) = &*slot else { break };
+            let done = work(reader);
+            if reader.is_current(path) {
+                return done.map_err(|e| self.database.error(e));
+            }
+            // Somebody has begun to write, with nothing between the two: from now on there is.
+            *slot = self.database.steady_reader()?;
         }
+        drop(slot);
+        self.database.read(work)
     }
 }
 
@@ -495,6 +541,23 @@ impl Drop for Snapshot {
     }
 }
 
+impl Database {
+    /// A reader that sees the database as it is now, and keeps nobody out; `None` where there
+    /// can be none.
+    fn steady_reader(&self) -> Result<Option<Reader>> {
+        if matches!(self.source, Source::Given(_)) {
+            return Ok(None);
+        }
+        let reader = self.take_reader()?;
+        if reader.keeps_out() {
+            self.give_back(reader);
+            return Ok(None);
+        }
+        reader.execute_batch("BEGIN").map_err(|e| self.error(e))?;
+        Ok(Some(reader))
+    }
+}
+
 /// Changes several things at once, or nothing. Waits for other writers.
 fn transact<T>(
     connection: &mut Connection,
@@ -504,44 +567,6 @@ fn transact<T>(
     let value = work(&transaction)?;
     transaction.commit()?;
     Ok(value)
-}
-
-/// Opens for reading.
-fn open_reader(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if !needs_to_be_taken_as_it_lies(path) {
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(busy)?;
-        return Ok(connection);
-    }
-    let text = path.to_string_lossy();
-    let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    let uri = format!("file:{text}?immutable=1");
-    Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
-}
-
-/// A write-ahead log needs an index beside it, which SQLite makes also for a reader. Where
-/// nobody can make one, as on a read-only file system, and there is no log, nobody can
-/// write either: the file can be read as it lies.
-fn needs_to_be_taken_as_it_lies(path: &Path) -> bool {
-    let beside = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    private::is_read_only_place(path) && !beside("-wal").exists() && !beside("-shm").exists()
-}
-
-fn open_writer(path: &Path, busy: Duration, new: bool) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(busy)?;
-    if new {
-        connection.pragma_update(None, "page_size", SQLITE_PAGE_BYTES)?;
-        set_wal(&connection, busy)?;
-    }
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    Ok(connection)
 }
 
 /// Changing the journal mode does not wait for others by itself.

@@ -12,7 +12,7 @@ use crate::storage::{
 };
 
 use super::place::Database;
-use super::{Inner, body, id_of};
+use super::{Inner, STORED, Stored, body, id_of, is_about_the_row};
 
 /// Entries removed in one transaction: enough that they share pages, and over in a moment.
 const BATCH: usize = 2048;
@@ -24,6 +24,11 @@ const BULK_CACHE: i64 = 32 * 1024;
 /// What the store calls the record in a row.
 pub(super) fn record_name(row: i64) -> String {
     format!("record {row}")
+}
+
+/// What the store calls a row whose values are not what they stand for.
+pub(super) fn row_name(row: i64) -> String {
+    format!("row {row}")
 }
 
 fn body_name(body: i64) -> String {
@@ -99,6 +104,9 @@ impl Inner {
             body::remove(&self.database, body);
             return Ok(Outcome::Done(piece.bytes));
         }
+        if let Some(row) = number(&piece.name, "row") {
+            return self.discard_odd_row(row);
+        }
         let Some(row) = number(&piece.name, "record") else { return Ok(Outcome::Absent) };
         let removed = self.database.write(|connection| {
             let sql = self.sql(
@@ -107,6 +115,22 @@ impl Inner {
             connection.prepare_cached(&sql)?.execute([row])
         })?;
         Ok(if removed > 0 { Outcome::Done(piece.bytes) } else { Outcome::Absent })
+    }
+
+    /// Removes a row whose values are not what they stand for, if that is still so.
+    fn discard_odd_row(&self, row: i64) -> Result<Outcome<u64>> {
+        let look = self.sql(&format!("SELECT {STORED} WHERE c.id = ?1"));
+        let size = self.sql(r#"SELECT octet_length(record) FROM "{t}_record" WHERE id = ?1"#);
+        self.database.write(|connection| {
+            let stored = connection.query_row(&look, [row], Stored::of).optional();
+            match stored {
+                Err(e) if is_about_the_row(&e) => {}
+                stored => return Ok(stored?.map_or(Outcome::Absent, |_| Outcome::Changed)),
+            }
+            let bytes: Option<i64> = connection.query_row(&size, [row], |row| row.get(0))?;
+            self.delete(connection, row)?;
+            Ok(Outcome::Done(bytes.unwrap_or(0).unsigned_abs()))
+        })
     }
 
     fn is_named(&self, body: i64) -> Result<bool> {
@@ -157,61 +181,116 @@ impl Inner {
         })
     }
 
-    fn pieces(&self, before: Timestamp) -> Result<Vec<Piece>> {
-        let orphans = self.sql(
-            r#"SELECT id FROM "{t}_body" WHERE written_at < ?1
-               AND id NOT IN (SELECT body FROM "{t}" WHERE body IS NOT NULL) LIMIT 10000"#,
-        );
-        let bodiless = self.sql(
-            r#"SELECT c.id, c.stored_bytes, c.key, c.variant, c.stamp FROM "{t}" c
-               WHERE (c.body IS NOT NULL AND c.body_bytes > 0 AND NOT EXISTS
-                   (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20))
-                 OR NOT EXISTS (SELECT 1 FROM "{t}_record" r WHERE r.id = c.id) LIMIT 10000"#,
-        );
-        let rowless = self.sql(
-            r#"SELECT r.id, length(r.record) FROM "{t}_record" r
-               WHERE NOT EXISTS (SELECT 1 FROM "{t}" c WHERE c.id = r.id) LIMIT 10000"#,
-        );
-        let (bodies, mut pieces) = self.database.read(|connection| {
-            let mut statement = connection.prepare(&orphans)?;
-            let bodies = statement.query_map([before.millis()], |row| row.get(0))?;
-            let bodies = bodies.collect::<rusqlite::Result<Vec<i64>>>()?;
-            let mut statement = connection.prepare(&bodiless)?;
-            let rows = statement.query_map([], |row| {
-                let bytes: i64 = row.get(1)?;
-                let (id, stamp) = id_of(row, 2)?;
-                let name = record_name(row.get(0)?);
-                Ok(Piece::new(Problem::OrphanIndex, name, bytes.max(0).unsigned_abs())
-                    .of_entry(id, stamp)
-                    .because("its body or its record is gone"))
-            })?;
-            let mut pieces = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-            let mut statement = connection.prepare(&rowless)?;
-            let rows = statement.query_map([], |row| {
-                let bytes: i64 = row.get(1)?;
-                Ok(Piece::new(Problem::OrphanIndex, record_name(row.get(0)?), bytes.unsigned_abs())
-                    .because("no row belongs to it"))
-            })?;
-            for piece in rows {
-                pieces.push(piece?);
+    /// A page of leftovers of one kind, behind this row; and the last row that was looked at.
+    fn page(&self, kind: Left, after: i64, before: Timestamp) -> Result<(Vec<Piece>, Option<i64>)> {
+        let sql = self.sql(&format!("{} LIMIT {PAGE}", kind.select()));
+        let mut last = None;
+        let mut pieces = self.database.read(|connection| {
+            last = None;
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = match kind {
+                Left::Bodies => statement.query([after, before.millis()])?,
+                Left::Rows | Left::Records => statement.query([after])?,
+            };
+            let mut pieces = Vec::new();
+            while let Some(row) = rows.next()? {
+                last = Some(row.get(0)?);
+                match kind.piece(row) {
+                    // A scan shows it.
+                    Err(e) if is_about_the_row(&e) => {}
+                    piece => pieces.push(piece?),
+                }
             }
-            Ok((bodies, pieces))
+            Ok(pieces)
         })?;
-        for body in bodies {
-            let bytes = body::stored_bytes(&self.database, body)?;
-            let piece = Piece::new(Problem::OrphanBody, body_name(body), bytes);
-            pieces.push(piece.because("no row names it"));
+        if kind == Left::Bodies {
+            for piece in &mut pieces {
+                let body = number(&piece.name, "body").unwrap_or_default();
+                piece.bytes = body::stored_bytes(&self.database, body)?;
+            }
         }
-        Ok(pieces)
+        Ok((pieces, last))
     }
 }
 
-/// Bodies that no row names, rows whose body or record is gone.
-pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> BlockingPieces {
-    match inner.pieces(before) {
-        Ok(pieces) => Box::new(pieces.into_iter().map(Ok)),
-        Err(e) => Box::new(std::iter::once(Err(e))),
+/// The kinds of leftovers, each in a walk over rows of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Entries whose body or record is gone.
+    Rows,
+    /// Records without a row.
+    Records,
+    /// Bodies that no row names.
+    Bodies,
+}
+
+/// Leftovers of a kind that are looked for at a time.
+const PAGE: usize = 512;
+
+impl Left {
+    fn select(self) -> &'static str {
+        match self {
+            Left::Rows => {
+                r#"SELECT c.id, c.stored_bytes, c.key, c.variant, c.stamp FROM "{t}" c
+                   WHERE c.id > ?1 AND ((c.body IS NOT NULL AND c.body_bytes > 0 AND NOT EXISTS
+                       (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20))
+                     OR NOT EXISTS (SELECT 1 FROM "{t}_record" r WHERE r.id = c.id))
+                   ORDER BY c.id"#
+            }
+            Left::Records => {
+                r#"SELECT r.id, octet_length(r.record) FROM "{t}_record" r
+                   WHERE r.id > ?1 AND NOT EXISTS (SELECT 1 FROM "{t}" c WHERE c.id = r.id)
+                   ORDER BY r.id"#
+            }
+            Left::Bodies => {
+                r#"SELECT b.id FROM "{t}_body" b WHERE b.id > ?1 AND b.written_at < ?2
+                     AND NOT EXISTS (SELECT 1 FROM "{t}" c WHERE c.body = b.id)
+                   ORDER BY b.id"#
+            }
+        }
     }
+
+    fn piece(self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Piece> {
+        let number: i64 = row.get(0)?;
+        Ok(match self {
+            Left::Rows => {
+                let bytes: i64 = row.get(1)?;
+                let (id, stamp) = id_of(row, 2)?;
+                Piece::new(Problem::OrphanIndex, record_name(number), bytes.max(0).unsigned_abs())
+                    .of_entry(id, stamp)
+                    .because("its body or its record is gone")
+            }
+            Left::Records => {
+                let bytes: i64 = row.get(1)?;
+                Piece::new(Problem::OrphanIndex, record_name(number), bytes.unsigned_abs())
+                    .because("no row belongs to it")
+            }
+            Left::Bodies => {
+                Piece::new(Problem::OrphanBody, body_name(number), 0).because("no row names it")
+            }
+        })
+    }
+}
+
+/// Entries whose body or record is gone, records without a row, bodies that no row names.
+pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> BlockingPieces {
+    let walk = |kind: Left| {
+        let inner = Arc::clone(inner);
+        let mut after = Some(i64::MIN);
+        std::iter::from_fn(move || {
+            let (pieces, last) = match inner.page(kind, after?, before) {
+                Ok(page) => page,
+                Err(e) => {
+                    after = None;
+                    return Some(vec![Err(e)]);
+                }
+            };
+            after = last;
+            last.map(|_| pieces.into_iter().map(Ok).collect::<Vec<_>>())
+        })
+        .flatten()
+    };
+    Box::new(walk(Left::Rows).chain(walk(Left::Records)).chain(walk(Left::Bodies)))
 }
 
 impl Database {

@@ -12,7 +12,7 @@ use crate::serializer::SERIALIZER_NAMES;
 use crate::storage::{BlockingScan, Found, Order, Position, Query, Sort};
 
 use super::place::Snapshot;
-use super::{Inner, STORED, Stored, id_of};
+use super::{Inner, STORED, Stored, id_of, is_about_the_row, odd_row};
 
 /// Rows of a page: of whole records, and of columns only.
 const PAGE: usize = 64;
@@ -129,6 +129,7 @@ impl Scan {
             Step::Done => {}
             Step::After(after) => {
                 let last = self.snapshot.read(|connection| {
+                    found.clear();
                     read(connection, inner, detail, page, *after, values, &mut found)
                 })?;
                 match last {
@@ -139,6 +140,7 @@ impl Scan {
             Step::Sorted(rows) => {
                 let some: Vec<i64> = rows.take(PAGE).collect();
                 self.snapshot.read(|connection| {
+                    found.clear();
                     for &row in &some {
                         read(connection, inner, detail, page, row, values, &mut found)?;
                     }
@@ -170,11 +172,14 @@ fn read(
     while let Some(row) = rows.next()? {
         last = Some(row.get(0)?);
         let entry = match detail {
-            Detail::Head | Detail::Body => {
-                let stored = Stored::of(row)?;
-                stored.whole.then(|| stored.into_found(&inner.codec))
-            }
-            _ => listed(row)?.map(Ok),
+            Detail::Head | Detail::Body => match Stored::apart(row)? {
+                Ok(stored) => stored.whole.then(|| stored.into_found(&inner.codec)),
+                Err(e) => Some(Err(e)),
+            },
+            _ => match listed(row) {
+                Err(e) if is_about_the_row(&e) => Some(Err(odd_row(row.get(0)?, &e))),
+                listed => listed?.map(Ok),
+            },
         };
         let position = Position(last.unwrap_or(0).unsigned_abs(), 0);
         found.extend(

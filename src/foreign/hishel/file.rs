@@ -1,7 +1,6 @@
 //! Generation 0 in a folder: a file for each key, and its modification time for when it was
 //! stored. hishel writes in place and takes no lock, so that a file may be found torn.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::backend::private::{create_dir_all, new_file, store_error};
+use crate::backend::folder::{Folder, Seen};
+use crate::backend::private::{
+    create_dir_all, is_about_the_process, new_file, store_error,
+};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::storage::{Access, Address, BlockingPieces, Cursor, Opened, Outcome, Piece, Problem};
@@ -43,7 +45,11 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(30);
 const MOST_NAMES: usize = 100_000;
 
 /// Values above this length are refused before they are read: no such entry exists.
-const MOST_BYTES: u64 = 4 << 30;
+const MOST_BYTES: u64 = 1 << 30;
+
+/// A value under a key of a program's own choice is read to its end to know that it is one,
+/// if it is not longer than this.
+const LONGEST_LOOK: u64 = 16 << 20;
 
 fn folder_of(address: &Address) -> Result<PathBuf> {
     Ok(address.path()?.unwrap_or_else(|| Path::new(LAYOUT.place).to_owned()))
@@ -51,35 +57,42 @@ fn folder_of(address: &Address) -> Result<PathBuf> {
 
 /// Some file has a name and a beginning like hishel's.
 fn lies_at(address: &Address) -> Result<bool> {
-    let folder = folder_of(address)?;
-    let names = match fs::read_dir(&folder) {
-        Ok(names) => names,
+    let path = folder_of(address)?;
+    let fail = |e| store_error(format!("cannot look into {}", path.display()), e);
+    let folder = match Folder::open(&path) {
+        Ok(folder) => folder,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(false);
         }
-        Err(e) => return Err(store_error(format!("cannot look into {}", folder.display()), e)),
+        Err(e) => return Err(fail(e)),
     };
-    let like_a_key = |name: &OsStr| name.to_str().is_some_and(is_usual_key);
-    let like_a_value = |path: PathBuf| {
-        let mut start = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
-        read.is_ok() && Form::of(&start).is_some()
+    let names = folder.names().map_err(fail)?.into_iter();
+    let keys = names.filter_map(|name| name.into_string().ok()).filter(|name| is_usual_key(name));
+    let like_a_value = |key: String| {
+        let file = folder.read(key.as_ref()).ok().flatten();
+        file.is_some_and(|mut file| begin_of(&mut file).is_ok_and(|start| Form::is_signed(&start)))
     };
-    let mut like_ours = names.flatten().filter(|entry| like_a_key(&entry.file_name())).take(8);
-    Ok(like_ours.any(|entry| like_a_value(entry.path())))
+    Ok(keys.take(8).any(like_a_value))
+}
+
+/// The first bytes of a file, as many as tell whose it is.
+fn begin_of(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(Form::SIGN);
+    file.take(Form::SIGN as u64).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 fn open(address: &Address, access: Access) -> Result<Opened> {
     let folder = folder_of(address)?;
     if !folder.is_dir() {
-        if access == Access::Existing {
+        if access != Access::Create {
             let place = folder.display();
             return Err(Error::store(format!("there is no folder {place}")).coded("store_missing"));
         }
         create(&folder)
             .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
     }
-    Ok(Opened::Blocking(Arc::new(OneValue::open(Folder::new(folder), address)?)))
+    Ok(Opened::Blocking(Arc::new(OneValue::open(Files::new(folder), address)?)))
 }
 
 fn create(folder: &Path) -> io::Result<()> {
@@ -91,7 +104,9 @@ fn create(folder: &Path) -> io::Result<()> {
     }
 }
 
-struct Folder {
+/// The files of a folder that are values. Everything else in it is somebody else's, such as the
+/// databases that later generations keep in the same place.
+struct Files {
     path: PathBuf,
     /// The folder around it, where it really lies.
     outside: PathBuf,
@@ -99,50 +114,75 @@ struct Folder {
     aside: String,
 }
 
-impl fmt::Debug for Folder {
+impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())
     }
 }
 
-impl Folder {
-    /// The file of a key. hishel joins whatever the application calls a key to the folder;
-    /// what would lead elsewhere is refused here.
-    fn file(&self, key: &str) -> Result<PathBuf> {
-        let leads_away = key.is_empty()
-            || matches!(key, "." | "..")
-            || key.contains(['/', '\\', '\0'])
-            || key.starts_with('.');
-        if leads_away {
-            return Err(Error::usage(format!("{key:?} cannot be the name of a file")));
+/// Whether a file can have the name of a key. hishel joins whatever the application calls a
+/// key to the folder; what would lead elsewhere, or be hidden, is none here.
+fn can_be_key(key: &str) -> bool {
+    !key.is_empty() && !key.starts_with('.') && !key.contains(['/', '\\', '\0'])
+}
+
+impl Files {
+    fn new(path: PathBuf) -> Self {
+        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        // A root has nothing around it.
+        let outside = real.parent().unwrap_or(&real).to_owned();
+        let name = real.file_name().unwrap_or_default().to_string_lossy();
+        let name: String = name.chars().take(40).collect();
+        Files { path, outside, aside: format!("{ASIDE}{name}-") }
+    }
+
+    fn folder(&self) -> Result<Folder> {
+        Folder::open(&self.path)
+            .map_err(|e| store_error(format!("cannot look into {}", self.path.display()), e))
+    }
+
+    /// The error of one file that cannot be got at.
+    fn trouble(&self, key: &str, error: io::Error) -> Error {
+        let path = self.path.join(key);
+        if is_about_the_process(&error) {
+            return store_error(format!("cannot read {}", path.display()), error);
         }
-        Ok(self.path.join(key))
+        let told = Error::store(error.to_string()).coded("unreadable");
+        let piece = Piece::new(Problem::Unreadable, key, 0).of_key(key);
+        piece.met(format!("cannot read the value {}", path.display()), &told)
     }
 
-    fn fail(path: &Path, error: io::Error) -> Error {
-        store_error(format!("cannot read {}", path.display()), error)
-    }
-
-    fn read(path: &Path) -> Result<Option<Lying>> {
-        let mut file = match File::open(path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Self::fail(path, e)),
-        };
-        let meta = file.metadata().map_err(|e| Self::fail(path, e))?;
+    /// The value in a file; `None` where there is none, or what is there is nobody's value.
+    fn read(&self, folder: &Folder, key: &str) -> Result<Option<Lying>> {
+        let fail = |e| self.trouble(key, e);
+        let Some(mut file) = folder.read(key.as_ref()).map_err(fail)? else { return Ok(None) };
+        let mut bytes = begin_of(&mut file).map_err(fail)?;
+        if !Form::is_signed(&bytes) {
+            return Ok(None);
+        }
+        let meta = file.metadata().map_err(fail)?;
         if meta.len() > MOST_BYTES {
-            return Err(Error::codec(format!("{} is too long for an entry", path.display())));
+            let told = Error::codec("it is too long for an entry").coded("record_damaged");
+            let piece = Piece::new(Problem::Undecodable, key, meta.len()).of_key(key);
+            let what = format!("cannot read the value {}", self.path.join(key).display());
+            return Err(piece.met(what, &told));
         }
-        let mut bytes = Vec::with_capacity(meta.len() as usize);
-        file.read_to_end(&mut bytes).map_err(|e| Self::fail(path, e))?;
+        let is_odd = !is_usual_key(key);
+        if is_odd && meta.len() > LONGEST_LOOK {
+            return Ok(None);
+        }
+        bytes.reserve(meta.len() as usize);
+        file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(fail)?;
+        if is_odd && value::loads(&bytes).is_err() {
+            return Ok(None);
+        }
         let stored_at = meta.modified().ok().map(Timestamp::from);
         Ok(Some(Lying { bytes: bytes.into(), stored_at, ..Lying::default() }))
     }
 
-    /// Reads a file, again when somebody seems to be writing it. hishel takes an empty one
-    /// for a key without a value, and so does this.
-    fn read_patiently(path: &Path) -> Result<Option<Lying>> {
-        let mut lying = Self::read(path)?;
+    /// Reads a value, again when somebody seems to be writing it.
+    fn read_patiently(&self, folder: &Folder, key: &str) -> Result<Option<Lying>> {
+        let mut lying = self.read(folder, key)?;
         for _ in 0..2 {
             let is_new = |lying: &Lying| {
                 lying.stored_at.is_some_and(|at| Timestamp::now().since(at) < IN_THE_MAKING)
@@ -150,21 +190,12 @@ impl Folder {
             match &lying {
                 Some(there) if is_new(there) && value::loads(&there.bytes).is_err() => {
                     std::thread::sleep(LOOK_AGAIN_AFTER);
-                    lying = Self::read(path)?;
+                    lying = self.read(folder, key)?;
                 }
                 _ => break,
             }
         }
-        Ok(lying.filter(|lying| !lying.bytes.is_empty()))
-    }
-
-    fn new(path: PathBuf) -> Self {
-        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-        // A root has nothing around it.
-        let outside = real.parent().unwrap_or(&real).to_owned();
-        let name = real.file_name().unwrap_or_default().to_string_lossy();
-        let name: String = name.chars().take(40).collect();
-        Folder { path, outside, aside: format!("{ASIDE}{name}-") }
+        Ok(lying)
     }
 
     /// Whether a file beside the folder is one of ours for it.
@@ -175,14 +206,20 @@ impl Folder {
 
     /// Writes beside the folder and renames: a sweep of hishel's removes whatever it finds
     /// inside, and readers must not see half a file.
-    fn write(&self, path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result<()> {
-        let old = fs::metadata(path).ok();
+    fn write(
+        &self,
+        folder: &Folder,
+        key: &str,
+        bytes: &[u8],
+        stored_at: Timestamp,
+    ) -> io::Result<()> {
+        let old = folder.read(key.as_ref())?.map(|file| file.metadata()).transpose()?;
         let like = old.clone().map_or_else(|| fs::metadata(&self.path), Ok)?;
-        let aside = |aside: &Path| self.write_by(aside, path, &like, bytes, stored_at);
+        let aside = |aside: &Path| self.write_by(aside, key, &like, bytes, stored_at);
         // The folder may be a mount, a link, or all that one may write to or that has room.
         match aside(&self.outside).or_else(|_| aside(&self.path)) {
             Err(e) if e.kind() == ErrorKind::PermissionDenied && old.is_some() => {
-                write_in_place(path, bytes, stored_at)
+                write_in_place(folder, key, bytes, stored_at)
             }
             done => done,
         }
@@ -191,7 +228,7 @@ impl Folder {
     fn write_by(
         &self,
         aside: &Path,
-        path: &Path,
+        key: &str,
         like: &Metadata,
         bytes: &[u8],
         stored_at: Timestamp,
@@ -201,7 +238,7 @@ impl Folder {
         file.write_all(bytes)?;
         give_like(file.as_file(), like)?;
         file.as_file().set_modified(SystemTime::from(stored_at))?;
-        file.persist(path).map(drop).map_err(|e| e.error)
+        file.persist(self.path.join(key)).map(drop).map_err(|e| e.error)
     }
 
     /// One writer of ours at a time; released when the folder is closed.
@@ -211,14 +248,15 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Names of files behind this one, sorted; only those of one part of a large folder.
+    /// Names that keys can have behind this one, sorted; only those of one part of a large
+    /// folder.
     fn names(&self, after: Option<&str>, part: Option<u8>) -> Result<(Vec<String>, bool)> {
         let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(fail)? {
             let Ok(name) = entry.map_err(fail)?.file_name().into_string() else { continue };
             let is_meant = part.is_none_or(|part| name.as_bytes().first() == Some(&part));
-            if !is_meant || name.starts_with('.') || after.is_some_and(|after| *name <= *after) {
+            if !is_meant || !can_be_key(&name) || after.is_some_and(|after| *name <= *after) {
                 continue;
             }
             names.push(name);
@@ -228,6 +266,21 @@ impl Folder {
         }
         names.sort_unstable();
         Ok((names, true))
+    }
+
+    /// What a walk brings of a name: nothing where no value of ours is.
+    fn walked(&self, folder: &Folder, key: String, wants_value: bool) -> Option<Walked> {
+        // A folder, or what else is no file, is nobody's value, but in the place of one.
+        let is_file = |seen: Option<Seen>| seen.is_some_and(|seen| seen.instead.is_none());
+        if !is_usual_key(&key) && !folder.look_at(key.as_ref()).is_ok_and(is_file) {
+            return None;
+        }
+        match self.read_patiently(folder, &key) {
+            Ok(None) => None,
+            Ok(Some(lying)) if wants_value => Some(Ok((key, lying, None))),
+            Ok(Some(_)) => Some(Ok((key, Lying::default(), None))),
+            Err(e) => Some(Err(e)),
+        }
     }
 }
 
@@ -261,8 +314,13 @@ fn give_like(file: &File, like: &Metadata) -> io::Result<()> {
 }
 
 /// Writes into a file that belongs to somebody else, as hishel does with every file.
-fn write_in_place(path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result<()> {
-    let mut file = File::options().write(true).open(path)?;
+fn write_in_place(
+    folder: &Folder,
+    key: &str,
+    bytes: &[u8],
+    stored_at: Timestamp,
+) -> io::Result<()> {
+    let mut file = folder.change(key)?.ok_or(ErrorKind::NotFound)?;
     file.write_all(bytes)?;
     file.set_len(bytes.len() as u64)?;
     // Only its owner may say when it was written.
@@ -270,15 +328,14 @@ fn write_in_place(path: &Path, bytes: &[u8], stored_at: Timestamp) -> io::Result
     Ok(())
 }
 
-impl Shelf for Folder {
+impl Shelf for Files {
     const KIND: &'static str = "file";
     const ANY_KEY: bool = false;
 
     fn get(&self, key: &str) -> Result<Option<Lying>> {
-        match self.file(key) {
-            Ok(path) => Self::read_patiently(&path),
-            // Nothing can lie there.
-            Err(_) => Ok(None),
+        match can_be_key(key) {
+            true => self.read_patiently(&self.folder()?, key),
+            false => Ok(None),
         }
     }
 
@@ -287,14 +344,29 @@ impl Shelf for Folder {
         key: &str,
         decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
     ) -> Result<T> {
-        let path = self.file(key)?;
+        if !can_be_key(key) {
+            return Err(Error::usage(format!("{key:?} cannot be the name of a file")));
+        }
+        let path = self.path.join(key);
         let fail = |e| store_error(format!("cannot write {}", path.display()), e);
+        let folder = self.folder()?;
         let _lock = self.lock().map_err(fail)?;
-        let (change, told) = decide(Self::read_patiently(&path)?)?;
+        let lying = self.read_patiently(&folder, key)?;
+        let is_free = lying.is_some() || is_usual_key(key);
+        let (change, told) = decide(lying)?;
         match change {
             Change::Keep => {}
-            Change::Write(new) => self.write(&path, &new.bytes, new.stored_at).map_err(fail)?,
-            Change::Remove => fs::remove_file(&path).map_err(fail)?,
+            // Under a key that hishel makes nobody else keeps anything: what was there was torn.
+            Change::Write(_) if !is_free && folder.look_at(key.as_ref()).map_err(fail)?.is_some() => {
+                return Err(Error::store(format!("{} is no value of hishel's", path.display()))
+                    .coded("not_ours"));
+            }
+            Change::Write(new) => {
+                self.write(&folder, key, &new.bytes, new.stored_at).map_err(fail)?;
+            }
+            Change::Remove => {
+                folder.remove(key.as_ref()).map_err(fail)?;
+            }
         }
         Ok(told)
     }
@@ -305,38 +377,29 @@ impl Shelf for Folder {
         values: bool,
     ) -> Box<dyn Iterator<Item = Walked> + Send> {
         let after = after.map(|after| after.id.key.clone());
+        let folder = match self.folder() {
+            Ok(folder) => folder,
+            Err(e) => return Box::new(std::iter::once(Err(e))),
+        };
         let parts: Vec<Option<u8>> = match self.names(after.as_deref(), None) {
             Ok((_, true)) => vec![None],
             Ok((_, false)) => (0..=u8::MAX).map(Some).collect(),
             Err(e) => return Box::new(std::iter::once(Err(e))),
         };
-        let folder = Arc::clone(&self);
+        let files = Arc::clone(&self);
         let names =
-            parts.into_iter().flat_map(move |part| match folder.names(after.as_deref(), part) {
+            parts.into_iter().flat_map(move |part| match files.names(after.as_deref(), part) {
                 Ok((names, _)) => names.into_iter().map(Ok).collect::<Vec<_>>(),
                 Err(e) => vec![Err(e)],
             });
-        Box::new(names.filter_map(move |name| {
-            let name = match name {
-                Ok(name) => name,
-                Err(e) => return Some(Err(e)),
-            };
-            let path = self.path.join(&name);
-            if !path.is_file() {
-                return None;
-            }
-            if !values {
-                return Some(Ok((name, Lying::default(), None)));
-            }
-            match Self::read_patiently(&path) {
-                Ok(lying) => lying.map(|lying| Ok((name, lying, None))),
-                Err(e) => Some(Err(e)),
-            }
+        Box::new(names.filter_map(move |name| match name {
+            Ok(name) => self.walked(&folder, name, values),
+            Err(e) => Some(Err(e)),
         }))
     }
 
-    /// Empty files, which hishel takes for nothing, and what a writer of ours has left, in the
-    /// folder or beside it.
+    /// Empty files under keys that hishel makes, which it takes for nothing, and what a writer
+    /// of ours has left, in the folder or beside it.
     fn leftovers(self: Arc<Self>, before: Timestamp) -> BlockingPieces {
         let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
         let entries = match fs::read_dir(&self.path) {
@@ -348,49 +411,56 @@ impl Shelf for Folder {
         Box::new(entries.filter_map(move |(entry, at)| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
-            let is_ours = match at {
+            let is_unfinished = match at {
                 "" => name.starts_with(ASIDE),
                 _ => self.is_aside(&name),
             };
-            if !is_ours && (!at.is_empty() || name.starts_with('.')) {
+            if !is_unfinished && (!at.is_empty() || !is_usual_key(&name)) {
                 return None;
             }
             let meta = entry.metadata().ok()?;
             let is_old = meta.modified().is_ok_and(|at| Timestamp::from(at) < before);
-            let is_over = meta.is_file() && (is_ours || meta.len() == 0);
+            let is_over = meta.is_file() && (is_unfinished || meta.len() == 0);
             let piece = || Piece::new(Problem::Unfinished, format!("{at}{name}"), meta.len());
             (is_old && is_over).then(|| Ok(piece()))
         }))
     }
 
     fn discard(&self, name: &str) -> Result<Outcome<u64>> {
-        let (folder, name) = match name.strip_prefix("../") {
-            Some(name) if self.is_aside(name) => (&*self.outside, name),
-            _ => (&*self.path, name),
+        let (path, name) = match name.strip_prefix("../") {
+            Some(name) if self.is_aside(name) => (&self.outside, name),
+            _ => (&self.path, name),
         };
-        let path = folder.join(name);
-        let fail = |e| store_error(format!("cannot remove {}", path.display()), e);
-        let meta = match fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() => meta,
-            Ok(_) => return Ok(Outcome::Changed),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Absent),
-            Err(e) => return Err(fail(e)),
+        let fail = |e| store_error(format!("cannot remove {}", path.join(name).display()), e);
+        let folder = Folder::open(path).map_err(fail)?;
+        let Some(seen) = folder.look_at(name.as_ref()).map_err(fail)? else {
+            return Ok(Outcome::Absent);
         };
-        if !name.starts_with(ASIDE) && meta.len() > 0 {
+        let is_empty = is_usual_key(name) && seen.bytes == 0;
+        if seen.instead.is_some() || !(name.starts_with(ASIDE) || is_empty) {
             return Ok(Outcome::Changed);
         }
-        fs::remove_file(&path).map_err(fail)?;
-        Ok(Outcome::Done(meta.len()))
+        folder.remove(name.as_ref()).map_err(fail)?;
+        Ok(Outcome::Done(seen.bytes))
     }
 
     fn usage(&self) -> Result<(u64, u64)> {
+        let folder = self.folder()?;
         let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
         let (mut entries, mut bytes) = (0, 0);
-        for entry in fs::read_dir(&self.path).map_err(fail)?.flatten() {
-            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            if let Some(meta) = entry.metadata().ok().filter(|meta| meta.is_file() && !is_hidden) {
-                entries += u64::from(meta.len() > 0);
-                bytes += meta.len();
+        for name in folder.names().map_err(fail)? {
+            let Some(key) = name.to_str().filter(|name| can_be_key(name)) else { continue };
+            let is_value = match is_usual_key(key) {
+                true => {
+                    let file = folder.read(key.as_ref()).ok().flatten();
+                    let start = file.and_then(|mut file| begin_of(&mut file).ok());
+                    start.is_some_and(|start| Form::is_signed(&start))
+                }
+                false => self.read(&folder, key).is_ok_and(|lying| lying.is_some()),
+            };
+            if is_value && let Ok(Some(seen)) = folder.look_at(key.as_ref()) {
+                entries += 1;
+                bytes += seen.bytes;
             }
         }
         Ok((entries, bytes))

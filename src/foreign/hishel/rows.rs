@@ -17,6 +17,7 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::backend::private::{create_dir_all, store_error};
+use crate::backend::sqlite_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp};
@@ -89,10 +90,10 @@ fn path_of(address: &Address, kind: Kind) -> Result<PathBuf> {
 
 fn lies_at(address: &Address, kind: Kind) -> Result<bool> {
     let path = path_of(address, kind)?;
-    if address.location() == Some(":memory:") || !database::is_one(&path) {
+    if address.location() == Some(":memory:") || !sqlite_file::is_database(&path) {
         return Ok(false);
     }
-    let found = Database::<()>::new(path, BUSY).read(Kind::of)?;
+    let found = Database::<()>::new(path, BUSY, Access::Read).read(Kind::of)?;
     Ok(found == Some(kind))
 }
 
@@ -114,7 +115,7 @@ fn open(address: &Address, access: Access, kind: Kind) -> Result<Opened> {
         Connection::open_with_flags(&path, flags)
             .map_err(|e| Error::store(format!("cannot create {name}")).because(e))?;
     }
-    let database = Database::new(path, busy);
+    let database = Database::new(path, busy, access);
     match database.read(Kind::of)? {
         Some(found) if found == kind => {}
         None if may_create && database.read(|c| database::columns(c, "entries"))?.is_empty() => {

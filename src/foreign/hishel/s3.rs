@@ -149,8 +149,8 @@ impl Objects {
             return Ok(false);
         }
         // A bucket is often shared: a few bytes rule out nearly all that others have.
-        let start = self.bucket.begin_of(&self.object(&object.key), 16).await?;
-        if Form::of(&start).is_none() {
+        let start = self.bucket.begin_of(&self.object(&object.key), Form::SIGN as u64).await?;
+        if !Form::is_signed(&start) {
             return Ok(false);
         }
         let lying = self.get(&object.key).await?;

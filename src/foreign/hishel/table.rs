@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::backend::private::{create_dir_all, store_error};
+use crate::backend::sqlite_file;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::storage::{
@@ -48,10 +49,10 @@ fn path_of(address: &Address) -> Result<PathBuf> {
 
 fn lies_at(address: &Address) -> Result<bool> {
     let path = path_of(address)?;
-    if address.location() == Some(":memory:") || !database::is_one(&path) {
+    if address.location() == Some(":memory:") || !sqlite_file::is_database(&path) {
         return Ok(false);
     }
-    let columns = Database::<()>::new(path, BUSY).read(|c| database::columns(c, "cache"))?;
+    let columns = Database::<()>::new(path, BUSY, Access::Read).read(|c| database::columns(c, "cache"))?;
     Ok(columns == ["key", "data", "date_created"])
 }
 
@@ -60,7 +61,7 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
     let busy = address.duration("busy_timeout")?.unwrap_or(BUSY);
     if !path.exists() {
         let name = path.display();
-        if access == Access::Existing {
+        if access != Access::Create {
             let error = Error::store(format!("there is no database {name}"));
             return Err(error.coded("store_missing"));
         }
@@ -72,9 +73,9 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
         Connection::open_with_flags(&path, flags)
             .map_err(|e| Error::store(format!("cannot create {name}")).because(e))?;
     }
-    let table = Table { database: Database::new(path, busy) };
+    let table = Table { database: Database::new(path, busy, access) };
     if table.database.read(|c| database::columns(c, "cache"))?.is_empty() {
-        if access == Access::Existing {
+        if access != Access::Create {
             let error = Error::store(format!("{table:?} has no table of hishel 0.x"));
             return Err(error.coded("store_missing"));
         }

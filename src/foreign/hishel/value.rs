@@ -43,9 +43,8 @@ impl Form {
         }
     }
 
-    /// Whether a value begins as hishel begins one, where others keep theirs too. So many bytes
-    /// of it are needed: [`Form::SIGN`].
-    #[cfg(feature = "redis")]
+    /// Whether a value begins as hishel begins one. So many bytes of it are needed:
+    /// [`Form::SIGN`].
     pub(in crate::foreign) fn is_signed(start: &[u8]) -> bool {
         match Form::of(start) {
             None => false,
@@ -59,7 +58,6 @@ impl Form {
         }
     }
 
-    #[cfg(feature = "redis")]
     pub(in crate::foreign) const SIGN: usize = 64;
 
     pub(in crate::foreign) fn name(self) -> &'static str {

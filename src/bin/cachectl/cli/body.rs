@@ -37,7 +37,7 @@ pub struct BodyArgs {
 pub fn run(args: &BodyArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let open = store::open(&chosen, Access::Read, common)?;
     let partition = config.partition();
     open.run(async {
         let mut found = find_named(&open, &args.target, &Method::GET, &partition).await?;

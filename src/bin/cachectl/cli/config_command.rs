@@ -223,7 +223,7 @@ fn check_store(name: &str, connect: bool, config: &Config, common: &CommonArgs) 
         return checked;
     }
     let started = Instant::now();
-    let outcome = store::open(&chosen, Access::Existing, common).and_then(|open| {
+    let outcome = store::open(&chosen, Access::Read, common).and_then(|open| {
         // The first look is what tells whether it can be used.
         open.run(async {
             if open.store.capabilities().remote {

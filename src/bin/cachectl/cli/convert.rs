@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::Result;
 use cachectl::transfer::{Action, Conversions, Failure, Report, Tally, convert_one};
-use cachectl::{Access, Compact, ErrorKind, Found, Manage, Piece};
+use cachectl::{Compact, ErrorKind, Found, Manage, Piece};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
@@ -60,7 +60,7 @@ pub fn check_serializer(open: &OpenStore, name: &str) -> Result<()> {
 pub fn run(args: &ConvertArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let open = store::open(&chosen, args.plan.access(), common)?;
     check_serializer(&open, &args.to)?;
     refuse_read_only(&open, args.plan.dry_run)?;
     let selection = args.selection.resolve(&[], &config)?;

@@ -71,7 +71,7 @@ impl Transport for Nowhere {
 pub fn run(args: &ExplainArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let open = store::open(&chosen, Access::Read, common)?;
     let settings = config.settings();
     let partition = config.partition();
     let explained = open.run(async {

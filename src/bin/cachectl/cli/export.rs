@@ -67,7 +67,7 @@ pub fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8> {
         None => to_file.and_then(Format::of_path).unwrap_or(&FORMATS[0]),
     };
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let open = store::open(&chosen, Access::Read, common)?;
     let selection = args.selection.resolve(&args.targets, &config)?;
     signals::listen();
     let view = View {

@@ -75,7 +75,7 @@ pub fn run(args: &GcArgs, common: &CommonArgs) -> Result<u8> {
     let now = Timestamp::now();
     let policy = args.policy(now)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let Some(open) = open_existing(&chosen, common)? else { return Ok(exit::DONE) };
+    let Some(open) = open_existing(&chosen, args.plan.access(), common)? else { return Ok(exit::DONE) };
     refuse_read_only(&open, args.plan.dry_run)?;
     check_uses(&open, &policy)?;
     signals::listen();

@@ -44,7 +44,7 @@ pub struct InspectArgs {
 pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let open = store::open(&chosen, Access::Read, common)?;
     let selection = args.selection.resolve(&args.targets, &config)?;
     if selection.scans && selection.filter.is_everything() {
         return Err(Error::usage("which entries?")

@@ -81,7 +81,7 @@ const SHORT: u64 = 100;
 pub fn run(args: &ListArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let open = store::open(&chosen, Access::Read, common)?;
     let is_terminal = io::stdout().is_terminal();
     let format =
         args.output.wanted().unwrap_or(if is_terminal { Format::Table } else { Format::Plain });

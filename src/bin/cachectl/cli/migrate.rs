@@ -11,7 +11,7 @@ use cachectl::transfer::{
     Shard, Tally, as_held, is_behind, is_same, migrate, remove,
 };
 use cachectl::{
-    Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets, is_damage,
+    Access, Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets, is_damage,
 };
 use clap::Args;
 use futures_util::StreamExt;
@@ -112,7 +112,8 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
     }
     let shard = args.shard.as_deref().map(Shard::parse).transpose()?;
     let mut selection = args.selection.resolve(&[], &config)?;
-    let pair = store::open_pair(&from, &to, args.plan.dry_run, common)?;
+    let access = if args.r#move { args.plan.access() } else { Access::Read };
+    let pair = store::open_pair((&from, access), &to, args.plan.dry_run, common)?;
     // Who names one with the destination will read it with that one.
     let serializer = args.serializer.as_deref().or(to.address.param("serializer"));
     if let Some(name) = serializer {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cachectl::transfer::{Losses, Report, Tallies};
-use cachectl::{EntryId, Error, ErrorKind, Manage, Secrets};
+use cachectl::{Access, EntryId, Error, ErrorKind, Manage, Secrets};
 use clap::Args;
 use serde::Serialize;
 
@@ -37,6 +37,13 @@ pub struct PlanArgs {
     /// Never ask: what would need an answer is refused [default: where nobody can answer]
     #[arg(long)]
     pub no_input: bool,
+}
+
+impl PlanArgs {
+    /// What the store that is to be changed is opened for.
+    pub fn access(&self) -> Access {
+        if self.dry_run { Access::Read } else { Access::Existing }
+    }
 }
 
 /// How work on many entries is done.

@@ -105,7 +105,7 @@ pub fn run(args: &PurgeArgs, common: &CommonArgs) -> Result<u8> {
             .into());
     }
     let chosen = store::choose(&args.store, None, &config)?;
-    let Some(open) = open_existing(&chosen, common)? else { return Ok(exit::DONE) };
+    let Some(open) = open_existing(&chosen, args.plan.access(), common)? else { return Ok(exit::DONE) };
     refuse_read_only(&open, args.plan.dry_run)?;
     signals::listen();
     let view = View {
@@ -152,8 +152,12 @@ pub fn run(args: &PurgeArgs, common: &CommonArgs) -> Result<u8> {
 }
 
 /// A store that is not there has nothing to remove; that is said, and is fine.
-pub fn open_existing(chosen: &Chosen, common: &CommonArgs) -> Result<Option<OpenStore>> {
-    match store::open(chosen, Access::Existing, common) {
+pub fn open_existing(
+    chosen: &Chosen,
+    access: Access,
+    common: &CommonArgs,
+) -> Result<Option<OpenStore>> {
+    match store::open(chosen, access, common) {
         Ok(open) => Ok(Some(open)),
         Err(failure) => match failure.downcast_ref::<Error>() {
             Some(error) if error.code() == "store_missing" => {

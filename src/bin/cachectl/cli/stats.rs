@@ -70,7 +70,7 @@ enum By {
 pub fn run(args: &StatsArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let open = store::open(&chosen, Access::Read, common)?;
     let selection = args.selection.resolve(&args.targets, &config)?;
     signals::listen();
     if args.fast {

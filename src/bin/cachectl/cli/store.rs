@@ -262,7 +262,7 @@ impl Drop for OpenStore {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     /// What lies there, in the layout that lies there; a server is asked for it.
-    AsItLies,
+    AsItLies(Access),
     /// A store, made where there is none: native, unless files or the address say otherwise.
     Made,
     /// The same, for somebody who only wants to know what would be done.
@@ -272,7 +272,7 @@ enum Wanted {
 /// Opens the chosen store.
 pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<OpenStore> {
     let wanted = match access {
-        Access::Existing => Wanted::AsItLies,
+        Access::Read | Access::Existing => Wanted::AsItLies(access),
         Access::Create => Wanted::Made,
     };
     let runtime = runtime_for(chosen)?;
@@ -300,10 +300,12 @@ fn opened(
 ) -> Result<Arc<dyn Backend>> {
     let address = chosen.password.give(chosen.address.clone())?;
     let opened = match (wanted, runtime) {
-        (Wanted::AsItLies, Some(runtime)) => runtime.block_on(open_existing(&address)),
-        (Wanted::AsItLies, None) => block_on(open_existing(&address)),
+        (Wanted::AsItLies(access), Some(runtime)) => {
+            runtime.block_on(open_existing(&address, access))
+        }
+        (Wanted::AsItLies(access), None) => block_on(open_existing(&address, access)),
         (Wanted::Made, _) => open_with(&address, Access::Create),
-        (Wanted::AsIfMade, _) => open_with(&address, Access::Existing),
+        (Wanted::AsIfMade, _) => open_with(&address, Access::Read),
     };
     let opened = opened
         .map_err(|e| missing(e, chosen))
@@ -361,8 +363,14 @@ impl Drop for Pair {
     }
 }
 
-/// Opens two stores. The second one is made if it is missing, unless things are only tried.
-pub fn open_pair(from: &Chosen, to: &Chosen, is_dry: bool, common: &CommonArgs) -> Result<Pair> {
+/// Opens two stores, the first one for as much as is said. The second one is made if it is
+/// missing, unless things are only tried.
+pub fn open_pair(
+    from: (&Chosen, Access),
+    to: &Chosen,
+    is_dry: bool,
+    common: &CommonArgs,
+) -> Result<Pair> {
     pair(from, common, |_| match is_dry {
         false => Ok(open(to, Access::Create, common)?.without_runtime()),
         true => Ok(open_as_if_made(to, common)?.without_runtime()),
@@ -371,11 +379,12 @@ pub fn open_pair(from: &Chosen, to: &Chosen, is_dry: bool, common: &CommonArgs) 
 
 /// Opens two stores that have to be there.
 pub fn open_existing_pair(a: &Chosen, b: &Chosen, common: &CommonArgs) -> Result<Pair> {
-    pair(a, common, |runtime| existing_on(runtime, b, common))
+    let read = Access::Read;
+    pair((a, read), common, |runtime| existing_on(runtime, (b, read), common))
 }
 
 fn pair(
-    source: &Chosen,
+    source: (&Chosen, Access),
     common: &CommonArgs,
     destination: impl FnOnce(&Runtime) -> Result<OpenStore>,
 ) -> Result<Pair> {
@@ -388,8 +397,12 @@ fn pair(
     Ok(Pair { source, destination, runtime })
 }
 
-fn existing_on(runtime: &Runtime, chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore> {
-    let store = opened(chosen, Wanted::AsItLies, Some(runtime), common)?;
+fn existing_on(
+    runtime: &Runtime,
+    (chosen, access): (&Chosen, Access),
+    common: &CommonArgs,
+) -> Result<OpenStore> {
+    let store = opened(chosen, Wanted::AsItLies(access), Some(runtime), common)?;
     Ok(OpenStore { store, runtime: None, origin: Some(chosen.origin.clone()) })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cachectl::transfer::{Action, Failure, NewTtl, Report, Tally};
-use cachectl::{Access, EntryHead, Error, ErrorKind, Found, Manage, Outcome, is_damage};
+use cachectl::{EntryHead, Error, ErrorKind, Found, Manage, Outcome, is_damage};
 use clap::Args;
 
 use super::options::{Ttl, ttl};
@@ -74,7 +74,7 @@ pub fn run(args: &TouchArgs, common: &CommonArgs) -> Result<u8> {
             .into());
     }
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let open = store::open(&chosen, args.plan.access(), common)?;
     refuse_read_only(&open, args.plan.dry_run)?;
     signals::listen();
     if !args.plan.dry_run {

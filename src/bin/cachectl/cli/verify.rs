@@ -77,7 +77,8 @@ pub struct VerifyArgs {
 pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Existing, common)?;
+    let access = if args.repair { args.plan.access() } else { Access::Read };
+    let open = store::open(&chosen, access, common)?;
     if args.repair {
         refuse_read_only(&open, args.plan.dry_run)?;
     } else if args.plan.dry_run || args.plan.yes {

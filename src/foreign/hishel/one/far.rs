@@ -153,7 +153,7 @@ impl<S: FarShelf> Inner<S> {
             Err(e) => return vec![Err(e)],
         };
         // A value that begins like none of hishel's is somebody else's.
-        let ours = |lying: &Lying| Form::of(&lying.bytes).is_some();
+        let ours = |lying: &Lying| Form::is_signed(&lying.bytes);
         let values = keys.iter().zip(values);
         let values = values.filter_map(|(key, lying)| Some((key, lying.filter(ours)?)));
         let found = values.map(|(key, lying)| {

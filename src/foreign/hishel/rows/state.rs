@@ -16,6 +16,9 @@ use super::super::several::Beside;
 use super::super::span;
 use super::{Inner, LAYOUT_1, LAYOUT_2, LAYOUT_BETA};
 
+/// No head is longer. What is longer is not brought, and so cannot be read.
+const MOST_DATA: usize = 16 << 20;
+
 /// Which of the layouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -170,7 +173,8 @@ impl Kind {
         };
         let only = self.only_responses();
         format!(
-            "SELECT e.rowid AS row_number, e.id, e.cache_key, e.data, {times},
+            "SELECT e.rowid AS row_number, e.id, e.cache_key,
+               CASE WHEN octet_length(e.data) <= {MOST_DATA} THEN e.data END AS data, {times},
                (SELECT coalesce(sum(length(chunk_data)), 0) FROM streams
                 WHERE entry_id = e.id AND chunk_number >= 0 {only}) AS body_bytes,
                (SELECT coalesce({all} - count(*), 0) FROM streams
@@ -250,9 +254,10 @@ impl Row {
             deleted_at: number(row, "deleted_at")?,
             expires_at: number(row, "expires_at")?,
             ttl_deadline: number(row, "ttl_deadline")?,
-            body_bytes: row.get::<_, i64>("body_bytes")?.max(0).unsigned_abs(),
-            missing: row.get("missing")?,
-            is_done: row.get("is_done")?,
+            body_bytes: row.get::<_, i64>("body_bytes").unwrap_or(0).max(0).unsigned_abs(),
+            // Numbers that are none make a row that cannot be read.
+            missing: row.get("missing").unwrap_or(i64::MAX),
+            is_done: row.get("is_done").unwrap_or(true),
         })
     }
 

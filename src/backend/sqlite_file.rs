@@ -1,0 +1,360 @@
+//! An SQLite database as a file, which may belong to somebody else, and may be forged.
+//!
+//! SQLite makes files beside a database, repairs it, and runs what its schema says, also for
+//! somebody who only wants to read. Here reading changes nothing, makes nothing and needs no
+//! more rights than reading:
+//!
+//! | what lies there | how it is read |
+//! |---|---|
+//! | no log | under SQLite's own shared lock, which leaves no trace |
+//! | a log that is empty, and nobody has the database open | the file as it is |
+//! | a log and its index | with the index opened for reading: SQLite takes it from its owner, or makes one in memory where that is gone |
+//! | a log without an index | with an index in memory |
+//! | a journal that somebody left half-way | a copy, in which the change is undone |
+//!
+//! Where no lock protects the reader, what was read counts only if the files still look as
+//! before. Writing is left to SQLite, which first undoes what was left half-way.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
+
+use super::private;
+
+/// What SQLite puts beside a database.
+const BESIDE: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// What a journal begins with, and ends with if it names another one.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+
+/// SQLite takes the time to wait in milliseconds that fit into a C int.
+const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// How long a database is waited for, as somebody has asked: as long as SQLite can.
+pub(crate) fn waits(busy: Duration) -> Duration {
+    busy.min(LONGEST_WAIT)
+}
+
+/// The file beside a database that has this ending.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Whether a file is an SQLite database.
+pub(crate) fn is_database(path: &Path) -> bool {
+    page_bytes(path).is_some()
+}
+
+/// The size of its pages, as its header says; `None` for what is no database.
+pub(crate) fn page_bytes(path: &Path) -> Option<u32> {
+    let start: [u8; 18] = begin_of(path)?;
+    let size = u16::from_be_bytes([start[16], start[17]]);
+    start.starts_with(b"SQLite format 3\0").then_some(if size == 1 { 65_536 } else { size.into() })
+}
+
+/// Whether the database is one with a write-ahead log: its header says so.
+fn has_log_mode(path: &Path) -> bool {
+    begin_of::<20>(path).is_some_and(|start| start[18] == 2)
+}
+
+/// The first bytes of a file; of nothing that is none, for which somebody might have to wait.
+fn begin_of<const N: usize>(path: &Path) -> Option<[u8; N]> {
+    if !path.metadata().is_ok_and(|meta| meta.is_file()) {
+        return None;
+    }
+    let mut start = [0; N];
+    File::open(path).ok()?.read_exact(&mut start).ok()?;
+    Some(start)
+}
+
+/// Refuses what SQLite would follow, wait for or remove though it is no part of the database:
+/// links and pipes beside it, and a journal that names another file.
+///
+/// # Errors
+/// `Store`, with the code `store_damaged`.
+pub(crate) fn check(path: &Path) -> Result<()> {
+    let damaged = |what: String| Err(Error::store(what).coded("store_damaged"));
+    match path.metadata() {
+        Ok(meta) if !meta.is_file() => {
+            return Err(Error::store(format!("{} is not a file", path.display()))
+                .coded("not_a_store"));
+        }
+        _ => {}
+    }
+    for ending in BESIDE {
+        let file = beside(path, ending);
+        match file.symlink_metadata() {
+            Ok(meta) if !meta.is_file() => {
+                return damaged(format!("{} is not a file, as SQLite's would be", file.display()));
+            }
+            _ => {}
+        }
+    }
+    let journal = beside(path, "-journal");
+    if names_another(&journal).unwrap_or(false) {
+        return damaged(format!("{} names another journal, of more databases", journal.display()))
+            .map_err(|e| e.try_this("the program that wrote it, or sqlite3, can undo its change"));
+    }
+    Ok(())
+}
+
+/// Whether a journal ends with the name of another one. SQLite would look into that file, and
+/// remove it in the end.
+fn names_another(journal: &Path) -> io::Result<bool> {
+    let mut file = File::open(journal)?;
+    if file.metadata()?.len() < 16 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-8))?;
+    let mut end = [0; 8];
+    file.read_exact(&mut end)?;
+    Ok(end == JOURNAL_MAGIC)
+}
+
+/// What changes when somebody writes.
+#[derive(Debug, PartialEq, Eq)]
+struct Looks([Option<(u64, SystemTime)>; 3]);
+
+impl Looks {
+    fn of(path: &Path) -> Self {
+        let look = |path: &Path| {
+            let meta = path.metadata().ok()?;
+            Some((meta.len(), meta.modified().ok()?))
+        };
+        Looks([look(path), look(&beside(path, "-wal")), look(&beside(path, "-journal"))])
+    }
+}
+
+/// A connection for reading.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    connection: Connection,
+    /// How the files looked when they were taken as ones that nobody changes.
+    taken_as: Option<Looks>,
+    /// As long as it reads, nobody can write.
+    keeps_out: bool,
+    /// What is read instead.
+    _copy: Option<TempDir>,
+}
+
+impl std::ops::Deref for Reader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Reader {
+    /// Opens a database as SQLite does: with files beside it, for a program that writes too.
+    pub(crate) fn usual(path: &Path, busy: Duration) -> Result<Self, Trouble> {
+        check(path)?;
+        let connection = open(path, "mode=ro", OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(waits(busy))?;
+        // Merging the log is the writer's business.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        let keeps_out = !has_log_mode(path);
+        Ok(Reader { connection, taken_as: None, keeps_out, _copy: None })
+    }
+
+    /// Opens a database so that nothing is changed and nobody is kept out.
+    pub(crate) fn unchanging(path: &Path, busy: Duration) -> Result<Self, Trouble> {
+        check(path)?;
+        if !has_log_mode(path) {
+            let reader = Reader::usual(path, busy)?;
+            return match reader.probe() {
+                Err(e) if is_left_half_way(&e) => Reader::of_copy(path),
+                probed => Ok(probed.map(|()| reader)?),
+            };
+        }
+        let looks = Looks::of(path);
+        let [_, log, _] = &looks.0;
+        if beside(path, "-shm").exists() {
+            let params = "mode=ro&readonly_shm=1";
+            let connection = open(path, params, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.busy_timeout(waits(busy))?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            let reader = Reader { connection, taken_as: None, keeps_out: false, _copy: None };
+            match reader.probe() {
+                Ok(()) => return Ok(reader),
+                Err(e) if is_no_index(&e) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        let connection = if log.is_none_or(|(bytes, _)| bytes == 0) {
+            open(path, "immutable=1", OpenFlags::SQLITE_OPEN_READ_ONLY)?
+        } else {
+            let params = if cfg!(unix) { "mode=ro&vfs=unix-none" } else { "mode=ro" };
+            let connection = open(path, params, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            connection
+        };
+        Ok(Reader { connection, taken_as: Some(looks), keeps_out: false, _copy: None })
+    }
+
+    /// Opens a copy, in which SQLite undoes what was left half-way.
+    fn of_copy(path: &Path) -> Result<Self, Trouble> {
+        let fail = |e: io::Error| {
+            Error::store(format!("{} was left half-way through a change", path.display()))
+                .because(format!("a copy of it in which that is undone cannot be made: {e}"))
+                .coded("store_damaged")
+                .try_this("a command that writes to it undoes the change in place")
+        };
+        for _ in 0..3 {
+            let looks = Looks::of(path);
+            let folder = tempfile::Builder::new().prefix("cachectl-").tempdir().map_err(fail)?;
+            let copy = folder.path().join("copy.db");
+            fs::copy(path, &copy).map_err(fail)?;
+            match fs::copy(beside(path, "-journal"), beside(&copy, "-journal")) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e).into()),
+                _ => {}
+            }
+            if looks != Looks::of(path) {
+                continue;
+            }
+            let connection = open(&copy, "mode=rw", OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            let taken_as = Some(looks);
+            let reader = Reader { connection, taken_as, keeps_out: false, _copy: Some(folder) };
+            reader.probe()?;
+            return Ok(reader);
+        }
+        Err(Trouble::Known(changing(path)))
+    }
+
+    /// Whether nobody can write while this reads, so that it should not take long.
+    pub(crate) fn keeps_out(&self) -> bool {
+        self.keeps_out
+    }
+
+    /// Looks whether anything can be read.
+    fn probe(&self) -> rusqlite::Result<()> {
+        self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    }
+
+    /// Whether what was read is still what is there.
+    pub(crate) fn is_current(&self, path: &Path) -> bool {
+        self.taken_as.as_ref().is_none_or(|looks| *looks == Looks::of(path))
+    }
+}
+
+/// Trouble with opening: one that is explained already, or SQLite's.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Known(Error),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Known(error)
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Trouble::Sqlite(error)
+    }
+}
+
+impl Trouble {
+    /// As an error about a database, which `explain` makes of SQLite's.
+    pub(crate) fn explained(self, explain: impl FnOnce(rusqlite::Error) -> Error) -> Error {
+        match self {
+            Trouble::Known(error) => error,
+            Trouble::Sqlite(error) => explain(error),
+        }
+    }
+}
+
+/// Opens a database for writing. What was left half-way is undone.
+pub(crate) fn open_writer(path: &Path, busy: Duration) -> Result<Connection, Trouble> {
+    check(path)?;
+    let connection = open(path, "mode=rw", OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(waits(busy))?;
+    Ok(connection)
+}
+
+/// Undoes what somebody may have left half-way, if this user may write to the database.
+pub(crate) fn undo_half_way(path: &Path, busy: Duration) -> Result<(), Trouble> {
+    let journal = beside(path, "-journal").metadata().map_or(0, |meta| meta.len());
+    if journal > 0 && can_write(path) {
+        // SQLite does it with the first look, unless the writer is still at work.
+        open_writer(path, busy)?.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Opens a database by a URI, on terms for files of strangers: nothing that the schema says is
+/// run, be it a view or a trigger.
+fn open(path: &Path, params: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri(path, params), flags)?;
+    for (setting, value) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    ] {
+        connection.set_db_config(setting, value)?;
+    }
+    Ok(connection)
+}
+
+/// A path as SQLite reads URIs: every byte that might mean something is escaped.
+fn uri(path: &Path, params: &str) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::{OsStrExt, OsStringExt};
+        let mut uri = b"file:".to_vec();
+        // An absolute path has the name of no host before it.
+        uri.extend(path.is_absolute().then_some(b"//").into_iter().flatten());
+        for &byte in path.as_os_str().as_bytes() {
+            match byte {
+                b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02x}").into_bytes()),
+                _ => uri.push(byte),
+            }
+        }
+        uri.push(b'?');
+        uri.extend(params.as_bytes());
+        std::ffi::OsString::from_vec(uri).into()
+    }
+    #[cfg(not(unix))]
+    {
+        let text = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        format!("file:{text}?{params}").into()
+    }
+}
+
+/// Whether this user may write to a database and, if it has a log, to the files beside it.
+pub(crate) fn can_write(path: &Path) -> bool {
+    let has_files = || beside(path, "-wal").exists() && beside(path, "-shm").exists();
+    private::is_writable(path) && (!private::is_read_only_place(path) || has_files())
+}
+
+/// Whether a change was left half-way, which only somebody who may write can undo.
+pub(crate) fn is_left_half_way(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
+/// Whether the index of a log is of no use.
+fn is_no_index(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+}
+
+/// The error of a database that is changed whenever somebody looks.
+pub(crate) fn changing(path: &Path) -> Error {
+    Error::store(format!("{} is changed all the time", path.display()))
+        .coded("store_busy")
+        .passing()
+        .try_this("again in a moment")
+}
