@@ -31,7 +31,7 @@ use crate::policy::{
     Reason, Received, RequestOptions, Settings, StaleBecause,
 };
 use crate::storage::{
-    Backend, BodyStream, ByteRange, Found, Manage, Outcome, Query, Unfit, is_damage,
+    Backend, BodyStream, ByteRange, Found, Manage, Outcome, Query, Unfit, is_about_one,
 };
 
 pub use answer::{Answer, Warning};
@@ -293,7 +293,7 @@ impl Client {
     /// What lies under a key, but for what is damaged.
     async fn readable(&self, key: &str, damage: &mut Result<()>) -> Result<Vec<Found>> {
         match self.store.candidates(key).await {
-            Err(e) if is_damage(&e) => *damage = Err(e),
+            Err(e) if is_about_one(&e) => *damage = Err(e),
             all => return all,
         }
         let mut all = self.store.scan(Query::with_key_prefix(key));
@@ -301,7 +301,7 @@ impl Client {
         while let Some(found) = all.next().await {
             match found {
                 Ok(found) if found.head.id.key == key => whole.push(found),
-                Err(e) if !is_damage(&e) => return Err(e),
+                Err(e) if !is_about_one(&e) => return Err(e),
                 _ => {}
             }
         }

@@ -23,7 +23,7 @@ pub(crate) use address::bytes_to_path;
 pub(crate) use backend::Unfit;
 pub use backend::{
     Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
-    Found, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
+    Found, Identity, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
 };
 pub use body::{BodyReader, BodyStream, FilePart};
 pub(crate) use bridge::current_runtime;

@@ -14,6 +14,7 @@ mod held;
 #[cfg(feature = "interchange")]
 mod import;
 mod migrate;
+mod place;
 mod receive;
 mod removal;
 mod report;
@@ -24,7 +25,7 @@ mod verify;
 
 #[cfg(feature = "interchange")]
 pub use export::export;
-pub use gc::{GcPolicy, plan_gc};
+pub use gc::{GcPlan, GcPolicy, plan_gc};
 pub use held::{Losses, as_held, is_behind, lost};
 #[cfg(feature = "interchange")]
 pub use import::{ImportOptions, LeftOut, import};
@@ -32,6 +33,7 @@ pub use migrate::{
     Conversions, Converted, MigrateOptions, NewTtl, Passed, Shard, convert_one, differences,
     migrate,
 };
+pub use place::{is_one_place, shows_entries_of};
 pub use receive::{Conflict, Incoming, ReceiveOptions, decide, is_same, receive};
 pub use removal::{Removals, RunOptions, remove};
 pub use report::{Action, Event, Failure, Report, Tallies, Tally};

@@ -32,7 +32,7 @@ use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Opened, Outcome, Param, Parcel,
+    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Identity, Opened, Outcome, Param, Parcel,
     Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage, is_damage,
 };
 
@@ -215,6 +215,21 @@ impl Inner {
         if let (Some(body), Ok(Some(bodies))) = (place.beside(), shard.bodies()) {
             let _ = bodies.remove(body.as_ref());
         }
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        let fail = |e| store_error(format!("cannot look at {}", self.folder.base().display()), e);
+        let folder = self.folder.folder().map_err(fail)?;
+        let known = folder.map_or(Ok(None), |folder| folder.identity()).map_err(fail)?;
+        Ok(Identity::new(known.map(|(device, file)| format!("file {device}:{file}"))))
+    }
+
+    /// Waits for the disk with everything that was written to the folder.
+    fn sync_all(&self) -> Result<()> {
+        let base = self.folder.base().display();
+        let fail = |e| store_error(format!("cannot wait for the disk with {base}"), e);
+        let folder = self.folder.folder().map_err(fail)?;
+        folder.map_or(Ok(()), |folder| folder.sync_all()).map_err(fail)
     }
 
     /// What has the place of a large body; `None` when nothing has.
@@ -403,6 +418,14 @@ impl BlockingBackend for FileStorage {
 
     fn tidy(&self, now: Timestamp) -> Result<()> {
         self.inner.sweeper.run(&self.inner, now)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        self.inner.identity()
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.inner.sync_all()
     }
 
     fn location(&self, id: &EntryId) -> String {

@@ -1,13 +1,22 @@
 //! The mark by which a place is known as a store: its kind and the version of its layout.
 
 use crate::error::{Error, Result};
+use crate::model::Stamp;
 
 /// The layout that this build writes, and the newest that it reads.
 const LAYOUT: u64 = 1;
 
-/// The mark of a store of this kind.
+/// The mark of a new store of this kind. No two stores are made with the same identity.
 pub(super) fn of(kind: &str) -> String {
-    format!("{{\"cachectl\":\"{kind} store\",\"layout\":{LAYOUT}}}\n")
+    let id = &Stamp::fresh().to_string()[..16];
+    format!("{{\"cachectl\":\"{kind} store\",\"layout\":{LAYOUT},\"id\":\"{id}\"}}\n")
+}
+
+/// The identity with which a store was made; a copy of the store has the same.
+#[cfg(feature = "s3")]
+pub(super) fn identity(mark: &[u8]) -> Option<String> {
+    let mark: serde_json::Value = serde_json::from_slice(mark).ok()?;
+    mark.get("id")?.as_str().map(ToOwned::to_owned)
 }
 
 /// Whether this build can read the store with this mark. `place` is where the mark was

@@ -16,7 +16,7 @@ use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, Variant};
 
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Driver, Found, Opened, Outcome, Over, Param, Pooled, Query, Usage,
+    Capabilities, Driver, Found, Identity, Opened, Outcome, Over, Param, Pooled, Query, Usage,
 };
 
 const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
@@ -251,6 +251,14 @@ impl BlockingBackend for InMemoryStorage {
         let state = self.state();
         let stored_bytes = state.entries.iter().map(|(_, slot)| slot.found().stored_bytes).sum();
         Ok(Usage { entries: state.entries.len() as u64, stored_bytes, disk_bytes: None })
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        Ok(Identity::new([format!("memory {}", Arc::as_ptr(&self.shared).addr())]))
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(())
     }
 
     /// Moves the entry to the front of the order of use.

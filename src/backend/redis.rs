@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Over, Parcel, Part,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Parcel, Part,
     Piece, Placed, Problem, Put, Query, Removed, Usage,
 };
 
@@ -349,8 +349,13 @@ impl Inner {
 
     /// The error of a key under whose name something else lies.
     fn something_else(&self, key: &str) -> Error {
-        let name = self.names.record(key);
-        unreadable(&format!("{name} in {}", self.link.name()), &name, "something else lies there")
+        self.something_else_at(&self.names.record(key))
+    }
+
+    fn something_else_at(&self, name: &str) -> Error {
+        let shown = format!("{name} in {}", self.link.name());
+        unreadable(&shown, name, "something else lies there")
+            .try_this("another namespace=, or another db=")
     }
 
     /// The error of a record that cannot be got at, as something else lies under its name.
@@ -358,8 +363,7 @@ impl Inner {
         if error.code() != trouble::NOT_OURS {
             return error;
         }
-        let shown = format!("{name} in {}", self.link.name());
-        unreadable(&shown, name, "something else lies there")
+        self.something_else_at(name)
     }
 
     /// The error of an entry that lies under another key than its own.
@@ -644,6 +648,17 @@ impl Backend for AsyncRedisStorage {
         let name = self.inner.names.record(&id.key);
         let command = script::note_use(&name, id.variant.as_str(), seen, at);
         self.inner.link.ask::<i64>(&command).await.map(drop)
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        let servers = self.inner.link.servers().await?;
+        let names = servers.into_iter().map(|server| format!("{server} {}", self.inner.names.prefix));
+        Ok(Identity::new(names))
+    }
+
+    /// The server keeps what it has acknowledged by its own settings.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
     }
 
     fn location(&self, id: &EntryId) -> String {

@@ -35,7 +35,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Outcome, Over, Part, Piece,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Part, Piece,
     Problem, Put, Query, Removed, Usage,
 };
 
@@ -350,8 +350,9 @@ impl Inner {
     async fn keeps_to_absent(&self) -> bool {
         let keeps = self.keeps_to_absent.get_or_init(async || {
             let marker = format!("{}{MARKER}", self.prefix);
-            let again = self.bucket.put(&marker, Bytes::from(marker::of("s3")), Condition::Absent);
-            matches!(again.await, Ok(false))
+            // The same, in case the server writes it after all.
+            let Ok(Some(there)) = self.bucket.get(&marker).await else { return false };
+            matches!(self.bucket.put(&marker, there.bytes, Condition::Absent).await, Ok(false))
         });
         *keeps.await
     }
@@ -434,6 +435,18 @@ impl Inner {
         self.check_marker(&marker.bytes)?;
         self.marked.store(true, Ordering::Relaxed);
         Ok(true)
+    }
+
+    /// The bucket as it was addressed; and the mark in it, with the time of its writing, which a
+    /// copy of the store does not share.
+    async fn identity(&self) -> Result<Identity> {
+        let mut names = vec![format!("{} prefix {}", self.bucket.addressed(), self.prefix)];
+        if let Some(marker) = self.bucket.get(&format!("{}{MARKER}", self.prefix)).await?
+            && let Some((id, at)) = marker::identity(&marker.bytes).zip(marker.modified)
+        {
+            names.push(format!("s3 store {id} marked at {}", at.secs()));
+        }
+        Ok(Identity::new(names))
     }
 
     fn check_marker(&self, mark: &[u8]) -> Result<()> {
@@ -562,6 +575,15 @@ impl Backend for AsyncS3Storage {
 
     async fn usage(&self) -> Result<Usage> {
         self.inner.usage().await
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        self.inner.identity().await
+    }
+
+    /// The server keeps what it has acknowledged.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
     }
 
     fn location(&self, id: &EntryId) -> String {

@@ -21,7 +21,7 @@ use crate::model::{EntryHead, EntryId, Stamp, Timestamp, Variant};
 use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, Found, Opened, Outcome, Param, Parcel, Part, Piece,
+    ByteRange, Capabilities, Compact, Driver, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece,
     Placed, Pooled, Problem, Query, Removed, Usage,
 };
 
@@ -533,6 +533,14 @@ impl BlockingBackend for SqliteStorage {
             body::remove(&inner.database, body);
         }
         Ok(())
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        Ok(Identity::new([self.inner.database.identity()]))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.inner.database.sync()
     }
 
     fn location(&self, id: &EntryId) -> String {

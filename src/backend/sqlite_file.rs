@@ -17,11 +17,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
@@ -56,24 +58,109 @@ pub(crate) fn is_database(path: &Path) -> bool {
 
 /// The size of its pages, as its header says; `None` for what is no database.
 pub(crate) fn page_bytes(path: &Path) -> Option<u32> {
-    let start: [u8; 18] = begin_of(path)?;
+    let start = header(path)?;
     let size = u16::from_be_bytes([start[16], start[17]]);
     start.starts_with(b"SQLite format 3\0").then_some(if size == 1 { 65_536 } else { size.into() })
 }
 
 /// Whether the database is one with a write-ahead log: its header says so.
 fn has_log_mode(path: &Path) -> bool {
-    begin_of::<20>(path).is_some_and(|start| start[18] == 2)
+    header(path).is_some_and(|start| start[18] == 2)
 }
 
-/// The first bytes of a file; of nothing that is none, for which somebody might have to wait.
-fn begin_of<const N: usize>(path: &Path) -> Option<[u8; N]> {
+/// What a database begins with; `None` for what is no file, or too short.
+type Header = Option<[u8; 20]>;
+
+/// By what the system knows a file.
+type FileId = (u64, u64);
+
+/// A database that this process has open.
+#[derive(Debug, Default)]
+struct Known {
+    header: Header,
+    connections: usize,
+    /// Those among them that have the index of a log open for reading only.
+    reading_index: usize,
+}
+
+/// The databases that this process has open. SQLite's locks are POSIX's: they are gone once the
+/// process closes the file, whoever in it has opened that. So a database is looked into only
+/// before anybody has opened it.
+static OPEN: Mutex<BTreeMap<FileId, Known>> = Mutex::new(BTreeMap::new());
+
+fn known() -> MutexGuard<'static, BTreeMap<FileId, Known>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// By what the system knows a file, links followed; `None` when it is not there.
+pub(crate) fn file_id(path: &Path) -> Option<FileId> {
+    let meta = path.metadata().ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some((meta.dev(), meta.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        fs::canonicalize(path).ok()?.hash(&mut hasher);
+        Some((meta.len().min(0), hasher.finish()))
+    }
+}
+
+fn header(path: &Path) -> Header {
+    let id = file_id(path)?;
+    match known().get(&id) {
+        Some(known) => known.header,
+        None => read_header(path),
+    }
+}
+
+fn read_header(path: &Path) -> Header {
+    // Nothing is opened for which somebody might have to wait.
     if !path.metadata().is_ok_and(|meta| meta.is_file()) {
         return None;
     }
-    let mut start = [0; N];
+    let mut start = [0; 20];
     File::open(path).ok()?.read_exact(&mut start).ok()?;
     Some(start)
+}
+
+/// As long as this is there, this process has a database open.
+#[derive(Debug)]
+struct Use {
+    id: Option<FileId>,
+    reads_index: bool,
+}
+
+impl Use {
+    fn begin(path: &Path, reads_index: bool) -> Self {
+        let id = file_id(path);
+        if let Some(id) = id {
+            let mut all = known();
+            let known = all
+                .entry(id)
+                .or_insert_with(|| Known { header: read_header(path), ..Known::default() });
+            known.connections += 1;
+            known.reading_index += usize::from(reads_index);
+        }
+        Use { id, reads_index }
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        let Some(id) = self.id else { return };
+        let mut all = known();
+        if let Some(known) = all.get_mut(&id) {
+            known.connections -= 1;
+            known.reading_index -= usize::from(self.reads_index);
+            if known.connections == 0 {
+                all.remove(&id);
+            }
+        }
+    }
 }
 
 /// Refuses what SQLite would follow, wait for or remove though it is no part of the database:
@@ -142,6 +229,8 @@ pub(crate) struct Reader {
     taken_as: Option<Looks>,
     /// As long as it reads, nobody can write.
     keeps_out: bool,
+    // Fields are dropped in this order: the connection first.
+    _use: Use,
     /// What is read instead.
     _copy: Option<TempDir>,
 }
@@ -158,12 +247,14 @@ impl Reader {
     /// Opens a database as SQLite does: with files beside it, for a program that writes too.
     pub(crate) fn usual(path: &Path, busy: Duration) -> Result<Self, Trouble> {
         check(path)?;
+        let used = Use::begin(path, false);
         let connection = open(path, "mode=ro", OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(waits(busy))?;
         // Merging the log is the writer's business.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        let keeps_out = !has_log_mode(path);
-        Ok(Reader { connection, taken_as: None, keeps_out, _copy: None })
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        let keeps_out = mode != "wal";
+        Ok(Reader { connection, taken_as: None, keeps_out, _use: used, _copy: None })
     }
 
     /// Opens a database so that nothing is changed and nobody is kept out.
@@ -172,24 +263,34 @@ impl Reader {
         if !has_log_mode(path) {
             let reader = Reader::usual(path, busy)?;
             return match reader.probe() {
-                Err(e) if is_left_half_way(&e) => Reader::of_copy(path),
+                Err(e) if is_left_half_way(&e) => {
+                    drop(reader);
+                    Reader::of_copy(path)
+                }
                 probed => Ok(probed.map(|()| reader)?),
             };
+        }
+        // Somebody in this process writes: files beside it are there and in use.
+        if is_written_here(path) {
+            return Reader::usual(path, busy);
         }
         let looks = Looks::of(path);
         let [_, log, _] = &looks.0;
         if beside(path, "-shm").exists() {
             let params = "mode=ro&readonly_shm=1";
+            let used = Use::begin(path, true);
             let connection = open(path, params, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
             connection.busy_timeout(waits(busy))?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            let reader = Reader { connection, taken_as: None, keeps_out: false, _copy: None };
+            let (taken_as, keeps_out) = (None, false);
+            let reader = Reader { connection, taken_as, keeps_out, _use: used, _copy: None };
             match reader.probe() {
                 Ok(()) => return Ok(reader),
                 Err(e) if is_no_index(&e) => {}
                 Err(e) => return Err(e.into()),
             }
         }
+        let used = Use::begin(path, false);
         let connection = if log.is_none_or(|(bytes, _)| bytes == 0) {
             open(path, "immutable=1", OpenFlags::SQLITE_OPEN_READ_ONLY)?
         } else {
@@ -199,7 +300,8 @@ impl Reader {
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection
         };
-        Ok(Reader { connection, taken_as: Some(looks), keeps_out: false, _copy: None })
+        let (taken_as, keeps_out) = (Some(looks), false);
+        Ok(Reader { connection, taken_as, keeps_out, _use: used, _copy: None })
     }
 
     /// Opens a copy, in which SQLite undoes what was left half-way.
@@ -224,7 +326,9 @@ impl Reader {
             }
             let connection = open(&copy, "mode=rw", OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             let taken_as = Some(looks);
-            let reader = Reader { connection, taken_as, keeps_out: false, _copy: Some(folder) };
+            let used = Use::begin(&copy, false);
+            let _copy = Some(folder);
+            let reader = Reader { connection, taken_as, keeps_out: false, _use: used, _copy };
             reader.probe()?;
             return Ok(reader);
         }
@@ -276,12 +380,74 @@ impl Trouble {
     }
 }
 
-/// Opens a database for writing. What was left half-way is undone.
-pub(crate) fn open_writer(path: &Path, busy: Duration) -> Result<Connection, Trouble> {
-    check(path)?;
-    let connection = open(path, "mode=rw", OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.busy_timeout(waits(busy))?;
-    Ok(connection)
+/// A connection for writing.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    connection: Connection,
+    _use: Use,
+}
+
+impl std::ops::Deref for Writer {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl std::ops::DerefMut for Writer {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl Writer {
+    /// Opens a database for writing. What was left half-way is undone.
+    pub(crate) fn open(path: &Path, busy: Duration) -> Result<Self, Trouble> {
+        check(path)?;
+        let used = Use::begin(path, false);
+        let reads_index = |known: &Known| known.reading_index > 0;
+        if used.id.is_some_and(|id| known().get(&id).is_some_and(reads_index)) {
+            let name = path.display();
+            let error = Error::store(format!("{name} is open in this process to be read only"));
+            return Err(error.coded("store_busy").into());
+        }
+        let connection = open(path, "mode=rw", OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(waits(busy))?;
+        Ok(Writer { connection, _use: used })
+    }
+
+    /// Waits until the disk has everything that was committed before.
+    ///
+    /// SQLite has no call for that; but a commit that waits does so for all of the file that it
+    /// writes to, and writing a number that is there already changes nothing.
+    pub(crate) fn sync(&mut self) -> rusqlite::Result<()> {
+        let before: i64 = self.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+        self.pragma_update(None, "synchronous", "FULL")?;
+        let touched = self.touch();
+        self.pragma_update(None, "synchronous", before)?;
+        touched
+    }
+
+    fn touch(&mut self) -> rusqlite::Result<()> {
+        let transaction = self.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()
+    }
+}
+
+/// Waits until the disk has the names of a database and of the files beside it.
+pub(crate) fn sync_names(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Whether this process has a database open, by somebody who may write.
+fn is_written_here(path: &Path) -> bool {
+    let is_written = |known: &Known| known.connections > known.reading_index;
+    file_id(path).is_some_and(|id| known().get(&id).is_some_and(is_written))
+        && beside(path, "-shm").exists()
 }
 
 /// Undoes what somebody may have left half-way, if this user may write to the database.
@@ -289,7 +455,7 @@ pub(crate) fn undo_half_way(path: &Path, busy: Duration) -> Result<(), Trouble> 
     let journal = beside(path, "-journal").metadata().map_or(0, |meta| meta.len());
     if journal > 0 && can_write(path) {
         // SQLite does it with the first look, unless the writer is still at work.
-        open_writer(path, busy)?.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Writer::open(path, busy)?.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     }
     Ok(())
 }

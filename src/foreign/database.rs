@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use crate::backend::sqlite_file::{self, Reader, Trouble};
-use crate::error::{Error, Result};
+use crate::backend::private;
+use crate::backend::sqlite_file::{self, Reader, Trouble, Writer};
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Access;
 
 /// How long to wait for other writers, unless the address says so. hishel waits as long.
@@ -21,7 +22,7 @@ pub(super) struct Database<M = ()> {
     busy: Duration,
     access: Access,
     reader: Mutex<Option<Reading<M>>>,
-    writer: Mutex<Option<Writer<M>>>,
+    writer: Mutex<Option<Writing<M>>>,
 }
 
 /// A connection for reading, and what is known of the database by it.
@@ -30,9 +31,9 @@ struct Reading<M> {
     memo: Memo<M>,
 }
 
-/// A connection for writing.
-struct Writer<M> {
-    connection: Connection,
+/// A connection for writing, and what is known of the database by it.
+struct Writing<M> {
+    writer: Writer,
     memo: Memo<M>,
 }
 
@@ -98,8 +99,8 @@ impl<M: Default> Database<M> {
         &self,
         mut work: impl FnMut(&Connection, &mut M) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        if let Some(Writer { connection, memo }) = &mut *lock(&self.writer) {
-            return within(connection, memo, &mut work).map_err(|e| self.error(e));
+        if let Some(Writing { writer, memo }) = &mut *lock(&self.writer) {
+            return within(writer, memo, &mut work).map_err(|e| self.error(e));
         }
         self.look(work)
     }
@@ -157,19 +158,9 @@ impl<M: Default> Database<M> {
                 .coded("read_only"));
         }
         let mut slot = lock(&self.writer);
-        let Writer { connection, memo } = match &mut *slot {
-            Some(writer) => writer,
-            empty => {
-                // One that has the index of a log open for reading would lend it to the writer.
-                *lock(&self.reader) = None;
-                let connection = open_writer(&self.path, self.busy);
-                let connection = connection.map_err(|trouble| self.explained(trouble))?;
-                empty.insert(Writer { connection, memo: Memo::default() })
-            }
-        };
+        let Writing { writer, memo } = self.writing(&mut slot)?;
         let run = || {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction, memo.of_now(&transaction)?)?;
             transaction.commit()?;
             Ok(value)
@@ -179,6 +170,41 @@ impl<M: Default> Database<M> {
             *memo = Memo::default();
         }
         done.map_err(|e| self.error(e))
+    }
+
+    fn writing<'a>(&self, slot: &'a mut Option<Writing<M>>) -> Result<&'a mut Writing<M>> {
+        if slot.is_none() {
+            // One that has the index of a log open for reading would lend it to the writer.
+            *lock(&self.reader) = None;
+            let writer = open_writer(&self.path, self.busy);
+            let writer = writer.map_err(|trouble| self.explained(trouble))?;
+            *slot = Some(Writing { writer, memo: Memo::default() });
+        }
+        slot.as_mut().ok_or_else(|| Error::new(ErrorKind::Internal, "a writer was lost"))
+    }
+
+    /// Waits until the disk has everything that was committed.
+    pub(super) fn sync(&self) -> Result<()> {
+        if self.access == Access::Read {
+            return Ok(());
+        }
+        let mut slot = lock(&self.writer);
+        let Writing { writer, memo } = self.writing(&mut slot)?;
+        writer.sync().map_err(|e| self.error(e))?;
+        *memo = Memo::default();
+        let fail = |e| {
+            let name = self.path.display();
+            private::store_error(format!("cannot wait for the disk with {name}"), e)
+        };
+        sqlite_file::sync_names(&self.path).map_err(fail)
+    }
+
+    /// By what the system knows the database.
+    pub(super) fn identity(&self, table: &str) -> String {
+        match sqlite_file::file_id(&self.path) {
+            Some((device, file)) => format!("sqlite {device}:{file} {table}"),
+            None => format!("sqlite {} {table}", self.path.display()),
+        }
     }
 
     /// Lets go of the connections.
@@ -233,9 +259,9 @@ fn within<M: Default, T>(
     ended.map(|()| value)
 }
 
-fn open_writer(path: &Path, busy: Duration) -> Result<Connection, Trouble> {
-    let connection = sqlite_file::open_writer(path, busy)?;
+fn open_writer(path: &Path, busy: Duration) -> Result<Writer, Trouble> {
+    let writer = Writer::open(path, busy)?;
     // Not all of hishel's versions ask for them, so nobody relies on what they would do.
-    connection.pragma_update(None, "foreign_keys", "OFF")?;
-    Ok(connection)
+    writer.pragma_update(None, "foreign_keys", "OFF")?;
+    Ok(writer)
 }

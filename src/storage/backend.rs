@@ -1,5 +1,6 @@
 //! The contract. Every sentence on these traits is a promise with a conformance case.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -188,6 +189,23 @@ pub struct Usage {
     pub stored_bytes: u64,
     /// Bytes that the place takes on disk or in the server; `None` where that is not known.
     pub disk_bytes: Option<u64>,
+}
+
+/// By what the system or a server knows the place of a store, however its address is spelled.
+/// There may be several names for one place, or none where nothing tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity(BTreeSet<String>);
+
+impl Identity {
+    /// A place by these names.
+    pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
+        Identity(names.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether both are known to be one place.
+    pub fn is_same(&self, other: &Identity) -> bool {
+        !self.0.is_disjoint(&other.0)
+    }
 }
 
 /// What a store can do, so that callers never guess.
@@ -422,9 +440,10 @@ pub trait Backend: fmt::Debug + Send + Sync {
         Ok(self.remove(id, Some(*stamp)).await?.map(|()| piece.bytes))
     }
 
-    /// The stored bytes themselves.
+    /// The stored bytes themselves, as they lie: nothing is checked.
     ///
     /// - What is not there is an error of kind `NotFound`.
+    /// - What `discard` removes is what [`Part::all_of`] its piece gives.
     async fn raw(&self, part: Part) -> Result<BodyStream> {
         Err(no_raw(&part))
     }
@@ -467,6 +486,16 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// Where the entry lies, for people: a path, a table and row, a key.
     fn location(&self, id: &EntryId) -> String;
+
+    /// By what the place of the store is known.
+    ///
+    /// - Two stores at one place have a name in common, and two at different places none.
+    /// - Nothing is changed by asking.
+    async fn identity(&self) -> Result<Identity>;
+
+    /// Waits until what was committed before is on the disk, where that is this side's to see
+    /// to. A server keeps what it has acknowledged by its own rules.
+    async fn sync(&self) -> Result<()>;
 
     /// Ends the use of the store; what was committed is safe without it.
     async fn close(&self) -> Result<()> {
@@ -628,6 +657,12 @@ pub trait BlockingBackend: fmt::Debug + Send + Sync {
     /// See [`Backend::location`].
     fn location(&self, id: &EntryId) -> String;
 
+    /// See [`Backend::identity`].
+    fn identity(&self) -> Result<Identity>;
+
+    /// See [`Backend::sync`].
+    fn sync(&self) -> Result<()>;
+
     /// See [`Backend::close`].
     fn close(&self) -> Result<()> {
         Ok(())
@@ -647,7 +682,9 @@ fn no_pieces(piece: &Piece) -> Error {
 fn no_raw(part: &Part) -> Error {
     match part {
         Part::Record(id) => Error::usage(format!("this store has no bytes of {id} to show")),
-        Part::Piece(name) => Error::usage(format!("this store has no piece {name}")),
+        Part::Piece(name) | Part::Beside(Piece { name, .. }) => {
+            Error::new(ErrorKind::NotFound, format!("this store has no piece {name}"))
+        }
     }
 }
 

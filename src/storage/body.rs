@@ -131,7 +131,13 @@ impl FileReading {
         let part = &mut self.part;
         let left = part.bytes - self.read;
         if left == 0 {
-            return Ok(None);
+            // All bytes are given out first: somebody may want them, right or wrong.
+            return match part.xxh3.take() {
+                Some(wanted) if self.hash.digest() != wanted => {
+                    Err(damaged(&part.name, "its checksum is wrong"))
+                }
+                _ => Ok(None),
+            };
         }
         let want = usize::try_from(left).unwrap_or(FILE_CHUNK).min(FILE_CHUNK);
         self.buffer.resize(want, 0);
@@ -151,11 +157,8 @@ impl FileReading {
         }
         let chunk = self.buffer.split_to(got).freeze();
         self.read += got as u64;
-        if let Some(wanted) = part.xxh3 {
+        if part.xxh3.is_some() {
             self.hash.update(&chunk);
-            if self.read == part.bytes && self.hash.digest() != wanted {
-                return Err(damaged(&part.name, "its checksum is wrong"));
-            }
         }
         Ok(Some(chunk))
     }

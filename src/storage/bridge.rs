@@ -22,7 +22,7 @@ use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
     Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
-    Found, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
+    Found, Identity, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
 };
 use super::body::{BodyReader, BodyStream};
 use super::piece::{Compact, Part, Piece};
@@ -216,6 +216,14 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
         self.0.location(id)
     }
 
+    async fn identity(&self) -> Result<Identity> {
+        self.run(B::identity).await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.run(B::sync).await
+    }
+
     async fn close(&self) -> Result<()> {
         self.run(B::close).await
     }
@@ -376,6 +384,14 @@ where
 
     fn location(&self, id: &EntryId) -> String {
         self.0.location(id)
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        self.0.identity()
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.0.sync()
     }
 
     async fn close(&self) -> Result<()> {
@@ -630,6 +646,14 @@ impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
 
     fn location(&self, id: &EntryId) -> String {
         self.store.location(id)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        self.run(|store| async move { store.identity().await })
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.run(|store| async move { store.sync().await })
     }
 
     fn close(&self) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
-    Backend, ByteRange, Capabilities, Found, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
+    Backend, ByteRange, Capabilities, Found, Identity, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
 };
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
@@ -180,6 +180,14 @@ impl Backend for Observed {
 
     fn location(&self, id: &EntryId) -> String {
         self.0.location(id)
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        self.watch("identity", "", self.0.identity(), |_| "done".to_owned()).await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.watch("sync", "", self.0.sync(), |()| "done".to_owned()).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -167,6 +167,24 @@ pub enum Part {
     Record(EntryId),
     /// A piece, by its name.
     Piece(String),
+    /// What lies beside a piece and goes with it when it is discarded: all bytes of a large
+    /// body that are there, whatever is wrong with them.
+    Beside(Piece),
+}
+
+impl Part {
+    /// The record that a piece is about, or the piece itself.
+    pub fn own(piece: &Piece) -> Part {
+        match &piece.entry {
+            Some((id, _)) => Part::Record(id.clone()),
+            None => Part::Piece(piece.name.clone()),
+        }
+    }
+
+    /// Everything that goes when a piece is discarded. Not each of it need be there.
+    pub fn all_of(piece: &Piece) -> [Part; 2] {
+        [Part::own(piece), Part::Beside(piece.clone())]
+    }
 }
 
 /// When to give back the space that removed entries took.

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
-    Backend, ByteRange, Capabilities, Found, Outcome, Parcel, Placed, Put, Removed, Usage,
+    Backend, ByteRange, Capabilities, Found, Identity, Outcome, Parcel, Placed, Put, Removed, Usage,
 };
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
@@ -36,7 +36,7 @@ impl ReadOnly {
 #[deny(clippy::missing_trait_methods)]
 impl Backend for ReadOnly {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { read_only: true, notes_uses_every: None, ..self.0.capabilities() }
+        Capabilities { read_only: true, ..self.0.capabilities() }
     }
 
     async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
@@ -113,6 +113,14 @@ impl Backend for ReadOnly {
 
     fn location(&self, id: &EntryId) -> String {
         self.0.location(id)
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        self.0.identity().await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn close(&self) -> Result<()> {

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyFacts, EntryHead, EntryId, Stamp};
 use crate::storage::{
     Backend, BodyStream, ByteRange, Found, Manage, Outcome, Over, Parcel, current_runtime,
+    is_about_one,
 };
 
 use super::held::{as_held, is_behind, lost, unfit};
@@ -21,6 +22,7 @@ use super::receive::{
     Incoming, ReceiveOptions, decide, decide_against, is_same_body, receive, stays_out, verify,
 };
 use super::report::Action;
+use super::verify::check;
 
 /// Bytes of bodies that may be under way at the same time, and what one body counts at most:
 /// a part that fills, one that goes out, and what the source has read ahead.
@@ -160,6 +162,11 @@ impl Copier {
             if is_behind(&*self.source, &found.head.id) {
                 *plan = Some((Action::Keep, Over::Anything));
             }
+            if let Some((Action::Unchanged, _)) = plan
+                && !self.holds(head).await.unwrap_or(false)
+            {
+                *plan = None;
+            }
         }
         if self.dry_run {
             return plans.into_iter().map(|plan| plan.map(|(action, _)| action)).collect();
@@ -249,6 +256,20 @@ impl Copier {
         heads.iter().zip(there).map(plan).collect()
     }
 
+    /// Whether the destination holds an entry to its last byte; where that is not asked for, it
+    /// is taken on trust.
+    async fn holds(&self, head: &EntryHead) -> Result<bool> {
+        if !self.receive.proves_unchanged {
+            return Ok(true);
+        }
+        match self.destination.find(&head.id).await {
+            Ok(Some(there)) => Ok(check(&*self.destination, &there).await?.is_none()),
+            Ok(None) => Ok(false),
+            Err(e) if is_about_one(&e) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     /// An entry with its body; `None` when there is trouble with that.
     async fn parcel(&self, found: &Found, head: EntryHead, over: Over) -> Option<Parcel> {
         let told: BodyFacts = head.body;
@@ -306,7 +327,10 @@ impl Copier {
         if let Some(error) = unfit(&found.head, &head, &*self.destination) {
             return Err(error);
         }
-        let (action, over) = decide(&*self.destination, &head, &self.receive).await?;
+        let (mut action, over) = decide(&*self.destination, &head, &self.receive).await?;
+        if action == Action::Unchanged && !self.holds(&head).await? {
+            action = Action::Copy;
+        }
         if self.dry_run || !matches!(action, Action::Copy | Action::Overwrite) {
             return Ok(action);
         }

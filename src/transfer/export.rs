@@ -6,7 +6,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 
 use crate::error::{ErrorKind, Result};
 use crate::interchange::{Wanted, Writer, Written};
-use crate::storage::{Backend, BodyStream, ByteRange, Found, Manage, Piece, is_damage};
+use crate::storage::{Backend, BodyStream, ByteRange, Found, Manage, Piece, is_about_one};
 
 use super::report::{Event, Failure, Report, Tally};
 
@@ -36,7 +36,7 @@ pub async fn export(
     while let Some(item) = opened.next().await {
         let (found, body) = match item {
             Ok(opened) => opened,
-            Err(error) if is_damage(&error) => {
+            Err(error) if is_about_one(&error) => {
                 let key = Piece::of(&error).and_then(|piece| piece.key.clone());
                 let failure = Failure { key: key.unwrap_or_default(), url: None, error };
                 on(Event::Failed(&failure))?;
@@ -61,7 +61,7 @@ pub async fn export(
             Err(e) if e.kind() == ErrorKind::Changed => {
                 report.tallies.count(super::Action::Changed, found.head.body.bytes);
             }
-            Err(error) if is_damage(&error) => {
+            Err(error) if is_about_one(&error) => {
                 let url = Some(found.head.request.url.as_str().to_owned());
                 let failure = Failure { key: found.head.id.to_string(), url, error };
                 on(Event::Failed(&failure))?;

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use crate::error::Result;
 use crate::filter::{Detail, Filter, Moment};
 use crate::model::{EntryId, Stamp, Timestamp};
-use crate::storage::{Backend, Found, Piece, Query, is_damage};
+use crate::storage::{Backend, Found, Piece, Query, is_about_one};
 
 use super::removal::Removals;
 use super::report::Action;
@@ -109,6 +109,16 @@ struct Planning<'a> {
     candidates: Sorter<Candidate>,
     stays_bytes: u64,
     stays_entries: u64,
+    unread: u64,
+}
+
+/// What a policy says.
+#[derive(Debug, Default)]
+pub struct GcPlan {
+    /// What is to go.
+    pub removals: Removals,
+    /// Entries that could not be read, so that nobody knows whether they should go.
+    pub unread: u64,
 }
 
 /// Plans what a policy says. `seen` is told of each entry that was looked at, and may end
@@ -121,7 +131,7 @@ pub async fn plan_gc(
     policy: &GcPolicy,
     moment: Moment<'_>,
     seen: &mut (dyn FnMut(u64) -> Result<()> + Send),
-) -> Result<Removals> {
+) -> Result<GcPlan> {
     let mut planning = Planning {
         policy,
         moment,
@@ -129,6 +139,7 @@ pub async fn plan_gc(
         candidates: Sorter::new(None),
         stays_bytes: 0,
         stays_entries: 0,
+        unread: 0,
     };
     let mut query = match &policy.only {
         Some(only) => Query::of(only, moment),
@@ -148,23 +159,29 @@ pub async fn plan_gc(
                 seen(found.stored_bytes)?;
                 planning.entry(&found)?;
             }
-            Err(error) if is_damage(&error) => {
-                if let Some(piece) = Piece::of(&error).filter(|_| policy.corrupt) {
+            Err(error) if is_about_one(&error) => match Piece::of(&error) {
+                Some(piece) if policy.corrupt && !piece.problem.is_unknown() => {
                     planning.damaged(piece)?;
                 }
-            }
+                _ => planning.unread += 1,
+            },
             Err(error) => return Err(error),
         }
     }
     drop(scan);
-    let mut plan = planning.make_room()?;
+    let mut unread = planning.unread;
+    let mut removals = planning.make_room()?;
     if policy.leftovers {
         let mut leftovers = store.leftovers(moment.now - LEFT_FOR);
         while let Some(piece) = leftovers.next().await {
-            plan.piece(Action::Leftover, &piece?)?;
+            match piece {
+                Ok(piece) => removals.piece(Action::Leftover, &piece)?,
+                Err(error) if is_about_one(&error) => unread += 1,
+                Err(error) => return Err(error),
+            }
         }
     }
-    Ok(plan)
+    Ok(GcPlan { removals, unread })
 }
 
 impl Planning<'_> {

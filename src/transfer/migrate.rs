@@ -8,7 +8,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 
 use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Timestamp};
-use crate::storage::{Backend, Cursor, Found, Manage, Outcome, Piece, is_damage};
+use crate::storage::{Backend, Found, Manage, Outcome, Piece, is_about_one};
 
 use super::copier::{Copier, Tried, lots};
 use super::receive::ReceiveOptions;
@@ -111,8 +111,6 @@ pub struct Passed<'a> {
     pub event: Event<'a>,
     /// The entry, in its state in the source, if it is in the destination now.
     pub arrived: Option<&'a Found>,
-    /// Where to go on behind it.
-    pub cursor: Option<Cursor>,
     /// What was done up to here.
     pub report: &'a Report,
 }
@@ -181,7 +179,7 @@ fn settle(
     report: &mut Report,
     on: &mut (dyn FnMut(Passed<'_>) + Send),
 ) -> Result<()> {
-    let (failure, found) = match item {
+    let failure = match item {
         Ok(Tried { found, outcome: Ok(action), lost }) => {
             report.lose(&lost);
             let bytes = found.head.body.bytes;
@@ -189,7 +187,7 @@ fn settle(
             let is_there = matches!(action, Action::Copy | Action::Overwrite | Action::Unchanged);
             let event = Event::Done(Tally { entries: 1, bytes });
             let arrived = Some(&found).filter(|_| is_there);
-            on(Passed { event, arrived, cursor: Some(found.cursor()), report });
+            on(Passed { event, arrived, report });
             return Ok(());
         }
         Ok(Tried { found, outcome: Err(error), .. }) => {
@@ -197,21 +195,16 @@ fn settle(
                 return Err(error);
             }
             let url = Some(found.head.request.url.as_str().to_owned());
-            (Failure { key: found.head.id.to_string(), url, error }, Some(found))
+            Failure { key: found.head.id.to_string(), url, error }
         }
-        Err(error) if is_damage(&error) => {
+        Err(error) if is_about_one(&error) => {
             let key = Piece::of(&error)
                 .map(|piece| piece.key.clone().unwrap_or_else(|| piece.name.clone()));
-            (Failure { key: key.unwrap_or_default(), url: None, error }, None)
+            Failure { key: key.unwrap_or_default(), url: None, error }
         }
         Err(error) => return Err(error),
     };
-    on(Passed {
-        event: Event::Failed(&failure),
-        arrived: None,
-        cursor: found.map(|found| found.cursor()),
-        report,
-    });
+    on(Passed { event: Event::Failed(&failure), arrived: None, report });
     report.fail(failure);
     Ok(())
 }
@@ -277,7 +270,9 @@ pub async fn convert_one(
         Some(back) if back.stamp != stamp || differences(&back.head, &found.head).is_empty() => {
             Ok((Action::Convert, back.stored_bytes))
         }
-        _ => Err(Error::store(format!("{id} does not come back as it was")).coded("not_verified")),
+        // Or removed it.
+        None => Ok((Action::Missing, 0)),
+        Some(_) => Err(Error::store(format!("{id} does not come back as it was")).coded("not_verified")),
     }
 }
 

@@ -31,6 +31,9 @@ pub struct ReceiveOptions {
     pub on_conflict: Conflict,
     /// Whether to read back what was written, and to compare. Default: true.
     pub verify: bool,
+    /// Whether to read the body of what is there already and says the same, and to write it
+    /// anew if that is damaged: for somebody who will rely on it. Default: false.
+    pub proves_unchanged: bool,
     /// Whether to take entries whose store TTL is over, into a store that can hold them.
     /// Default: false.
     pub include_expired: bool,
@@ -46,6 +49,7 @@ impl ReceiveOptions {
         ReceiveOptions {
             on_conflict: Conflict::Newer,
             verify: true,
+            proves_unchanged: false,
             include_expired: false,
             now,
             serializer: None,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryId, Stamp};
 use crate::storage::{Backend, Compact, Found, Outcome, Piece, Problem, Removed};
 
@@ -55,7 +55,7 @@ impl Spooled for Step {
                     (None, None) => 1,
                 };
                 bytes.push(belongs_to);
-                bytes.push(problem_code(piece.problem));
+                bytes.push(problem_code(piece.problem)?);
                 bytes.put_bytes(piece.name.as_bytes());
                 bytes.put_number(piece.bytes);
                 match (&piece.entry, &piece.key) {
@@ -80,7 +80,7 @@ impl Spooled for Step {
             What::Entry(id, stamp)
         } else {
             let [problem] = parts.fixed()?;
-            let problem = PROBLEMS[usize::from(problem) % PROBLEMS.len()];
+            let problem = *PROBLEMS.get(usize::from(problem)).ok_or_else(unknown)?;
             let mut piece = Piece::new(problem, parts.text()?, parts.number()?);
             if kind == 2 {
                 let (id, stamp) = spooled::entry(&mut parts)?;
@@ -90,12 +90,12 @@ impl Spooled for Step {
             }
             What::Piece(piece)
         };
-        let action = Action::of_code(action).unwrap_or(Action::Remove);
+        let action = Action::of_code(action).ok_or_else(unknown)?;
         Ok(Step { action, bytes, what })
     }
 }
 
-const PROBLEMS: [Problem; 8] = [
+const PROBLEMS: [Problem; 10] = [
     Problem::Undecodable,
     Problem::DigestMismatch,
     Problem::LengthMismatch,
@@ -104,10 +104,17 @@ const PROBLEMS: [Problem; 8] = [
     Problem::OrphanBody,
     Problem::Unfinished,
     Problem::Removed,
+    Problem::Unsupported,
+    Problem::Unreadable,
 ];
 
-fn problem_code(problem: Problem) -> u8 {
-    PROBLEMS.iter().position(|p| *p == problem).unwrap_or(0) as u8
+fn problem_code(problem: Problem) -> Result<u8> {
+    let place = PROBLEMS.iter().position(|known| *known == problem);
+    place.map(|place| place as u8).ok_or_else(unknown)
+}
+
+fn unknown() -> Error {
+    Error::new(ErrorKind::Internal, "a plan holds something that it cannot hold")
 }
 
 impl Removals {
@@ -149,6 +156,19 @@ impl Removals {
     pub fn piece(&mut self, action: Action, piece: &Piece) -> Result<()> {
         self.tallies.count(action, piece.bytes);
         self.steps.push(&Step { action, bytes: piece.bytes, what: What::Piece(piece.clone()) })
+    }
+
+    /// The pieces that are planned to be removed.
+    ///
+    /// # Errors
+    /// `LocalFile` when the temporary file cannot be read.
+    pub fn into_pieces(self) -> Result<impl Iterator<Item = Result<Piece>> + Send> {
+        let piece = |step: Result<Step>| match step {
+            Ok(Step { what: What::Piece(piece), .. }) => Some(Ok(piece)),
+            Ok(Step { what: What::Entry(..), .. }) => None,
+            Err(e) => Some(Err(e)),
+        };
+        Ok(self.steps.read()?.filter_map(piece))
     }
 
     /// What is planned, counted.

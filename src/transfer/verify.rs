@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BodyDigest, Key};
-use crate::storage::{Backend, ByteRange, Found, Piece, Problem, is_damage};
+use crate::storage::{Backend, ByteRange, Found, Piece, Problem, is_about_one, is_damage};
 
 /// Reads the body of an entry and compares it with the head, and the key with the
 /// request. Gives what is wrong; `None` when nothing is, or when the entry was replaced
@@ -25,7 +25,7 @@ pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> 
     let mut body = match store.body(&head.id, found.stamp, ByteRange::WHOLE).await {
         Ok(body) => body,
         Err(e) if e.kind() == ErrorKind::Changed => return Ok(None),
-        Err(e) if is_damage(&e) => return Ok(piece(problem_of(&e), detail(&e))),
+        Err(e) if is_about_one(&e) => return Ok(piece(problem_of(&e), detail(&e))),
         Err(e) => return Err(e),
     };
     let mut bytes = 0;
@@ -41,7 +41,7 @@ pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> 
             }
             Ok(None) => break,
             Err(e) if e.kind() == ErrorKind::Changed => return Ok(None),
-            Err(e) if is_damage(&e) => return Ok(piece(problem_of(&e), detail(&e))),
+            Err(e) if is_about_one(&e) => return Ok(piece(problem_of(&e), detail(&e))),
             Err(e) => return Err(e),
         }
     }
@@ -59,6 +59,7 @@ pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> 
 
 fn problem_of(error: &Error) -> Problem {
     match error.code() {
+        _ if !is_damage(error) => Problem::Unreadable,
         "body_length" => Problem::LengthMismatch,
         _ => Problem::DigestMismatch,
     }

@@ -58,8 +58,8 @@ pub(super) fn body_name(shard: &str, body: &str) -> String {
 pub(super) struct Shard {
     base: Option<Folder>,
     name: String,
-    entries: OnceCell<Option<Folder>>,
-    bodies: OnceCell<Option<Folder>>,
+    entries: OnceCell<Folder>,
+    bodies: OnceCell<Folder>,
 }
 
 /// The same, while nobody else changes it. The kernel releases the lock when this is
@@ -96,14 +96,15 @@ impl Shard {
     fn part<'a>(
         &'a self,
         part: &str,
-        cell: &'a OnceCell<Option<Folder>>,
+        cell: &'a OnceCell<Folder>,
     ) -> io::Result<Option<&'a Folder>> {
         if let Some(folder) = cell.get() {
-            return Ok(folder.as_ref());
+            return Ok(Some(folder));
         }
         let part = self.base.as_ref().map_or(Ok(None), |base| base.below(part))?;
+        // One that is not there now may be made in a moment.
         let folder = part.map_or(Ok(None), |part| part.below(&self.name))?;
-        Ok(cell.get_or_init(|| folder).as_ref())
+        Ok(folder.map(|folder| cell.get_or_init(|| folder)))
     }
 
     /// The folder of its records, made if it is missing.

@@ -243,8 +243,25 @@ impl Inner {
         let (named, name) = match part {
             Part::Record(id) => (Named::Record(StoreFolder::spot(&id.key)), id.to_string()),
             Part::Piece(name) => (Named::of(&name).ok_or_else(|| no_piece(&name))?, name),
+            Part::Beside(piece) => {
+                let body = self.body_beside(&piece)?.ok_or_else(|| no_piece(&piece.name))?;
+                (body, piece.name)
+            }
         };
         self.raw_of(&named, name)
+    }
+
+    /// The large body of the entry that a piece is about.
+    fn body_beside(&self, piece: &Piece) -> Result<Option<Named>> {
+        let Some((id, stamp)) = &piece.entry else { return Ok(None) };
+        let spot = StoreFolder::spot(&id.key);
+        let Some(record) = self.read(&self.folder.shard(&spot.shard)?, &spot)? else {
+            return Ok(None);
+        };
+        let entry = record.find(id).map(|at| &record.entries[at]);
+        let entry = entry.filter(|entry| entry.stamp == *stamp);
+        let body = entry.and_then(|entry| entry.place.beside());
+        Ok(body.map(|body| Named::Body { record: spot, body: body.to_owned() }))
     }
 
     /// The bytes of a file as they are, damaged or not.

@@ -15,7 +15,7 @@ use ::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use ::redis::sentinel::SentinelClient;
 use ::redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline,
-    RedisError, RedisResult, ServerErrorKind, Value,
+    RedisError, RedisResult, ServerErrorKind, Value, cmd,
 };
 use tokio::sync::Mutex;
 use tokio::time::sleep;
@@ -140,6 +140,36 @@ impl Link {
             value.extract_error().map_err(|error| trouble::explain(error, &self.name))
         });
         Ok(each.collect())
+    }
+
+    /// By what the database on the server is known, whatever the server's names and addresses:
+    /// nothing where it does not tell, or may not be asked.
+    pub(crate) async fn servers(&self) -> Result<Vec<String>> {
+        if self.is_cluster() {
+            let mut command = cmd("CLUSTER");
+            command.arg("SLOTS");
+            let ranges: Vec<Vec<Value>> = self.ask(&command).await?;
+            let master = |range: Vec<Value>| {
+                let node: Vec<Value> = Vec::from_redis_value(range.into_iter().nth(2)?).ok()?;
+                let id = String::from_redis_value(node.into_iter().nth(2)?).ok()?;
+                Some(format!("redis cluster node {id}"))
+            };
+            return Ok(ranges.into_iter().filter_map(master).collect());
+        }
+        let told: String = match self.ask(&cmd("INFO")).await {
+            Err(e) if e.code() == "store_denied" || e.code() == "store_failed" => String::new(),
+            told => told?,
+        };
+        let client: String = match self.ask(cmd("CLIENT").arg("INFO")).await {
+            Err(e) if e.code() == "store_denied" || e.code() == "store_failed" => String::new(),
+            told => told?,
+        };
+        let database = client.split(' ').find_map(|field| field.strip_prefix("db="));
+        let Some(database) = database else { return Ok(Vec::new()) };
+        let of = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        // Replicas hold what their master holds, and have the number of its history.
+        let known = [of("run_id:"), of("master_replid:")];
+        Ok(known.into_iter().flatten().map(|id| format!("redis {id} db {database}")).collect())
     }
 
     /// Does some work, and tries again what may come right: a broken connection is made

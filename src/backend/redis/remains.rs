@@ -6,9 +6,10 @@ use ::redis::cmd;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{BodyFacts, EntryId, Stamp, Variant};
-use crate::storage::{BodyStream, ByteRange, Outcome, Part, Piece, Problem, Removed, Usage};
+use crate::model::{EntryId, Stamp};
+use crate::storage::{BodyStream, Outcome, Part, Piece, Problem, Removed, Usage};
 
+use super::super::record::is_nonce;
 use super::scan::Node;
 use super::{BATCH, Fields, Inner, Kept, body, script, trouble};
 
@@ -109,6 +110,10 @@ impl Inner {
                 (None, Some(body)) => return self.raw_body(body).await,
                 (None, None) => return Err(absent(name)),
             },
+            Part::Beside(piece) => {
+                let body = self.body_beside(piece).await?;
+                return self.raw_body(&body.ok_or_else(|| absent(&piece.name))?).await;
+            }
         };
         let mut command = cmd("HGET");
         command.arg(record).arg(format!("e{variant}"));
@@ -116,18 +121,43 @@ impl Inner {
         bytes.map(|bytes| BodyStream::whole(bytes.into())).ok_or_else(|| absent(&shown))
     }
 
-    /// The chunks of a body, whatever names it.
+    /// The name of the large body that goes with a piece.
+    async fn body_beside(&self, piece: &Piece) -> Result<Option<String>> {
+        let (record, variant) = match (&piece.entry, entry_of(&piece.name)) {
+            (Some((id, _)), _) => (self.names.record(&id.key), id.variant.as_str()),
+            (None, Some((record, variant))) => (record.to_owned(), variant),
+            (None, None) => return Ok(None),
+        };
+        let mut command = cmd("HGET");
+        command.arg(&record).arg(format!("m{variant}"));
+        let marks: Option<Vec<u8>> = self.link.ask(&command).await?;
+        let body = marks.as_deref().and_then(script::marks_of).map(|(_, body)| body.to_owned());
+        Ok(body.filter(|body| is_nonce(body)).map(|body| format!("{record}:{body}")))
+    }
+
+    /// The chunks of a body that are there, whatever names it.
     async fn raw_body(self: &Arc<Self>, name: &str) -> Result<BodyStream> {
-        let mut chunks = cmd("HLEN");
-        chunks.arg(name);
-        let chunks: u64 = self.link.ask(&chunks).await?;
-        let Some(last) = chunks.checked_sub(1) else { return Err(absent(name)) };
-        let mut length = cmd("HSTRLEN");
-        length.arg(name).arg(last);
-        let bytes = last * body::CHUNK as u64 + self.link.ask::<u64>(&length).await?;
-        let facts = BodyFacts { bytes, xxh3: None, sha256: None };
-        let id = EntryId::new(name, Variant::none());
-        body::stream(Arc::clone(self), name.to_owned(), &id, facts, ByteRange::WHOLE).await
+        let mut fields = cmd("HKEYS");
+        fields.arg(name);
+        let fields: Vec<Vec<u8>> = self.link.ask(&fields).await?;
+        let number = |field: Vec<u8>| std::str::from_utf8(&field).ok()?.parse::<u64>().ok();
+        let mut chunks: Vec<u64> = fields.into_iter().filter_map(number).collect();
+        if chunks.is_empty() {
+            return Err(absent(name));
+        }
+        chunks.sort_unstable();
+        let bytes = chunks.len() as u64 * body::CHUNK as u64;
+        let (inner, name) = (Arc::clone(self), name.to_owned());
+        let chunks = stream::iter(chunks).then(move |number| {
+            let mut command = cmd("HGET");
+            command.arg(&name).arg(number);
+            let inner = Arc::clone(&inner);
+            async move {
+                let chunk: Option<Vec<u8>> = inner.link.ask(&command).await?;
+                Ok(chunk.unwrap_or_default().into())
+            }
+        });
+        Ok(BodyStream::new(chunks, bytes))
     }
 
     /// Whether nothing names a body and nothing will end it.

@@ -75,6 +75,8 @@ impl From<Bytes> for Content<'_> {
 pub(crate) struct Object {
     pub(crate) bytes: Bytes,
     pub(crate) etag: Option<String>,
+    /// When it was written, by the server's clock.
+    pub(crate) modified: Option<Timestamp>,
     /// What its writer noted beside it; names in lower case.
     #[cfg_attr(not(feature = "foreign"), allow(dead_code, reason = "for other layouts"))]
     pub(crate) notes: HashMap<String, String>,
@@ -121,6 +123,12 @@ impl Bucket {
         self.settings.endpoint.as_deref()
     }
 
+    /// The bucket as it was addressed. Several addresses may lead to it.
+    pub(crate) fn addressed(&self) -> String {
+        let endpoint = self.endpoint().unwrap_or("the usual endpoint").trim_end_matches('/');
+        format!("s3 {} bucket {}", endpoint.to_ascii_lowercase(), self.name)
+    }
+
     pub(super) async fn client(&self) -> Result<&Client> {
         current_runtime()?;
         Ok(self.client.get_or_init(|| self.settings.client()).await)
@@ -144,8 +152,12 @@ impl Bucket {
                 Err(e) => return Err(trouble::explain(e, &asked)),
             };
             let (etag, notes) = (output.e_tag, output.metadata.unwrap_or_default());
+            let modified = output.last_modified.map(|at| Timestamp::from_secs(at.secs()));
             match output.body.collect().await {
-                Ok(body) => return Ok(Some(Object { bytes: body.into_bytes(), etag, notes })),
+                Ok(body) => {
+                    let bytes = body.into_bytes();
+                    return Ok(Some(Object { bytes, etag, modified, notes }));
+                }
                 // The SDK tries requests again, but not bodies that break off.
                 Err(e) if left > 0 => tracing::debug!("{key} broke off and is read again: {e}"),
                 Err(e) => return Err(trouble::broken(e, &asked)),

@@ -229,11 +229,24 @@ impl Inner {
             Part::Record(id) => self.record_key(&name_of(&id.key)),
             Part::Piece(name) if self.name_below(&name).is_some() => name,
             Part::Piece(name) => return Err(absent(&name)),
+            Part::Beside(piece) => {
+                let body = self.body_beside(&piece).await?;
+                self.body_key(&body.ok_or_else(|| absent(&piece.name))?)
+            }
         };
         let bytes = self.bucket.length(&object).await?.ok_or_else(|| absent(&object))?;
         let facts = BodyFacts { bytes, xxh3: None, sha256: None };
         let id = EntryId::new(&*object, Variant::none());
         body::stream(Arc::clone(&self.bucket), object, &id, facts, ByteRange::WHOLE).await
+    }
+
+    /// The large body of the entry that a piece is about.
+    async fn body_beside(&self, piece: &Piece) -> Result<Option<String>> {
+        let Some((id, stamp)) = &piece.entry else { return Ok(None) };
+        let Some(read) = self.read(&name_of(&id.key)).await? else { return Ok(None) };
+        let entry = read.record.find(id).map(|at| &read.record.entries[at]);
+        let entry = entry.filter(|entry| entry.stamp == *stamp);
+        Ok(entry.and_then(|entry| entry.place.beside()).map(ToOwned::to_owned))
     }
 
     /// See [`Backend::usage`](crate::Backend::usage).

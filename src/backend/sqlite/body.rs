@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use rusqlite::{Connection, ErrorCode, MAIN_DB, params};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OptionalExtension, params};
 
 use crate::error::{Error, Result};
-use crate::model::{BodyFacts, EntryId, Timestamp, Variant};
+use crate::model::{BodyFacts, EntryId, Timestamp};
 use crate::storage::{BodyReader, ByteRange};
 
 use super::place::{Database, Snapshot};
@@ -161,16 +161,26 @@ pub(super) fn stored_bytes(database: &Database, body: i64) -> Result<u64> {
     Ok(bytes.max(0).unsigned_abs())
 }
 
-/// The bytes under a body's number, whatever names it.
-pub(super) fn raw(
-    database: &Arc<Database>,
-    name: &str,
-    body: i64,
-    bytes: u64,
-) -> Result<BodyReader> {
-    let facts = BodyFacts { bytes, xxh3: None, sha256: None };
-    let id = EntryId::new(name, Variant::none());
-    reader(database, Snapshot::of(database)?, &id, body, facts, ByteRange::WHOLE)
+/// The bytes under a body's number, whatever names it and whatever is missing.
+pub(super) fn raw(database: &Arc<Database>, body: i64, bytes: u64) -> BodyReader {
+    let database = Arc::clone(database);
+    let sql = database.sql(
+        r#"SELECT id, data FROM "{t}_chunk" WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 1"#,
+    );
+    let (first, last) = rows(body);
+    let mut after = first - 1;
+    let chunks = std::iter::from_fn(move || {
+        let next = database.read(|connection| {
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?));
+            connection.prepare_cached(&sql)?.query_row([after, last], row).optional()
+        });
+        let next = next.transpose()?;
+        Some(next.map(|(row, data)| {
+            after = row;
+            Bytes::from(data)
+        }))
+    });
+    BodyReader::unchecked(chunks, bytes)
 }
 
 /// Reads a body, a chunk at a time, in the snapshot that showed its row: it stays whole

@@ -23,7 +23,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use crate::error::{Error, Result};
 use crate::storage::Access;
 
-use super::super::sqlite_file::{self, Reader, Trouble};
+use super::super::sqlite_file::{self, Reader, Trouble, Writer};
 use super::super::{SQLITE_PAGE_BYTES, private};
 
 /// The layout that this build writes, and the newest that it reads.
@@ -85,7 +85,7 @@ enum Source {
     File {
         path: PathBuf,
         busy: Duration,
-        writer: Mutex<Option<Connection>>,
+        writer: Mutex<Option<Writer>>,
         idle: Mutex<Vec<Reader>>,
         /// Nothing will be written, and reading changes nothing.
         only_reads: bool,
@@ -296,16 +296,52 @@ impl Database {
         work(connection).map_err(|e| self.error(e))
     }
 
+    /// Waits until the disk has everything that was committed.
+    pub(super) fn sync(&self) -> Result<()> {
+        let Source::File { path, writer, unsynced, only_reads: false, .. } = &self.source else {
+            return Ok(());
+        };
+        // So that there is a writer, if only one that has written nothing yet.
+        self.on_writer(|_| Ok(()))?;
+        if let Some(writer) = &mut *lock(writer) {
+            writer.sync().map_err(|e| self.error(e))?;
+        }
+        sqlite_file::sync_names(path).map_err(|e| {
+            private::store_error(format!("cannot wait for the disk with {}", self.name), e)
+        })?;
+        unsynced.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// By what the system knows the database.
+    pub(super) fn identity(&self) -> String {
+        let table = self.table.to_ascii_lowercase();
+        match &self.source {
+            Source::File { path, .. } => match sqlite_file::file_id(path) {
+                Some((device, file)) => format!("sqlite {device}:{file} {table}"),
+                None => format!("sqlite {} {table}", path.display()),
+            },
+            Source::Given(connection) => {
+                let file = sqlite_file::file_id(Path::new(&self.name));
+                let open = std::ptr::from_ref(connection).addr();
+                match file {
+                    Some((device, file)) => format!("sqlite {device}:{file} {table}"),
+                    None => format!("sqlite in memory {open} {table}"),
+                }
+            }
+        }
+    }
+
     /// Closes every connection, so that the database is one file again.
     pub(super) fn close(&self) {
-        if let Source::File { path, writer, idle, unsynced, .. } = &self.source {
+        if let Source::File { writer, idle, unsynced, .. } = &self.source {
+            if unsynced.load(Ordering::Relaxed)
+                && let Err(e) = self.sync()
+            {
+                tracing::warn!("{} may not be on the disk yet: {e:?}", self.name);
+            }
             lock(idle).clear();
             *lock(writer) = None;
-            if unsynced.swap(false, Ordering::Relaxed)
-                && let Err(e) = std::fs::File::open(path).and_then(|file| file.sync_all())
-            {
-                tracing::warn!("{} may not be on the disk yet: {e}", self.name);
-            }
         }
     }
 
@@ -432,8 +468,8 @@ impl Database {
         Ok(())
     }
 
-    fn open_writer(&self, path: &Path, busy: Duration, new: bool) -> Result<Connection> {
-        let connection = sqlite_file::open_writer(path, busy);
+    fn open_writer(&self, path: &Path, busy: Duration, new: bool) -> Result<Writer> {
+        let connection = Writer::open(path, busy);
         let connection = connection.map_err(|trouble| trouble.explained(|e| self.error(e)))?;
         let set_up = || {
             if new {

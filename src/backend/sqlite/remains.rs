@@ -35,6 +35,11 @@ fn body_name(body: i64) -> String {
     format!("body {body}")
 }
 
+/// The row in the name of a piece.
+fn row_in(name: &str) -> Option<i64> {
+    number(name, "record").or_else(|| number(name, "row"))
+}
+
 /// The number behind a word.
 fn number(name: &str, word: &str) -> Option<i64> {
     name.strip_prefix(word)?.trim_start().parse().ok()
@@ -153,19 +158,44 @@ impl Inner {
                 params![id.key, id.variant.as_str()],
             )?
             .ok_or_else(|| absent(&id.to_string()))?,
-            Part::Piece(name) => match (number(name, "record"), number(name, "body")) {
+            Part::Piece(name) => match (row_in(name), number(name, "body")) {
                 (Some(row), _) => {
                     record(r#"SELECT record FROM "{t}_record" WHERE id = ?1"#, params![row])?
                         .ok_or_else(|| absent(name))?
                 }
-                (None, Some(number)) => {
-                    let bytes = body::stored_bytes(&self.database, number)?;
-                    return body::raw(&self.database, name, number, bytes);
-                }
+                (None, Some(body)) => return self.raw_body(body),
                 (None, None) => return Err(absent(name)),
             },
+            Part::Beside(piece) => {
+                let body = self.body_beside(piece)?;
+                return self.raw_body(body.ok_or_else(|| absent(&piece.name))?);
+            }
         };
         Ok(BodyReader::part(&Bytes::from(bytes), ByteRange::WHOLE))
+    }
+
+    fn raw_body(&self, body: i64) -> Result<BodyReader> {
+        let bytes = body::stored_bytes(&self.database, body)?;
+        Ok(body::raw(&self.database, body, bytes))
+    }
+
+    /// The number of the large body that goes with a piece.
+    fn body_beside(&self, piece: &Piece) -> Result<Option<i64>> {
+        let body = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
+            let sql = self.sql(sql);
+            self.database.read(|c| c.query_row(&sql, values, |row| row.get(0)).optional())
+        };
+        let found: Option<Option<i64>> = match (&piece.entry, row_in(&piece.name)) {
+            (Some((id, _)), _) => body(
+                r#"SELECT body FROM "{t}" WHERE key = ?1 AND variant = ?2"#,
+                params![id.key, id.variant.as_str()],
+            )?,
+            (None, Some(row)) => {
+                body(r#"SELECT body FROM "{t}" WHERE id = ?1"#, params![row])?
+            }
+            (None, None) => None,
+        };
+        Ok(found.flatten().filter(|body| body::is_number(*body)))
     }
 
     /// See [`Backend::usage`](crate::Backend::usage).

@@ -3,7 +3,6 @@
 pub mod failure;
 
 mod body;
-mod checkpoint;
 mod completions;
 mod config_command;
 mod convert;

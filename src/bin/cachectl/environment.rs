@@ -40,15 +40,6 @@ fn config_folder() -> &'static str {
     if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" }
 }
 
-/// Where programs keep what they know from run to run.
-pub fn state_folder() -> Option<PathBuf> {
-    let base = env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| Some(home()?.join(".local/state")))?;
-    Some(base.join("cachectl"))
-}
-
 /// The proxies of the environment; lower-case names come first, as in other clients.
 pub fn proxies() -> Proxies {
     let either = |name: &str| text(&name.to_ascii_lowercase()).or_else(|| text(name));

@@ -14,7 +14,9 @@ use crate::backend::private::{
 };
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::{Access, Address, BlockingPieces, Cursor, Opened, Outcome, Piece, Problem};
+use crate::storage::{
+    Access, Address, BlockingPieces, Cursor, Identity, Opened, Outcome, Piece, Problem,
+};
 
 use super::super::{Layout, Sign};
 use super::PARAMS_0;
@@ -80,6 +82,12 @@ fn begin_of(file: &mut File) -> io::Result<Vec<u8>> {
     let mut start = Vec::with_capacity(Form::SIGN);
     file.take(Form::SIGN as u64).read_to_end(&mut start)?;
     Ok(start)
+}
+
+/// Whether a file of this name begins as a value does: under a key that hishel makes like any of
+/// its forms, else as hishel itself begins one.
+fn begins_as(key: &str, start: &[u8]) -> bool {
+    if is_usual_key(key) { Form::of(start).is_some() } else { Form::is_signed(start) }
 }
 
 fn open(address: &Address, access: Access) -> Result<Opened> {
@@ -157,7 +165,7 @@ impl Files {
         let fail = |e| self.trouble(key, e);
         let Some(mut file) = folder.read(key.as_ref()).map_err(fail)? else { return Ok(None) };
         let mut bytes = begin_of(&mut file).map_err(fail)?;
-        if !Form::is_signed(&bytes) {
+        if !begins_as(key, &bytes) {
             return Ok(None);
         }
         let meta = file.metadata().map_err(fail)?;
@@ -454,7 +462,7 @@ impl Shelf for Files {
                 true => {
                     let file = folder.read(key.as_ref()).ok().flatten();
                     let start = file.and_then(|mut file| begin_of(&mut file).ok());
-                    start.is_some_and(|start| Form::is_signed(&start))
+                    start.is_some_and(|start| begins_as(key, &start))
                 }
                 false => self.read(&folder, key).is_ok_and(|lying| lying.is_some()),
             };
@@ -468,5 +476,18 @@ impl Shelf for Files {
 
     fn location(&self, key: &str) -> String {
         self.path.join(key).display().to_string()
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        let known = self.folder()?.identity();
+        let known = known
+            .map_err(|e| store_error(format!("cannot look at {}", self.path.display()), e))?;
+        Ok(Identity::new(known.map(|(device, file)| format!("file {device}:{file}"))))
+    }
+
+    fn sync(&self) -> Result<()> {
+        let path = self.path.display();
+        let fail = |e| store_error(format!("cannot wait for the disk with {path}"), e);
+        self.folder()?.sync_all().map_err(fail)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{Address, Capabilities, Found, Outcome, Piece, Problem};
 
@@ -171,6 +171,10 @@ fn damaged(key: &str, lying: &Lying, location: &str, error: &Error) -> Error {
     Piece::new(Problem::Undecodable, key, lying.bytes.len() as u64)
         .of_key(key)
         .met(format!("cannot read the value {location}"), error)
+}
+
+fn nothing_beside(piece: &Piece) -> Error {
+    Error::new(ErrorKind::NotFound, format!("nothing lies beside {}", piece.name))
 }
 
 /// What an update makes of a value: its body stays, and when it was laid down.

@@ -12,7 +12,7 @@ use crate::backend::redis::{Link, link, sort};
 use crate::error::Result;
 use crate::model::Timestamp;
 use crate::storage::{
-    Access, Address, Capabilities, Cursor, OpenMarked, Opened, Outcome, Position,
+    Access, Address, Capabilities, Cursor, Identity, OpenMarked, Opened, Outcome, Position,
 };
 
 use super::super::{Layout, Sign};
@@ -235,6 +235,11 @@ impl FarShelf for Strings {
             }
             cursor = next;
         }
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        let servers = self.link.servers().await?.into_iter();
+        Ok(Identity::new(servers.map(|server| format!("{server} hishel-0"))))
     }
 
     fn location(&self, key: &str) -> String {

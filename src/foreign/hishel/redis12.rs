@@ -26,7 +26,7 @@ use crate::foreign::decode::msgpack::Pack;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp, unhex};
 use crate::policy;
 use crate::storage::{
-    Access, Address, Backend, BodyStream, ByteRange, Capabilities, Found, OpenMarked, Opened,
+    Access, Address, Backend, BodyStream, ByteRange, Capabilities, Found, Identity, OpenMarked, Opened,
     Outcome, Param, Part, Piece, Position, Problem, Put, Query, Usage,
 };
 
@@ -464,6 +464,33 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// The name of the chunks that go with a piece.
+    async fn stream_beside(&self, piece: &Piece) -> Result<Option<String>> {
+        let id = match &piece.entry {
+            Some((id, _)) => {
+                let group = self.group_of(&id.key, false).await?;
+                let entry = group.entries.into_iter().find(|(found, _)| found.head.id == *id);
+                entry.map(|(_, row)| row.id)
+            }
+            None => piece.name.strip_prefix(&*self.name("entry", "")).map(ToOwned::to_owned),
+        };
+        Ok(id.map(|id| self.name("stream", &id)))
+    }
+
+    /// All chunks of a body that are there.
+    fn raw_stream(self: &Arc<Self>, name: String) -> BodyStream {
+        let state = (Arc::clone(self), name, 0);
+        let chunks = stream::try_unfold(state, |(inner, name, at)| async move {
+            let mut command = cmd("LINDEX");
+            command.arg(&name).arg(at);
+            let chunk: Option<Vec<u8>> = inner.link.ask(&command).await?;
+            Ok::<_, Error>(chunk.map(|chunk| (Bytes::from(chunk), (inner, name, at + 1))))
+        });
+        BodyStream::new(chunks, 0)
+    }
+}
+
 fn unmarked() -> Error {
     Error::codec("the mark behind its chunks is none").coded("record_damaged")
 }
@@ -581,6 +608,10 @@ impl Backend for Streams {
                 let data: Option<Vec<u8>> = self.inner.link.ask(cmd("GET").arg(name)).await?;
                 data.ok_or_else(|| missing(name))?
             }
+            Part::Beside(piece) => {
+                let stream = self.inner.stream_beside(piece).await?;
+                return Ok(self.inner.raw_stream(stream.ok_or_else(|| missing(&piece.name))?));
+            }
         };
         Ok(BodyStream::whole(data.into()))
     }
@@ -611,6 +642,18 @@ impl Backend for Streams {
 
     fn kept(&self, head: EntryHead) -> EntryHead {
         self.inner.kept(head)
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        let Inner { prefix, .. } = &*self.inner;
+        let (servers, layout) = (self.inner.link.servers().await?, self.inner.layout());
+        let names = servers.into_iter().map(|server| format!("{server} {layout} {prefix}"));
+        Ok(Identity::new(names))
+    }
+
+    /// The server keeps what it has acknowledged by its own settings.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
     }
 
     fn location(&self, id: &EntryId) -> String {

@@ -23,7 +23,7 @@ use crate::filter::Detail;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Found, Opened, Outcome, Param, Part, Piece, Problem, Query, Usage,
+    ByteRange, Capabilities, Found, Identity, Opened, Outcome, Param, Part, Piece, Problem, Query, Usage,
 };
 
 use super::super::database::{self, BUSY, Database};
@@ -435,6 +435,10 @@ impl BlockingBackend for Rows {
                     .read(|c| c.query_row(sql, [id], |row| row.get(0)).optional())?;
                 data.ok_or_else(|| missing(name))?
             }
+            Part::Beside(piece) => {
+                let id = self.inner.row_beside(piece)?.ok_or_else(|| missing(&piece.name))?;
+                return Ok(RawChunks { inner: Arc::clone(&self.inner), id, row: i64::MIN }.body());
+            }
         };
         Ok(BodyReader::whole(data.into()))
     }
@@ -474,6 +478,14 @@ impl BlockingBackend for Rows {
 
     fn kept(&self, head: EntryHead) -> EntryHead {
         put::kept(&self.inner, head)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        Ok(Identity::new([self.inner.database.identity("entries")]))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.inner.database.sync()
     }
 
     fn location(&self, id: &EntryId) -> String {
@@ -563,6 +575,50 @@ impl Iterator for Scan {
                 Some(vec![Err(e)])
             }
         }
+    }
+}
+
+/// All chunks of a row that are there, in no other order than their own.
+struct RawChunks {
+    inner: Arc<Inner>,
+    id: [u8; 16],
+    /// The last one that was read.
+    row: i64,
+}
+
+impl RawChunks {
+    fn body(self) -> BodyReader {
+        BodyReader::unchecked(self, 0)
+    }
+
+    fn read(&mut self) -> Result<Option<Bytes>> {
+        let sql = "SELECT rowid, CAST(chunk_data AS BLOB) FROM streams
+                   WHERE entry_id = ?1 AND rowid > ?2 ORDER BY rowid LIMIT 1";
+        let chunk: Option<(i64, Option<Vec<u8>>)> = self.inner.database.read(|c| {
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            c.prepare_cached(sql)?.query_row((self.id, self.row), row).optional()
+        })?;
+        let Some((row, data)) = chunk else { return Ok(None) };
+        self.row = row;
+        Ok(Some(data.unwrap_or_default().into()))
+    }
+}
+
+impl Iterator for RawChunks {
+    type Item = Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+impl Inner {
+    /// The identity of the row whose chunks go with a piece.
+    fn row_beside(&self, piece: &Piece) -> Result<Option<[u8; 16]>> {
+        let Some((id, _)) = &piece.entry else { return Ok(state::id_in(&piece.name)) };
+        let group = self.group_of(&id.key, false)?;
+        let row = group.entries.into_iter().find(|(found, _)| found.head.id == *id);
+        Ok(row.map(|(_, row)| row.id))
     }
 }
 

@@ -12,7 +12,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use crate::backend::s3::{Begin, Bucket, Condition, Content, Listed, bucket};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::{Access, Address, Capabilities, Cursor, OpenMarked, Opened, Outcome};
+use crate::storage::{
+    Access, Address, Capabilities, Cursor, Identity, OpenMarked, Opened, Outcome,
+};
 
 use super::super::{Layout, Sign};
 use super::PARAMS_0;
@@ -237,6 +239,12 @@ impl FarShelf for Objects {
             from = next;
         }
         Ok((entries, bytes))
+    }
+
+    /// The bucket as it was addressed: nothing in it would tell more.
+    async fn identity(&self) -> Result<Identity> {
+        let addressed = self.bucket.addressed();
+        Ok(Identity::new([format!("{addressed} prefix {} hishel-0", self.prefix)]))
     }
 
     fn location(&self, key: &str) -> String {

@@ -15,7 +15,7 @@ use crate::backend::sqlite_file;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::storage::{
-    Access, Address, BlockingPieces, Cursor, Opened, Outcome, Param, Piece, Position, Problem,
+    Access, Address, BlockingPieces, Cursor, Identity, Opened, Outcome, Param, Piece, Position, Problem,
 };
 
 use super::super::database::{self, BUSY, Database};
@@ -369,6 +369,14 @@ impl Shelf for Table {
 
     fn location(&self, key: &str) -> String {
         format!("{} table cache key {key}", self.database.path().display())
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        Ok(Identity::new([self.database.identity("cache")]))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.database.sync()
     }
 
     fn close(&self) {

@@ -217,7 +217,8 @@ fn verify_finds_each_kind_of_damage_and_repair_saves_it() {
     flip(&bodies[0], 500);
     let cut = fs::OpenOptions::new().write(true).open(&bodies[1]).expect("a body");
     cut.set_len(700).expect("cut");
-    let orphan = bodies[2].with_file_name("0123456789abcdef0123456789abcdef.0011223344556677");
+    let orphan = desk.file("f/bodies/01/0123456789abcdef0123456789abcdef.0011223344556677");
+    fs::create_dir_all(orphan.parent().expect("a shard")).expect("made");
     fs::write(&orphan, "orphan").expect("written");
     let old = std::time::SystemTime::now() - 2 * HOUR;
     fs::File::options().write(true).open(&orphan).expect("open").set_modified(old).expect("aged");

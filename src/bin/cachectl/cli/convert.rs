@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::Result;
 use cachectl::transfer::{Action, Conversions, Failure, Report, Tally, convert_one};
-use cachectl::{Compact, ErrorKind, Found, Manage, Piece};
+use cachectl::{Compact, ErrorKind, Found, Manage, Piece, is_about_one};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
@@ -152,7 +152,9 @@ async fn convert(
                 }
             }
             (_, Some(Err(error)))
-                if error.kind() == ErrorKind::Store && error.code() != "not_verified" =>
+                if error.kind() == ErrorKind::Store
+                    && error.code() != "not_verified"
+                    && !is_about_one(&error) =>
             {
                 return Err(error.into());
             }

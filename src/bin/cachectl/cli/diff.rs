@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use cachectl::transfer::{Tally, as_held, differences, is_behind};
-use cachectl::{BodyDigest, Detail, EntryHead, Error, Found, Manage, Query, is_damage};
+use cachectl::{BodyDigest, Detail, EntryHead, Error, Found, Manage, Piece, Query, is_about_one};
 use clap::Args;
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -59,12 +59,13 @@ pub struct DiffArgs {
 /// Compares; gives the exit code.
 pub fn run(args: &DiffArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
-    let place = |name: &str, text: &str| super::failure::Where(format!("{name} {text}"));
-    let a = store::resolve(&args.a, place("A", &args.a), &config)?;
-    let b = store::resolve(&args.b, place("B", &args.b), &config)?;
     let selection = args.selection.resolve(&[], &config)?;
+    let place = |name: &str| super::failure::Where(name.to_owned());
+    let a = store::resolve(&args.a, place("A"), &config)?;
+    let b = store::resolve(&args.b, place("B"), &config)?;
     let pair = store::open_existing_pair(&a, &b, common)?;
     signals::listen();
+    pair.refuse_one_place(&a, &b, None)?;
     let view = View {
         now: selection.now,
         settings: selection.settings.clone(),
@@ -73,14 +74,36 @@ pub fn run(args: &DiffArgs, common: &CommonArgs) -> Result<u8> {
     let mut reporter = Reporter::new(args, view, common)?;
     pair.run(compare(args, &pair, &selection, &mut reporter))?;
     reporter.end()?;
-    let Counts { same, differs, only_a, only_b } = reporter.counts;
-    talk::note(&format!(
+    let Counts { same, differs, only_a, only_b, unread } = reporter.counts;
+    let mut text = format!(
         "{} the same, {differs} differ, {only_a} only in {}, {only_b} only in {}",
         count(same, "entry"),
         a.name,
         b.name
-    ));
-    Ok(if differs + only_a + only_b > 0 { exit::NO } else { exit::DONE })
+    );
+    if unread > 0 {
+        text.push_str(&format!(", {unread} could not be read"));
+    }
+    talk::note(&text);
+    Ok(match (differs + only_a + only_b, unread) {
+        (1.., _) => exit::NO,
+        (0, 1..) => exit::PARTIAL,
+        (0, 0) => exit::DONE,
+    })
+}
+
+/// What came out of comparing one entry.
+enum Compared {
+    /// The entry in A, its identity in B, what B has there, and in what they differ.
+    Both(Box<Found>, u64, Option<Box<Found>>, Vec<&'static str>),
+    /// Something that cannot be read, in this store.
+    Unread(Side, Error),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    A,
+    B,
 }
 
 async fn compare(
@@ -97,32 +120,41 @@ async fn compare(
     let mut compared = selection
         .plain_entries(a, Detail::Head)
         .map(|item| async move {
-            let found = item?;
+            let found = match item {
+                Err(e) if is_about_one(&e) => return Ok(Compared::Unread(Side::A, e)),
+                found => found?,
+            };
             // As the other store would have it: what its layout has no place for is no
             // difference.
             let held = as_held(&*a.store, &*b.store, found.head.clone());
-            let other = b.store.find(&held.id).await?;
+            let other = match b.store.find(&held.id).await {
+                Err(e) if is_about_one(&e) => return Ok(Compared::Unread(Side::B, e)),
+                other => other?,
+            };
             let differs = match &other {
-                Some(other) => differs(args, pair, &held, &found, other).await?,
+                Some(other) => match differs(args, pair, &held, &found, other).await {
+                    Err((side, e)) if is_about_one(&e) => return Ok(Compared::Unread(side, e)),
+                    differs => differs.map_err(|(_, e)| e)?,
+                },
                 None => Vec::new(),
             };
-            Ok::<_, Error>((found, held.id.fingerprint(), other, differs))
+            let (held, other) = (held.id.fingerprint(), other.map(Box::new));
+            Ok::<_, Error>(Compared::Both(Box::new(found), held, other, differs))
         })
         .buffered(jobs);
     while let Some(item) = compared.next().await {
         signals::check()?;
-        match item {
+        match item? {
             // Nobody is given what stands behind another.
-            Ok((found, ..)) if is_behind(&*a.store, &found.head.id) => {}
-            Ok((found, held, other, differs)) => {
+            Compared::Both(found, ..) if is_behind(&*a.store, &found.head.id) => {}
+            Compared::Both(found, held, other, differs) => {
                 if let Some(ids) = &mut compared_ids {
                     ids.insert(held);
                 }
                 progress.advance(Tally { entries: 1, bytes: found.head.body.bytes });
-                reporter.row(Some(&found), other.as_ref(), &differs)?;
+                reporter.row(Some(&found), other.as_deref(), &differs)?;
             }
-            Err(e) if is_damage(&e) => talk::warning(e.message(), &e.causes()),
-            Err(e) => return Err(e.into()),
+            Compared::Unread(side, error) => reporter.unread(side, &error)?,
         }
     }
     drop(compared);
@@ -133,38 +165,48 @@ async fn compare(
         .store
         .scan(query)
         .map(|item| async move {
-            let found = item?;
+            let found = match item {
+                Err(e) if is_about_one(&e) => return Ok(Extra::Unread(e)),
+                found => found?,
+            };
             let id = &found.head.id;
             let is_known = |ids: &HashSet<u64>| ids.contains(&id.fingerprint());
             if !found.is_meant_by(&selection.filter, selection.moment())
                 || is_behind(&*b.store, id)
                 || compared_ids.as_ref().is_some_and(is_known)
             {
-                return Ok(None);
+                return Ok(Extra::None);
             }
             let held = as_held(&*b.store, &*a.store, found.head.clone());
             let is_there = match a.store.find(&held.id).await {
-                Err(e) if is_damage(&e) => true,
+                // It was told of already.
+                Err(e) if is_about_one(&e) => true,
                 other => other?.is_some(),
             };
-            Ok::<_, Error>(Some(found).filter(|_| !is_there))
+            Ok::<_, Error>(if is_there { Extra::None } else { Extra::Entry(Box::new(found)) })
         })
         .buffered(jobs);
     while let Some(item) = surplus.next().await {
         signals::check()?;
-        match item {
-            Ok(None) => {}
-            Ok(Some(found)) => {
+        match item? {
+            Extra::None => {}
+            Extra::Entry(found) => {
                 let id = found.head.id.fingerprint();
                 if repeats.as_mut().is_none_or(|seen| seen.insert(id)) {
                     reporter.row(None, Some(&found), &[])?;
                 }
             }
-            Err(e) if is_damage(&e) => talk::warning(e.message(), &e.causes()),
-            Err(e) => return Err(e.into()),
+            Extra::Unread(error) => reporter.unread(Side::B, &error)?,
         }
     }
     Ok(())
+}
+
+/// What a look at one entry of B brings.
+enum Extra {
+    None,
+    Entry(Box<Found>),
+    Unread(Error),
 }
 
 /// In what two entries differ.
@@ -174,10 +216,11 @@ async fn differs(
     held: &EntryHead,
     a: &Found,
     b: &Found,
-) -> cachectl::Result<Vec<&'static str>> {
+) -> Result<Vec<&'static str>, (Side, Error)> {
     let mut fields = differences(held, &b.head);
     if args.content && !fields.contains(&"body") && !fields.contains(&"body_bytes") {
-        let (a, b) = (digest(&pair.source, a).await?, digest(&pair.destination, b).await?);
+        let a = digest(&pair.source, a).await.map_err(|e| (Side::A, e))?;
+        let b = digest(&pair.destination, b).await.map_err(|e| (Side::B, e))?;
         if a != b {
             fields.push("body");
         }
@@ -201,14 +244,25 @@ struct Counts {
     differs: u64,
     only_a: u64,
     only_b: u64,
+    unread: u64,
 }
 
 #[derive(Serialize)]
 struct DiffObject<'a> {
     sign: char,
+    key: &'a str,
     a: Option<EntryObject>,
     b: Option<EntryObject>,
     differs: &'a [&'static str],
+    /// Why an entry could not be read, and in which store.
+    unread: Option<UnreadObject>,
+}
+
+#[derive(Serialize)]
+struct UnreadObject {
+    store: &'static str,
+    problem: Option<&'static str>,
+    error: String,
 }
 
 struct Reporter {
@@ -265,11 +319,43 @@ impl Reporter {
         let Some(found) = a.or(b).filter(|_| sign != '=' || self.show_same) else { return Ok(()) };
         let url = self.view.secrets.url(found.head.request.url.as_str()).into_owned();
         let key = &found.head.id.key;
+        let object = |found: Option<&Found>| found.map(|f| EntryObject::of(f, &self.view));
+        let (a, b) = match self.is_json() {
+            true => (object(a), object(b)),
+            false => (None, None),
+        };
+        self.write(DiffObject { sign, key, a, b, differs, unread: None }, tint, &url)
+    }
+
+    /// A row for something that cannot be read.
+    fn unread(&mut self, side: Side, error: &Error) -> Result<()> {
+        self.counts.unread += 1;
+        talk::warning(error.message(), &error.causes());
+        let piece = Piece::of(error);
+        let store = match side {
+            Side::A => "a",
+            Side::B => "b",
+        };
+        let key = piece.and_then(|piece| piece.key.as_deref().or(Some(&piece.name)));
+        let differs = match side {
+            Side::A => &["unreadable in A"],
+            Side::B => &["unreadable in B"],
+        };
+        let problem = piece.map(|piece| piece.problem.name());
+        let unread = Some(UnreadObject { store, problem, error: error.message().to_owned() });
+        let key = key.unwrap_or("-");
+        self.write(DiffObject { sign: '!', key, a: None, b: None, differs, unread }, Tint::Bad, "-")
+    }
+
+    fn is_json(&self) -> bool {
+        matches!(self.format, Format::Json | Format::Ndjson)
+    }
+
+    fn write(&mut self, object: DiffObject<'_>, tint: Tint, url: &str) -> Result<()> {
         let out = &mut self.out;
+        let DiffObject { sign, key, differs, .. } = object;
         match self.format {
             Format::Json | Format::Ndjson => {
-                let object = |found: Option<&Found>| found.map(|f| EntryObject::of(f, &self.view));
-                let object = DiffObject { sign, a: object(a), b: object(b), differs };
                 if self.format == Format::Json {
                     out.write_all(if self.begun { b",\n" } else { b"[\n" })?;
                 }
@@ -279,7 +365,7 @@ impl Reporter {
                 }
             }
             Format::Plain | Format::Csv => {
-                writeln!(out, "{sign}\t{}\t{}", plain_field(key), plain_field(&url))?;
+                writeln!(out, "{sign}\t{}\t{}", plain_field(key), plain_field(url))?;
             }
             Format::Table | Format::Wide => {
                 let key: String = key.chars().take(12).collect();
@@ -287,7 +373,7 @@ impl Reporter {
                     (sign.to_string(), tint),
                     (escaped(&key).into_owned(), Tint::Plain),
                     (differs.join(" "), Tint::Plain),
-                    (escaped(&url).into_owned(), Tint::Plain),
+                    (escaped(url).into_owned(), Tint::Plain),
                 ];
                 out.write_all(self.rows.layout(vec![row]).as_bytes())?;
             }

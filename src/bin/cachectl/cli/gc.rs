@@ -1,7 +1,7 @@
 //! `gc`: remove what policy says.
 
 use anyhow::Result;
-use cachectl::transfer::{GcPolicy, Tally, plan_gc};
+use cachectl::transfer::{GcPlan, GcPolicy, Tally, plan_gc};
 use cachectl::{Error, Filter, Moment, Settings, Timestamp, parse_duration, parse_size};
 use clap::Args;
 
@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::progress::Progress;
 use crate::output::talk;
+use crate::output::text::count;
 use crate::signals;
 
 /// Remove what policy says: by default what has expired, and leftovers.
@@ -92,7 +93,12 @@ pub fn run(args: &GcArgs, common: &CommonArgs) -> Result<u8> {
     });
     drop(progress);
     signals::check()?;
-    let plan = plan?;
+    let GcPlan { removals: plan, unread } = plan?;
+    if unread > 0 {
+        let unread = count(unread, "entry");
+        talk::warning(&format!("{unread} could not be read, and stay; cachectl verify says why"), "");
+    }
+    let otherwise = if unread > 0 { exit::PARTIAL } else { exit::DONE };
     if plan.is_empty() {
         let summary = Summary {
             store: Some(chosen.address.to_string()),
@@ -100,7 +106,7 @@ pub fn run(args: &GcArgs, common: &CommonArgs) -> Result<u8> {
             ..Summary::planned("gc", plan.tallies())
         };
         summary.print(&args.output, "nothing to remove")?;
-        return Ok(exit::DONE);
+        return Ok(otherwise);
     }
     let question = if policy.is_drastic() { Question::YesNo } else { Question::None };
     let job = Job {
@@ -115,14 +121,15 @@ pub fn run(args: &GcArgs, common: &CommonArgs) -> Result<u8> {
         view: &view,
         common,
     };
-    job.carry_out(plan, &question)
+    let code = job.carry_out(plan, &question)?;
+    Ok(if code == exit::DONE { otherwise } else { code })
 }
 
 /// A store that records no uses cannot be asked for what is unused.
 fn check_uses(open: &OpenStore, policy: &GcPolicy) -> Result<()> {
     let capabilities = open.store.capabilities();
     // Read-only stores note none now, but may have noted some before.
-    if capabilities.notes_uses_every.is_some() || capabilities.read_only {
+    if capabilities.notes_uses_every.is_some() {
         return Ok(());
     }
     let kind = capabilities.kind;

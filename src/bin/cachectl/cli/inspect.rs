@@ -4,19 +4,19 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use anyhow::Result;
-use cachectl::{Access, Detail, Error, Found, Headers, Manage, Part, State, freshness};
+use cachectl::{Access, Detail, Error, Found, Headers, Manage, Part, Piece, State, freshness};
 use clap::Args;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::options::Format;
-use super::selection::{Selection, SelectionArgs};
+use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::OpenStore;
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
 use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::entry::EntryObject;
-use crate::output::sink;
+use crate::output::{sink, talk};
 use crate::output::text::{age, escaped, size};
 
 /// Show everything known about entries: request, response, both clocks, and where they lie.
@@ -60,22 +60,35 @@ pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
     if args.raw {
         return open.run(raw(&open, &selection));
     }
-    open.run(print_all(&open, &selection, &shown, args.output.wanted()))?;
-    Ok(exit::DONE)
+    open.run(print_all(&open, &selection, &shown, args.output.wanted()))
 }
 
-/// Prints entries as they are found.
+/// Prints entries as they are found; gives the exit code.
 async fn print_all(
     open: &OpenStore,
     selection: &Selection,
     shown: &Shown,
     format: Option<Format>,
-) -> Result<()> {
+) -> Result<u8> {
     let mut out = io::BufWriter::new(sink::stdout()?);
     let mut entries = selection.entries(open, Detail::Head);
     let mut count = 0;
-    while let Some(found) = entries.try_next().await? {
+    let mut code = exit::DONE;
+    while let Some(selected) = entries.try_next().await? {
         crate::signals::check()?;
+        let found = match selected {
+            Selected::Entry(found) => found,
+            Selected::Unread(error) => {
+                talk::warning(error.message(), &error.causes());
+                code = exit::PARTIAL;
+                continue;
+            }
+            Selected::Missing(error) => {
+                talk::warning(error.message(), "");
+                code = code.max(exit::NOT_CACHED);
+                continue;
+            }
+        };
         match format {
             Some(Format::Json) => {
                 out.write_all(if count == 0 { b"[\n" } else { b",\n" })?;
@@ -96,18 +109,27 @@ async fn print_all(
         out.write_all(if count == 0 { b"[]\n" } else { b"\n]\n" })?;
     }
     out.flush()?;
-    Ok(())
+    Ok(code)
 }
 
-/// Prints a record as it lies.
+/// Prints a record as it lies, damaged or not.
 async fn raw(open: &OpenStore, selection: &Selection) -> Result<u8> {
-    let found: Vec<Found> = selection.some(open, Detail::Columns, Some(2)).try_collect().await?;
-    let [found] = &found[..] else {
-        return Err(Error::usage("several entries are meant, --raw shows one")
-            .try_this("the whole key")
-            .into());
+    let selected: Vec<Selected> =
+        selection.some(open, Detail::Columns, Some(2)).try_collect().await?;
+    let part = match <[Selected; 1]>::try_from(selected) {
+        Ok([Selected::Entry(found)]) => Part::Record(found.head.id),
+        Ok([Selected::Unread(error)]) => match Piece::of(&error) {
+            Some(piece) => Part::own(piece),
+            None => return Err(error.into()),
+        },
+        Ok([Selected::Missing(error)]) => return Err(error.into()),
+        Err(_) => {
+            return Err(Error::usage("several entries are meant, --raw shows one")
+                .try_this("the whole key")
+                .into());
+        }
     };
-    let mut record = open.store.raw(Part::Record(found.head.id.clone())).await?;
+    let mut record = open.store.raw(part).await?;
     let mut out = sink::stdout()?;
     while let Some(chunk) = record.chunk().await? {
         out.write_all(&chunk)?;

@@ -6,14 +6,14 @@ use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cachectl::{
-    Access, Cursor, Detail, EntryId, Error, Found, Piece, Position, State, Variant, is_damage,
+    Access, Cursor, Detail, EntryId, Error, Found, Piece, Position, State, Variant,
 };
 use clap::Args;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::options::{Format, ListingArgs};
-use super::selection::{Selection, SelectionArgs};
+use super::selection::{Selected, Selection, SelectionArgs};
 use super::{CommonArgs, StoreArgs, exit, store};
 use crate::config::Config;
 use crate::output::columns::{self, COLUMNS, Shown, View};
@@ -106,12 +106,16 @@ pub fn run(args: &ListArgs, common: &CommonArgs) -> Result<u8> {
         totals: Totals::default(),
         counts_states: is_short,
     };
-    let damaged = open.run(listing.run(&open, &selection, detail))?;
+    let (unread, missing) = open.run(listing.run(&open, &selection, detail))?;
     listing.writer.end(&mut listing.out)?;
     listing.out.flush()?;
     listing.totals.footer(is_short, is_terminal);
     let asked_for = selection.filter.asks_for_damaged();
-    Ok(if damaged > 0 && !asked_for { exit::PARTIAL } else { exit::DONE })
+    Ok(match (unread, missing) {
+        (1.., _) if !asked_for => exit::PARTIAL,
+        (_, 1..) => exit::NOT_CACHED,
+        _ => exit::DONE,
+    })
 }
 
 /// What writes this format, and how much of each entry it needs.
@@ -179,48 +183,48 @@ struct Listing {
 }
 
 impl Listing {
-    /// Gives the number of entries that could not be read.
+    /// Gives how many entries could not be read, and how many that were named are not there.
     async fn run(
         &mut self,
         open: &store::OpenStore,
         selection: &Selection,
         detail: Detail,
-    ) -> Result<u64> {
+    ) -> Result<(u64, u64)> {
         // One more than is shown tells whether there are more.
         let most = selection.most();
         let ask = most.and_then(|most| usize::try_from(most.saturating_add(1)).ok());
         let mut entries = selection.some(open, detail, ask);
-        let mut damaged = 0;
+        let (mut unread, mut missing) = (0, 0);
         while let Some(item) = entries.next().await {
             crate::signals::check()?;
-            match item {
-                Ok(_) if most.is_some_and(|most| self.totals.entries >= most) => {
+            match item? {
+                Selected::Entry(_) if most.is_some_and(|most| self.totals.entries >= most) => {
                     self.totals.more = true;
                     break;
                 }
-                Ok(found) => {
+                Selected::Entry(found) => {
                     self.totals.count(&found, &self.view, self.counts_states);
                     self.writer.entry(&mut self.out, &self.view, &found)?;
                     if selection.sort.is_any() {
                         self.totals.last = Some(found.cursor());
                     }
                 }
-                // A damaged entry is one among many; anything else is the store's trouble.
-                Err(failure) => match failure.downcast_ref::<Error>() {
-                    Some(error) if is_damage(error) => {
-                        damaged += 1;
-                        if let Some(piece) = Piece::of(error) {
-                            self.writer.damaged(&mut self.out, &self.view, piece)?;
-                        }
-                        if !selection.filter.asks_for_damaged() {
-                            talk::warning(error.message(), &error.causes());
-                        }
+                Selected::Unread(error) => {
+                    unread += 1;
+                    if let Some(piece) = Piece::of(&error) {
+                        self.writer.damaged(&mut self.out, &self.view, piece)?;
                     }
-                    _ => return Err(failure),
-                },
+                    if !selection.filter.asks_for_damaged() {
+                        talk::warning(error.message(), &error.causes());
+                    }
+                }
+                Selected::Missing(error) => {
+                    missing += 1;
+                    talk::warning(error.message(), "");
+                }
             }
         }
-        Ok(damaged)
+        Ok((unread, missing))
     }
 }
 

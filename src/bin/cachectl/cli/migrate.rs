@@ -11,14 +11,13 @@ use cachectl::transfer::{
     Shard, Tally, as_held, is_behind, is_same, migrate, remove,
 };
 use cachectl::{
-    Access, Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets, is_damage,
+    Access, Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets, is_about_one,
 };
 use clap::Args;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
-use super::checkpoint::Checkpoint;
 use super::convert::check_serializer;
 use super::import::TransferArgs;
 use super::options::{Ttl, ttl};
@@ -35,8 +34,8 @@ use crate::signals::{self, Stopped};
 
 /// Copy entries from one store into another.
 ///
-/// The source is only read. Everything that is written is read back and compared. A run
-/// that was interrupted goes on where it stopped when the same command is given again.
+/// The source is only read. Everything that is written is read back and compared. After an
+/// interruption the same command looks at both stores again and copies what is missing.
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
     /// The store to copy from
@@ -72,14 +71,6 @@ pub struct MigrateArgs {
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
 
-    /// Where to note how far it has come [default: in the folder for state]
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Option<PathBuf>,
-
-    /// Begin anew, whatever a checkpoint says
-    #[arg(long)]
-    restart: bool,
-
     /// Write failures with their reasons to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     failed: Option<PathBuf>,
@@ -103,15 +94,10 @@ pub struct MigrateArgs {
 /// Migrates; gives the exit code.
 pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
-    let from = store::resolve(&args.source, failure_where("SRC", &args.source), &config)?;
-    let to = store::resolve(&args.destination, failure_where("DST", &args.destination), &config)?;
-    if store::is_same(&from, &to) {
-        return Err(Error::usage(format!("{} is both source and destination", from.name))
-            .try_this("another destination")
-            .into());
-    }
     let shard = args.shard.as_deref().map(Shard::parse).transpose()?;
-    let mut selection = args.selection.resolve(&[], &config)?;
+    let selection = args.selection.resolve(&[], &config)?;
+    let from = store::resolve(&args.source, failure_where("SRC"), &config)?;
+    let to = store::resolve(&args.destination, failure_where("DST"), &config)?;
     let access = if args.r#move { args.plan.access() } else { Access::Read };
     let pair = store::open_pair((&from, access), &to, args.plan.dry_run, common)?;
     // Who names one with the destination will read it with that one.
@@ -122,48 +108,30 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
     refuse_read_only(&pair.destination, args.plan.dry_run)?;
     if args.r#move {
         refuse_read_only(&pair.source, args.plan.dry_run)?;
+        refuse_fleeting(&pair.destination, &to)?;
     }
     signals::listen();
-    let words = args.job(&from, &to, &selection);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // What is only looked at leaves no trace, and an order of its own has no place to go on.
-    let keeps = !args.plan.dry_run && selection.sort.is_any() && selection.scans;
-    let mut checkpoint = match keeps {
-        true => Checkpoint::open(&words, args.checkpoint.as_deref(), args.restart)?,
-        false => None,
+    let loser = match (args.r#move, args.mirror) {
+        _ if args.plan.dry_run => None,
+        (true, _) => Some(&pair.source),
+        (_, true) => Some(&pair.destination),
+        _ => None,
     };
-    selection.after = checkpoint.as_ref().and_then(Checkpoint::after);
-    if let Some(before) = checkpoint.as_ref().map(Checkpoint::done_before).filter(|n| *n > 0) {
-        talk::note(&format!("going on behind {} of an earlier run", count(before, "entry")));
-    }
-    if args.r#move {
+    pair.refuse_one_place(&from, &to, loser)?;
+    if args.r#move && !args.plan.dry_run {
         let deed = format!("move what is selected from {} to {}", from.name, to.name);
-        if !args.plan.dry_run {
-            confirm(&args.plan, &Question::YesNo, &deed)?;
-        }
+        confirm(&args.plan, &Question::YesNo, &deed)?;
     }
     let secrets = config.secrets(common);
     let job = Job { args, pair: &pair, selection: &selection, serializer, shard, secrets };
     let mut moved = args.r#move.then(Removals::new);
-    let report = pair.run(job.copy(&mut checkpoint, &mut moved))?;
+    let report = pair.run(job.copy(&mut moved))?;
     let stopped = signals::check().err();
     let is_done = report.complete && report.ended_by.is_none();
-    let left = match checkpoint {
-        Some(checkpoint) if is_done => {
-            checkpoint.remove();
-            None
-        }
-        Some(mut checkpoint) => {
-            checkpoint.save()?;
-            Some(checkpoint.path().display().to_string())
-        }
-        None => None,
-    };
     let summary = Summary {
         source: Some(from.address.to_string()),
         destination: Some(to.address.to_string()),
         dry_run: args.plan.dry_run,
-        checkpoint: left,
         ..Summary::done("migrate", &report)
     };
     summary.print(&args.output, &job.sentence(&report, &from, &to, common))?;
@@ -179,34 +147,46 @@ pub fn run(args: &MigrateArgs, common: &CommonArgs) -> Result<u8> {
                 true => plan,
                 false => pair.run(job.arrived())?,
             };
+            // What goes here must be there first, also after a power failure.
+            pair.run(async { Ok(pair.destination.store.sync().await?) })?;
             job.remove(plan, &pair.source, &from, false)?
         }
-        (None, true) => {
-            let plan = pair.run(job.surplus())?;
-            job.remove(plan, &pair.destination, &to, true)?
-        }
+        (None, true) => match pair.run(job.surplus())? {
+            Surplus { plan, unread: 0 } => job.remove(plan, &pair.destination, &to, true)?,
+            Surplus { unread, .. } => {
+                let unread = count(unread, "entry");
+                talk::warning(
+                    &format!("nothing was removed from {}", to.name),
+                    &format!("{unread} could not be read, so what is surplus is not known"),
+                );
+                exit::PARTIAL
+            }
+        },
         (None, false) => exit::DONE,
     };
     let code = end(report, "migrated")?;
     Ok(if code == exit::DONE { removed } else { code })
 }
 
-fn failure_where(name: &str, text: &str) -> super::failure::Where {
-    super::failure::Where(format!("{name} {text}"))
+/// A store that ends with this process is no place to move anything to.
+fn refuse_fleeting(open: &OpenStore, chosen: &Chosen) -> Result<()> {
+    if open.store.capabilities().persistent {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{} ends with this process, and what was moved with it", chosen.name))
+        .try_this("another destination, or the same without --move")
+        .into())
 }
 
-impl MigrateArgs {
-    /// What makes a job the same job.
-    fn job(&self, from: &Chosen, to: &Chosen, selection: &Selection) -> Vec<String> {
-        vec![
-            "migrate".to_owned(),
-            from.address.to_string(),
-            to.address.to_string(),
-            selection.filter.to_string(),
-            format!("{:?}", selection.limit),
-            format!("{:?} {:?} {:?}", self.shard, self.serializer, self.ttl),
-        ]
-    }
+/// What the destination has and the source has not.
+struct Surplus {
+    plan: Removals,
+    /// What could not be read in the source, so that nobody knows what it is.
+    unread: u64,
+}
+
+fn failure_where(name: &str) -> super::failure::Where {
+    super::failure::Where(name.to_owned())
 }
 
 struct Job<'a> {
@@ -248,7 +228,6 @@ impl Job<'_> {
         let selection = self.selection;
         let is_whole = selection.is_everything()
             && selection.most().is_none()
-            && selection.after.is_none()
             && self.shard.is_none();
         if !is_whole || !source.capabilities().counts_itself {
             return Ok(None);
@@ -257,11 +236,7 @@ impl Job<'_> {
         Ok(Some(Tally { entries: usage.entries, bytes: usage.stored_bytes }))
     }
 
-    async fn copy(
-        &self,
-        checkpoint: &mut Option<Checkpoint>,
-        moved: &mut Option<Removals>,
-    ) -> Result<Report> {
+    async fn copy(&self, moved: &mut Option<Removals>) -> Result<Report> {
         let args = self.args;
         let mut failures = match &args.failed {
             Some(path) => Some(BufWriter::new(File::create(path).map_err(|e| {
@@ -275,12 +250,14 @@ impl Job<'_> {
         receive.verify = !args.transfer.no_verify;
         receive.include_expired = args.transfer.include_expired;
         receive.serializer = self.serializer.map(str::to_owned);
+        // What will be removed from the source is not taken on trust.
+        receive.proves_unchanged = args.r#move && receive.verify;
         let total = self.total().await?;
         let mut progress = Progress::start(args.work.progress, "migrated", total);
         let mut trouble = Ok(());
         let report = {
             let mut on = |passed: Passed<'_>| {
-                let noted = note(&passed, checkpoint, moved, &mut failures, &self.secrets);
+                let noted = note(&passed, moved, &mut failures, &self.secrets);
                 if trouble.is_ok() {
                     trouble = noted;
                 }
@@ -308,21 +285,27 @@ impl Job<'_> {
     }
 
     /// The identities in the destination of all that the source has, where there is no way back
-    /// from them: what a layout has no place for, keys may hang on.
-    async fn brought(&self) -> Result<HashSet<u64>> {
-        let mut brought = HashSet::new();
+    /// from them: what a layout has no place for, keys may hang on. And how many entries could
+    /// not be read.
+    async fn brought(&self) -> Result<(HashSet<u64>, u64)> {
+        let (mut brought, mut unread) = (HashSet::new(), 0);
         let (source, destination) = (&self.pair.source, &self.pair.destination);
         if store::are_alike(source, destination) {
-            return Ok(brought);
+            return Ok((brought, unread));
         }
         let mut scan = source.store.scan(Query::with_detail(Detail::Head));
         while let Some(found) = scan.next().await {
             signals::check()?;
-            let Ok(found) = found else { continue };
-            let held = as_held(&*source.store, &*destination.store, found.head);
-            brought.insert(held.id.fingerprint());
+            match found {
+                Ok(found) => {
+                    let held = as_held(&*source.store, &*destination.store, found.head);
+                    brought.insert(held.id.fingerprint());
+                }
+                Err(e) if is_about_one(&e) => unread += 1,
+                Err(e) => return Err(e.into()),
+            }
         }
-        Ok(brought)
+        Ok((brought, unread))
     }
 
     /// What has arrived and is still there. Between layouts several entries may have one place,
@@ -333,14 +316,17 @@ impl Job<'_> {
         let mut entries = self.entries();
         while let Some(found) = entries.next().await {
             signals::check()?;
-            let Ok(found) = found else { continue };
+            let found = match found {
+                Err(e) if is_about_one(&e) || e.kind() == ErrorKind::NotFound => continue,
+                found => found?,
+            };
             let mut head = found.head.clone();
             if let Some(name) = self.serializer {
                 head.serializer = Some(name.to_owned().into());
             }
             let held = as_held(&**source, &**destination, head);
             let there = match destination.find(&held.id).await {
-                Err(e) if is_damage(&e) => None,
+                Err(e) if is_about_one(&e) => None,
                 there => there?,
             };
             // When it ends may have been said anew.
@@ -355,25 +341,35 @@ impl Job<'_> {
         Ok(plan)
     }
 
-    /// What the destination has and the source has not, as far as it was selected.
-    async fn surplus(&self) -> Result<Removals> {
+    /// What the destination has and the source has not, as far as it was selected. What cannot
+    /// be read in the source may be there all the same.
+    async fn surplus(&self) -> Result<Surplus> {
+        let (brought, mut unread) = self.brought().await?;
         let mut plan = Removals::new();
-        let brought = self.brought().await?;
         let (source, destination) = (&self.pair.source.store, &self.pair.destination.store);
         let query = Query::of(&self.selection.filter, self.selection.moment());
         let mut scan = destination.scan(query.and_detail(Detail::Columns));
         while let Some(found) = scan.next().await {
             signals::check()?;
-            let Ok(found) = found else { continue };
+            let found = match found {
+                Err(e) if is_about_one(&e) => continue,
+                found => found?,
+            };
             let is_meant = found.is_meant_by(&self.selection.filter, self.selection.moment())
                 && self.shard.is_none_or(|shard| shard.has(&found.head.id.key))
                 && !brought.contains(&found.head.id.fingerprint());
+            if !is_meant {
+                continue;
+            }
             let there = as_held(&**destination, &**source, found.head.clone()).id;
-            if is_meant && source.find(&there).await?.is_none() {
-                plan.entry(Action::Remove, &found)?;
+            match source.find(&there).await {
+                Ok(None) => plan.entry(Action::Remove, &found)?,
+                Ok(Some(_)) => {}
+                Err(e) if is_about_one(&e) => unread += 1,
+                Err(e) => return Err(e.into()),
             }
         }
-        Ok(plan)
+        Ok(Surplus { plan, unread })
     }
 
     fn remove(&self, plan: Removals, open: &OpenStore, chosen: &Chosen, asks: bool) -> Result<u8> {
@@ -433,7 +429,7 @@ impl Job<'_> {
         }
         text.push_str(&losses(&report.losses));
         if !report.complete {
-            text.push_str("; run the same command to go on");
+            text.push_str("; run the same command again to copy the rest");
         }
         text
     }
@@ -442,24 +438,17 @@ impl Job<'_> {
 /// Writes down what has happened to one entry.
 fn note(
     passed: &Passed<'_>,
-    checkpoint: &mut Option<Checkpoint>,
     moved: &mut Option<Removals>,
     failures: &mut Option<BufWriter<File>>,
     secrets: &Secrets,
 ) -> Result<()> {
     match &passed.event {
-        Event::Done(tally) => {
-            if let Some(checkpoint) = checkpoint {
-                checkpoint.pass(passed.cursor.clone(), tally.bytes)?;
-            }
+        Event::Done(_) => {
             if let (Some(moved), Some(found)) = (moved, passed.arrived) {
                 moved.entry(Action::Remove, found)?;
             }
         }
         Event::Failed(failure) => {
-            if let Some(checkpoint) = checkpoint {
-                checkpoint.hold();
-            }
             if let Some(file) = failures {
                 // The key alone, as --keys-from takes it.
                 let key = failure.key.split('#').next().unwrap_or_default();

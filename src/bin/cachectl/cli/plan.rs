@@ -147,7 +147,6 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Losses::is_empty")]
     pub lost: Losses,
     pub reclaimed_bytes: Option<u64>,
-    pub checkpoint: Option<String>,
     pub duration_s: u64,
 }
 
@@ -176,7 +175,6 @@ impl Summary {
             failed: Failed::default(),
             lost: Losses::new(),
             reclaimed_bytes: None,
-            checkpoint: None,
             duration_s: 0,
         }
     }

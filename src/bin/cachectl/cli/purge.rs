@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use cachectl::transfer::{Action, Event, Removals, RunOptions, Tally, remove};
-use cachectl::{Access, Compact, Detail, Error, ErrorKind, Piece, is_damage};
+use cachectl::{Access, Compact, Detail, Error, ErrorKind, Piece};
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt;
 
 use super::plan::{PlanArgs, Question, Summary, WorkArgs, actions_table, confirm, end, show_first};
-use super::selection::{Selection, SelectionArgs};
+use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::{self, Chosen, OpenStore};
 use super::{CommonArgs, OutputArgs, StoreArgs, exit};
 use crate::config::Config;
@@ -116,9 +116,18 @@ pub fn run(args: &PurgeArgs, common: &CommonArgs) -> Result<u8> {
     if common.verbose > 0 {
         talk::note(&format!("filter: {}", selection.filter));
     }
-    let (plan, missing) = open.run(planned(&open, &selection, &args.work, args.ignore_missing))?;
+    let Planned { plan, missing, left } =
+        open.run(planned(&open, &selection, &args.work, args.ignore_missing))?;
+    if left > 0 {
+        talk::note(&format!("{} cannot be read and will be left alone", count(left, "entry")));
+    }
+    let otherwise = match (left, missing) {
+        (1.., _) => Some(exit::PARTIAL),
+        (_, 1..) => Some(exit::NOT_CACHED),
+        _ => None,
+    };
     if plan.is_empty() {
-        if missing == 0 {
+        if otherwise.is_none() {
             talk::note("nothing matches");
         }
         let summary = Summary {
@@ -128,7 +137,7 @@ pub fn run(args: &PurgeArgs, common: &CommonArgs) -> Result<u8> {
         };
         summary.print(&args.output, "removed nothing")?;
         let empty = if args.error_on_empty { exit::NO } else { exit::DONE };
-        return Ok(if missing > 0 { exit::NOT_CACHED } else { empty });
+        return Ok(otherwise.unwrap_or(empty));
     }
     let question = match (args.all, selection.is_named() && args.selection.names_only()) {
         (true, _) if open.store.capabilities().remote => Question::Typed(chosen.short_name()),
@@ -148,7 +157,7 @@ pub fn run(args: &PurgeArgs, common: &CommonArgs) -> Result<u8> {
         common,
     };
     let code = job.carry_out(plan, &question)?;
-    Ok(if code == exit::DONE && missing > 0 { exit::NOT_CACHED } else { code })
+    Ok(otherwise.filter(|_| code == exit::DONE).unwrap_or(code))
 }
 
 /// A store that is not there has nothing to remove; that is said, and is fine.
@@ -180,41 +189,50 @@ pub fn refuse_read_only(open: &OpenStore, is_dry: bool) -> Result<()> {
         .into())
 }
 
-/// Plans the removal of everything that is meant; gives also how many named things are
-/// not there.
+/// What is to be removed, and what cannot be.
+#[derive(Default)]
+struct Planned {
+    plan: Removals,
+    /// Named, and not there.
+    missing: u64,
+    /// Meant, but nothing that this program could tell from somebody else's.
+    left: u64,
+}
+
+/// Plans the removal of everything that is meant.
 async fn planned(
     open: &OpenStore,
     selection: &Selection,
     work: &WorkArgs,
     ignore_missing: bool,
-) -> Result<(Removals, u64)> {
-    let mut plan = Removals::new();
-    let mut missing = 0;
+) -> Result<Planned> {
+    let mut planned = Planned::default();
     let mut progress = Progress::start(work.progress, "looked at", None);
     let mut entries = selection.entries(open, Detail::Columns);
     while let Some(item) = entries.next().await {
         signals::check()?;
-        match item {
-            Ok(found) => {
+        match item? {
+            Selected::Entry(found) => {
                 progress.advance(Tally { entries: 1, bytes: found.head.body.bytes });
-                plan.entry(Action::Remove, &found)?;
+                planned.plan.entry(Action::Remove, &found)?;
             }
-            Err(failure) => match failure.downcast_ref::<Error>() {
-                Some(error) if is_damage(error) => match Piece::of(error) {
-                    Some(piece) => plan.piece(Action::Remove, piece)?,
-                    None => talk::warning(error.message(), &error.causes()),
-                },
-                Some(error) if error.kind() == ErrorKind::NotFound => {
-                    if !ignore_missing {
-                        missing += 1;
-                        talk::warning(error.message(), "");
-                    }
+            Selected::Unread(error) => match Piece::of(&error) {
+                Some(piece) if !piece.problem.is_unknown() => {
+                    planned.plan.piece(Action::Remove, piece)?;
                 }
-                _ => return Err(failure),
+                _ => {
+                    planned.left += 1;
+                    talk::warning(error.message(), &error.causes());
+                }
             },
+            Selected::Missing(_) if ignore_missing => {}
+            Selected::Missing(error) => {
+                planned.missing += 1;
+                talk::warning(error.message(), "");
+            }
         }
     }
-    Ok((plan, missing))
+    Ok(planned)
 }
 
 /// A plan of removals on its way to being carried out.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use cachectl::transfer::{Spool, sorted};
 use cachectl::{
     Cursor, Detail, EntryId, Error, ErrorKind, Filter, Found, Key, Method, Moment, Order, Piece,
-    Query, Request, Secrets, Settings, Sort, SortBy, Stamp, Timestamp, UrlText, is_damage,
+    Query, Request, Secrets, Settings, Sort, SortBy, Stamp, Timestamp, UrlText, is_about_one,
 };
 use clap::Args;
 use futures_util::stream::BoxStream;
@@ -114,6 +114,30 @@ pub struct Selection {
     partition: String,
     pub now: Timestamp,
     pub settings: Settings,
+}
+
+/// What a selection brings, so that nobody forgets what is no entry.
+pub enum Selected {
+    /// An entry.
+    Entry(Found),
+    /// One that is meant and cannot be read. The others are none the worse for it; in the end
+    /// the exit code says so.
+    Unread(Error),
+    /// One that was named and is not there.
+    Missing(Error),
+}
+
+impl Selected {
+    /// Trouble with anything else than one entry stays an error.
+    fn of(item: Result<Found>) -> Result<Self> {
+        match item.map_err(anyhow::Error::downcast::<Error>) {
+            Ok(found) => Ok(Selected::Entry(found)),
+            Err(Ok(error)) if is_about_one(&error) => Ok(Selected::Unread(error)),
+            Err(Ok(error)) if error.kind() == ErrorKind::NotFound => Ok(Selected::Missing(error)),
+            Err(Ok(error)) => Err(error.into()),
+            Err(Err(failure)) => Err(failure),
+        }
+    }
 }
 
 /// A prefix of a key has to have this many characters.
@@ -226,19 +250,28 @@ impl Selection {
     }
 
     /// Everything that is meant, with at least this much of each, in the order that was
-    /// asked for, else as it is found. What was named and is not there is an error of kind
-    /// `NotFound` in its place; damaged entries that are meant are errors too.
+    /// asked for, else as it is found.
     pub fn entries<'a>(
         &'a self,
         open: &'a OpenStore,
         detail: Detail,
-    ) -> BoxStream<'a, Result<Found>> {
+    ) -> BoxStream<'a, Result<Selected>> {
         let most = self.most().and_then(|most| usize::try_from(most).ok());
         self.some(open, detail, most)
     }
 
     /// The same with another limit.
     pub fn some<'a>(
+        &'a self,
+        open: &'a OpenStore,
+        detail: Detail,
+        most: Option<usize>,
+    ) -> BoxStream<'a, Result<Selected>> {
+        self.found(open, detail, most).map(Selected::of).boxed()
+    }
+
+    /// The same, with what is no entry as errors.
+    fn found<'a>(
         &'a self,
         open: &'a OpenStore,
         detail: Detail,
@@ -290,15 +323,9 @@ impl Selection {
         let mut entries = self.entries(open, Detail::Columns);
         while let Some(item) = entries.next().await {
             crate::signals::check()?;
-            match item {
-                Ok(found) => names.push(&(found.head.id, found.stamp))?,
-                Err(failure) => match failure.downcast::<Error>() {
-                    Ok(error) if is_damage(&error) || error.kind() == ErrorKind::NotFound => {
-                        trouble(error)?;
-                    }
-                    Ok(error) => return Err(error.into()),
-                    Err(failure) => return Err(failure),
-                },
+            match item? {
+                Selected::Entry(found) => names.push(&(found.head.id, found.stamp))?,
+                Selected::Unread(error) | Selected::Missing(error) => trouble(error)?,
             }
         }
         Ok(names)
@@ -314,7 +341,8 @@ impl Selection {
             let internal = |e: anyhow::Error| Error::new(ErrorKind::Internal, e.to_string());
             failure.downcast::<Error>().unwrap_or_else(internal)
         };
-        self.entries(open, detail).map(move |item| item.map_err(plain)).boxed()
+        let most = self.most().and_then(|most| usize::try_from(most).ok());
+        self.found(open, detail, most).map(move |item| item.map_err(plain)).boxed()
     }
 
     /// What the store is asked for.
@@ -425,7 +453,7 @@ async fn find(
     let mut found: Vec<Found> = Vec::new();
     while let Some(item) = scan.next().await {
         let item = match item {
-            Err(e) if is_damage(&e) => continue,
+            Err(e) if is_about_one(&e) => continue,
             item => item?,
         };
         if found.first().is_some_and(|first| first.head.id.key != item.head.id.key) {

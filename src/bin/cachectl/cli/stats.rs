@@ -6,13 +6,13 @@ use std::io;
 
 use anyhow::Result;
 use cachectl::transfer::Tally;
-use cachectl::{Access, Detail, Error, Found, Piece, State, Timestamp, is_damage};
+use cachectl::{Access, Detail, Error, Found, Piece, State, Timestamp};
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::options::{Format, OutputArgs};
-use super::selection::{Selection, SelectionArgs};
+use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::{self, Chosen, OpenStore};
 use super::{CommonArgs, StoreArgs, exit};
 use crate::config::Config;
@@ -89,7 +89,12 @@ pub fn run(args: &StatsArgs, common: &CommonArgs) -> Result<u8> {
     let object = counts.object(args, &chosen);
     let text = || counts.text(args, &object, common);
     print(&args.output, &object, text)?;
-    Ok(exit::DONE)
+    if counts.unread == 0 || selection.filter.asks_for_damaged() {
+        return Ok(exit::DONE);
+    }
+    let unread = count(counts.unread, "entry");
+    talk::warning(&format!("{unread} could not be read; cachectl verify says why"), "");
+    Ok(exit::PARTIAL)
 }
 
 fn fast(args: &StatsArgs, open: &OpenStore, chosen: &Chosen) -> Result<u8> {
@@ -183,6 +188,7 @@ struct Counts {
     groups: BTreeMap<String, Tally>,
     disk_bytes: Option<u64>,
     notes_uses: bool,
+    unread: u64,
 }
 
 #[derive(Serialize)]
@@ -228,20 +234,19 @@ impl Counts {
         let mut entries = selection.entries(open, state_detail);
         while let Some(item) = entries.next().await {
             signals::check()?;
-            match item {
-                Ok(found) => {
+            match item? {
+                Selected::Entry(found) => {
                     progress.advance(Tally { entries: 1, bytes: found.head.body.bytes });
                     self.count(args.by, &found, selection);
                 }
-                Err(failure) => match failure.downcast_ref::<Error>() {
-                    Some(error) if is_damage(error) => {
-                        let bytes = Piece::of(error).map_or(0, |piece| piece.bytes);
-                        self.total.entries += 1;
-                        self.stored_bytes += bytes;
-                        self.states.entry(State::Corrupt.name()).or_default().count(bytes);
-                    }
-                    _ => return Err(failure),
-                },
+                Selected::Unread(error) => {
+                    let bytes = Piece::of(&error).map_or(0, |piece| piece.bytes);
+                    self.total.entries += 1;
+                    self.stored_bytes += bytes;
+                    self.states.entry(State::Corrupt.name()).or_default().count(bytes);
+                    self.unread += 1;
+                }
+                Selected::Missing(error) => talk::warning(error.message(), ""),
             }
         }
         Ok(())

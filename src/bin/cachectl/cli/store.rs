@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use cachectl::backend::DRIVERS;
+use cachectl::transfer::{is_one_place, shows_entries_of};
 use cachectl::{
     Access, Address, Backend, Error, ErrorKind, Observed, block_on, nearest, open_existing,
     open_with,
@@ -351,6 +352,36 @@ impl Pair {
     pub fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.runtime.block_on(work)
     }
+
+    /// Refuses two addresses of one place. Where one of the stores is to lose entries, it is
+    /// tried out whether the other one loses them too.
+    ///
+    /// # Errors
+    /// `Usage` when it is one place.
+    pub fn refuse_one_place(
+        &self,
+        from: &Chosen,
+        to: &Chosen,
+        loser: Option<&OpenStore>,
+    ) -> Result<()> {
+        let (a, b) = (&*self.source.store, &*self.destination.store);
+        let is_one = self.run(async {
+            if is_one_place(a, b).await? {
+                return Ok(true);
+            }
+            let Some(loser) = loser else { return Ok(false) };
+            let other = if std::ptr::eq(loser, &self.source) { b } else { a };
+            Ok(shows_entries_of(&*loser.store, other).await?)
+        })?;
+        if !is_one {
+            return Ok(());
+        }
+        let what = match from.name == to.name {
+            true => format!("{} was named twice", from.name),
+            false => format!("{} and {} are one store", from.name, to.name),
+        };
+        Err(Error::usage(what).coded("same_store").try_this("another store").into())
+    }
 }
 
 impl Drop for Pair {
@@ -409,24 +440,6 @@ fn existing_on(
 /// Whether both make keys by cachectl's own rule, so that an identity is the same in both.
 pub fn are_alike(a: &OpenStore, b: &OpenStore) -> bool {
     [a, b].iter().all(|open| open.store.capabilities().layout == "native")
-}
-
-/// Whether two addresses mean the same place.
-pub fn is_same(a: &Chosen, b: &Chosen) -> bool {
-    let place = |chosen: &Chosen| {
-        let mut address = chosen.address.clone();
-        for name in ["serializer", "ttl", "readonly", "busy_timeout", "batch", "check_ttl_every"] {
-            address = address.without_param(name);
-        }
-        match address.path() {
-            Ok(Some(path)) => {
-                let path = std::fs::canonicalize(&path).unwrap_or(path);
-                address.with_path(&path).to_string()
-            }
-            _ => address.to_string(),
-        }
-    };
-    place(a) == place(b)
 }
 
 fn is_about_the_store(failure: &anyhow::Error) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cachectl::transfer::{Action, Failure, NewTtl, Report, Tally};
-use cachectl::{EntryHead, Error, ErrorKind, Found, Manage, Outcome, is_damage};
+use cachectl::{EntryHead, Error, ErrorKind, Found, Manage, Outcome, is_about_one};
 use clap::Args;
 
 use super::options::{Ttl, ttl};
@@ -133,7 +133,7 @@ async fn touch_all(
                 report.tallies.count(Action::Missing, 0);
                 continue;
             }
-            Err(error) if is_damage(&error) => {
+            Err(error) if is_about_one(&error) => {
                 report.fail(Failure { key: id.to_string(), url: None, error });
                 continue;
             }
@@ -142,7 +142,17 @@ async fn touch_all(
         let bytes = found.head.body.bytes;
         let action = match args.plan.dry_run {
             true => args.changed(open, &found.head, selection).map(|_| Action::Overwrite)?,
-            false => touch_one(args, open, found, selection).await?,
+            false => match touch_one(args, open, found, selection).await {
+                Ok(action) => action,
+                Err(failure) => match failure.downcast::<Error>() {
+                    Ok(error) if is_about_one(&error) => {
+                        report.fail(Failure { key: id.to_string(), url: None, error });
+                        continue;
+                    }
+                    Ok(error) => return Err(error.into()),
+                    Err(failure) => return Err(failure),
+                },
+            },
         };
         report.tallies.count(action, bytes);
         progress.advance(Tally { entries: 1, bytes });

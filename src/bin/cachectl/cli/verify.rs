@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use cachectl::transfer::{Action, Removals, Tally, check};
 use cachectl::{
-    Access, BodyStream, ByteRange, Detail, Error, ErrorKind, Found, Method, Part, Piece, Problem,
-    State, Timestamp, is_damage,
+    Access, BodyStream, Detail, Error, ErrorKind, Found, Method, Part, Piece, Problem, State,
+    Timestamp, is_about_one,
 };
 use clap::Args;
 use futures_util::StreamExt;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::options::Format;
 use super::plan::{PlanArgs, Question, WorkArgs};
 use super::purge::{CompactWhen, Job, RemovalArgs, refuse_read_only};
-use super::selection::{Selection, SelectionArgs};
+use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::{self, OpenStore};
 use super::{CommonArgs, OutputArgs, StoreArgs, exit};
 use crate::config::Config;
@@ -94,7 +94,10 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
     let mut checking = Checking {
         report: Reporter::new(&args.output, common)?,
         checked: Tally::default(),
-        damaged: Vec::new(),
+        damaged: Removals::new(),
+        saved: Removals::new(),
+        unread: 0,
+        missing: 0,
         waiting: BTreeMap::new(),
         twins: Twins::default(),
         view: &view,
@@ -102,10 +105,17 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
     let progress = Progress::start(args.work.progress, "checked", None);
     open.run(checking.run(args, &open, &selection, progress))?;
     checking.report.end()?;
-    let Checking { checked, damaged, waiting, twins, .. } = checking;
-    let found = match damaged.len() as u64 {
-        0 => "no damage".to_owned(),
-        some => format!("{some} damaged"),
+    let Checking { checked, damaged, saved, unread, missing, waiting, twins, .. } = checking;
+    let found = match (damaged.len(), unread) {
+        (0, 0) => "no damage".to_owned(),
+        (some, 0) => format!("{some} damaged"),
+        (0, some) => format!("{some} could not be read"),
+        (some, more) => format!("{some} damaged, {more} could not be read"),
+    };
+    let otherwise = match (unread, missing) {
+        (1.., _) => exit::PARTIAL,
+        (_, 1..) => exit::NOT_CACHED,
+        _ => exit::DONE,
     };
     let bytes = size(checked.bytes);
     let waiting: Vec<String> =
@@ -121,20 +131,16 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
     let entries = count(checked.entries, "entry");
     talk::note(&format!("checked {entries}, {bytes}: {found}{waiting}{twins}"));
     if damaged.is_empty() || !args.repair {
-        return Ok(if damaged.is_empty() { exit::DONE } else { exit::NO });
+        return Ok(if damaged.is_empty() { otherwise } else { exit::NO });
     }
-    let mut plan = Removals::new();
-    for piece in &damaged {
-        let action = if piece.problem.is_leftover() { Action::Leftover } else { Action::Corrupt };
-        plan.piece(action, piece)?;
-    }
+    let plan = damaged;
     if !args.plan.dry_run {
         super::plan::confirm(
             &args.plan,
             &Question::YesNo,
             &format!("remove {} from {}", count(plan.len(), "damaged piece"), chosen.name),
         )?;
-        open.run(quarantine(&open, &damaged, &args.quarantine))?;
+        open.run(quarantine(&open, saved, &args.quarantine))?;
     }
     let removal = RemovalArgs { max_delete: None, compact: CompactWhen::Auto };
     // One document is enough: what was found.
@@ -152,14 +158,24 @@ pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
         common,
     };
     let code = job.carry_out(plan, &Question::None)?;
-    // Damage that is still there is damage.
-    Ok(if code == exit::DONE && args.plan.dry_run { exit::NO } else { code })
+    Ok(match code {
+        // Damage that is still there is damage.
+        exit::DONE if args.plan.dry_run => exit::NO,
+        exit::DONE => otherwise,
+        code => code,
+    })
 }
 
 struct Checking<'a> {
     report: Reporter,
     checked: Tally,
-    damaged: Vec<Piece>,
+    /// What --repair would remove, and the same for saving it before.
+    damaged: Removals,
+    saved: Removals,
+    /// What may be as whole as ever, but cannot be read here.
+    unread: u64,
+    /// What was named and is not there.
+    missing: u64,
     /// What is no damage: gc takes it away in its time.
     waiting: BTreeMap<&'static str, u64>,
     twins: Twins,
@@ -180,21 +196,25 @@ impl Checking<'_> {
         let entries = selection.entries(open, Detail::Head);
         let mut checked = entries
             .map(|item| async move {
-                let found = item?;
+                let found = match item? {
+                    Selected::Entry(found) => found,
+                    Selected::Unread(error) => return Ok(Checked::Unread(error)),
+                    Selected::Missing(error) => return Ok(Checked::Missing(error)),
+                };
                 let lot = (found.head.id.fingerprint() ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 let is_drawn = sample.is_none_or(|percent| (lot >> 32) % 100 < percent);
                 if !is_drawn {
-                    return Ok(None);
+                    return Ok(Checked::NotDrawn);
                 }
                 let piece = check(&*open.store, &found).await?;
-                Ok::<_, anyhow::Error>(Some((found, piece)))
+                Ok::<_, anyhow::Error>(Checked::Read(Box::new(found), piece))
             })
             .buffered(jobs);
         while let Some(item) = checked.next().await {
             signals::check()?;
-            match item {
-                Ok(None) => {}
-                Ok(Some((found, piece))) => {
+            match item? {
+                Checked::NotDrawn => {}
+                Checked::Read(found, piece) => {
                     let tally = Tally { entries: 1, bytes: found.head.body.bytes };
                     self.checked = self.checked.plus(tally);
                     progress.advance(tally);
@@ -203,44 +223,69 @@ impl Checking<'_> {
                         *self.waiting.entry(State::Expired.name()).or_default() += 1;
                     }
                     if let Some(piece) = piece {
-                        self.tell(piece, Some(&found))?;
+                        self.tell(&piece, Some(&found))?;
                     }
                 }
-                Err(failure) => match failure.downcast_ref::<Error>() {
-                    Some(error) if is_damage(error) => {
-                        self.checked.entries += 1;
-                        match Piece::of(error) {
-                            Some(piece) => self.tell(piece.clone(), None)?,
-                            None => talk::warning(error.message(), &error.causes()),
+                Checked::Unread(error) => {
+                    self.checked.entries += 1;
+                    match Piece::of(&error) {
+                        Some(piece) => self.tell(piece, None)?,
+                        None => {
+                            self.unread += 1;
+                            talk::warning(error.message(), &error.causes());
                         }
                     }
-                    _ => return Err(failure),
-                },
+                }
+                Checked::Missing(error) => {
+                    self.missing += 1;
+                    talk::warning(error.message(), "");
+                }
             }
         }
         drop(checked);
         if selection.is_everything() && args.sample.is_none() {
             let mut leftovers = open.store.leftovers(selection.now - LEFT_FOR);
             while let Some(piece) = leftovers.next().await {
-                let piece = piece?;
+                let piece = match piece {
+                    Err(e) if is_about_one(&e) => {
+                        self.unread += 1;
+                        talk::warning(e.message(), &e.causes());
+                        continue;
+                    }
+                    piece => piece?,
+                };
                 match piece.problem {
                     Problem::Unfinished | Problem::Removed => {
                         *self.waiting.entry(piece.problem.name()).or_default() += 1;
                     }
-                    _ => self.tell(piece, None)?,
+                    _ => self.tell(&piece, None)?,
                 }
             }
         }
         Ok(())
     }
 
-    fn tell(&mut self, piece: Piece, found: Option<&Found>) -> Result<()> {
+    fn tell(&mut self, piece: &Piece, found: Option<&Found>) -> Result<()> {
         let url =
             found.map(|found| self.view.secrets.url(found.head.request.url.as_str()).into_owned());
-        self.report.row(&piece, url)?;
-        self.damaged.push(piece);
+        self.report.row(piece, url)?;
+        if piece.problem.is_unknown() {
+            self.unread += 1;
+            return Ok(());
+        }
+        let action = if piece.problem.is_leftover() { Action::Leftover } else { Action::Corrupt };
+        self.damaged.piece(action, piece)?;
+        self.saved.piece(action, piece)?;
         Ok(())
     }
+}
+
+/// What came out of looking at one entry.
+enum Checked {
+    NotDrawn,
+    Read(Box<Found>, Option<Piece>),
+    Unread(Error),
+    Missing(Error),
 }
 
 /// Entries that other clients have stored anew without taking the older ones away.
@@ -356,34 +401,26 @@ impl Reporter {
 }
 
 /// Saves what is damaged, byte for byte.
-async fn quarantine(open: &OpenStore, damaged: &[Piece], folder: &Path) -> Result<()> {
+async fn quarantine(open: &OpenStore, damaged: Removals, folder: &Path) -> Result<()> {
     let fail = |path: &Path, e: io::Error| {
         Error::new(ErrorKind::LocalFile, format!("cannot write {}", path.display()))
             .because(e)
             .try_this("another folder with --quarantine; nothing was removed")
     };
     make_private(folder).map_err(|e| fail(folder, e))?;
-    for piece in damaged {
-        let record = match &piece.entry {
-            Some((id, _)) => Part::Record(id.clone()),
-            None => Part::Piece(piece.name.clone()),
-        };
-        let path = free_name(folder, &piece.name, "");
-        // A leftover has nothing to lose: what is not there any more need not be saved.
-        match open.store.raw(record).await {
-            Ok(bytes) => save(bytes, &path).await?,
-            Err(e) if e.kind() == ErrorKind::NotFound => {}
-            Err(e) => return Err(e.into()),
-        }
-        if let Some((id, stamp)) = &piece.entry {
-            match open.store.body(id, *stamp, ByteRange::WHOLE).await {
-                Ok(body) => save(body, &free_name(folder, &piece.name, ".body")).await?,
-                // Gone, or damaged from its first byte on: the record is all there is.
-                Err(e) if e.kind() == ErrorKind::Changed || is_damage(&e) => {}
+    for piece in damaged.into_pieces()? {
+        let piece = piece?;
+        for (part, ending) in Part::all_of(&piece).into_iter().zip(["", ".body"]) {
+            // A leftover has nothing to lose: what is not there any more need not be saved.
+            match open.store.raw(part).await {
+                Ok(bytes) => save(bytes, &free_name(folder, &piece.name, ending)).await?,
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
                 Err(e) => return Err(e.into()),
             }
         }
     }
+    let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|e| fail(folder, e))?;
     talk::note(&format!("saved what is damaged in {}", folder.display()));
     Ok(())
 }
@@ -394,8 +431,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Saves what can be read of some bytes: damage ends them, anything else is an error, and
-/// then nothing is removed.
+/// Saves bytes as they are. Any trouble is an error, and then nothing is removed.
 async fn save(mut bytes: BodyStream, path: &Path) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let fail = |e: io::Error| {
@@ -403,13 +439,8 @@ async fn save(mut bytes: BodyStream, path: &Path) -> Result<()> {
     };
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
-    loop {
-        match bytes.chunk().await {
-            Ok(Some(chunk)) => file.write_all(&chunk).map_err(fail)?,
-            Ok(None) => break,
-            Err(e) if is_damage(&e) || e.kind() == ErrorKind::Changed => break,
-            Err(e) => return Err(e.into()),
-        }
+    while let Some(chunk) = bytes.chunk().await? {
+        file.write_all(&chunk).map_err(fail)?;
     }
     file.sync_all().map_err(fail)?;
     Ok(())

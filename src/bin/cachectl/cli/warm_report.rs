@@ -284,7 +284,6 @@ impl Closing<'_> {
             failed: Failed { entries: report.of(WarmResult::Failed).urls },
             lost: Losses::new(),
             reclaimed_bytes: None,
-            checkpoint: None,
             duration_s: (report.duration.as_millis() as u64 + 500) / 1000,
         };
         let mut text = rows(&report.results, self.color);

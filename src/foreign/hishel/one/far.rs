@@ -11,12 +11,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
-    Backend, BodyStream, ByteRange, Capabilities, Cursor, Found, Outcome, Over, Part, Piece,
+    Backend, BodyStream, ByteRange, Capabilities, Cursor, Found, Identity, Outcome, Over, Part, Piece,
     Position, Put, Query, Usage,
 };
 
 use super::super::value::Form;
-use super::{Lying, New, Settings, damaged, discardable, found, limit, removable, updated};
+use super::{
+    Lying, New, Settings, damaged, discardable, found, limit, nothing_beside, removable, updated,
+};
 
 /// Values that are asked for at once, if they are not longer than this in all.
 const AT_ONCE: usize = 64;
@@ -75,6 +77,9 @@ pub(in super::super) trait FarShelf: fmt::Debug + Send + Sync + 'static {
 
     /// Where a key lies, for people.
     fn location(&self, key: &str) -> String;
+
+    /// See [`Backend::identity`].
+    async fn identity(&self) -> Result<Identity>;
 
     /// Ends the use of it.
     async fn close(&self) {}
@@ -277,6 +282,8 @@ impl<S: FarShelf> Backend for FarOneValue<S> {
         let key = match &part {
             Part::Record(id) => &id.key,
             Part::Piece(name) => name,
+            // A value is all there is of an entry.
+            Part::Beside(piece) => return Err(nothing_beside(piece)),
         };
         let absent = || Error::new(ErrorKind::NotFound, format!("there is no value {key}"));
         let lying = self.inner.get(key).await?.ok_or_else(absent)?;
@@ -300,6 +307,15 @@ impl<S: FarShelf> Backend for FarOneValue<S> {
 
     fn location(&self, id: &EntryId) -> String {
         self.inner.shelf.location(&id.key)
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        self.inner.shelf.identity().await
+    }
+
+    /// The server keeps what it has acknowledged by its own settings.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn close(&self) -> Result<()> {

@@ -10,10 +10,12 @@ use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Cursor, Found, Outcome, Over, Part, Piece, Position, Query, Usage,
+    Capabilities, Cursor, Found, Identity, Outcome, Over, Part, Piece, Position, Query, Usage,
 };
 
-use super::{Lying, New, Settings, damaged, discardable, found, limit, removable, updated};
+use super::{
+    Lying, New, Settings, damaged, discardable, found, limit, nothing_beside, removable, updated,
+};
 
 /// What becomes of a value.
 #[derive(Debug)]
@@ -63,6 +65,12 @@ pub(in super::super) trait Shelf: fmt::Debug + Send + Sync + 'static {
 
     /// Where a key lies, for people.
     fn location(&self, key: &str) -> String;
+
+    /// See [`BlockingBackend::identity`].
+    fn identity(&self) -> Result<Identity>;
+
+    /// See [`BlockingBackend::sync`].
+    fn sync(&self) -> Result<()>;
 
     /// Ends the use of it.
     fn close(&self) {}
@@ -197,6 +205,8 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         let key = match &part {
             Part::Record(id) => &id.key,
             Part::Piece(name) => name,
+            // A value is all there is of an entry.
+            Part::Beside(piece) => return Err(nothing_beside(piece)),
         };
         let lying = self
             .shelf
@@ -220,6 +230,14 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
 
     fn location(&self, id: &EntryId) -> String {
         self.shelf.location(&id.key)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        self.shelf.identity()
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.shelf.sync()
     }
 
     fn close(&self) -> Result<()> {
