@@ -172,9 +172,9 @@ pub use serializer::{
 pub use storage::{
     Access, Address, AsyncStorage, Backend, Blocking, BlockingBackend, BlockingPieces, BlockingPut,
     BlockingScan, BodyReader, BodyStream, ByteRange, Capabilities, Compact, Cursor, Driver,
-    FilePart, Found, Identity, InPlace, Manage, Observed, Opened, Order, Outcome, Over, Param, Parcel, Part,
-    Piece, Placed, Pooled, Position, Problem, Put, Query, ReadOnly, RemoveTarget, Removed, Sort,
-    Storage, Usage, block_on, is_about_one, is_damage,
+    FilePart, Found, Identity, InPlace, Manage, Observed, Opened, Order, Outcome, Over, Param,
+    Parcel, Part, Piece, Placed, Pooled, Position, Problem, Put, Query, ReadOnly, RemoveTarget,
+    Removed, Sort, Storage, Usage, block_on, is_about_one, is_damage,
 };
 
 /// The examples of the README are compiled and run with the others.

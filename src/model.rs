@@ -24,6 +24,7 @@ pub use entry::{
 pub use headers::Headers;
 pub use key::{EntryId, Key, Stamp, Variant};
 pub use lock::{Lock, Locked};
+pub(crate) use secrets::REDACTED;
 pub use secrets::Secrets;
 pub use status::StatusSet;
 pub use time::{Civil, Timestamp};

@@ -21,7 +21,7 @@ mod sweep;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,13 +32,13 @@ use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Identity, Opened, Outcome, Param, Parcel,
-    Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage, is_damage,
+    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Identity, Opened, Outcome, Param,
+    Parcel, Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage, is_damage,
 };
 
 use self::record::{Record, encode, tally, trouble_with};
 use super::folder::{Folder, Seen};
-use super::private::{store_error, write_at};
+use super::private::{place_of, store_error, write_at};
 use place::{LockedShard, Shard, Spot, StoreFolder, body_name};
 use put::FilePut;
 use sweep::Sweeper;
@@ -256,9 +256,8 @@ impl Inner {
                 let piece = record.damaged(index, problem, &name);
                 piece.met(format!("cannot read the body {}", path.display()), &error)
             };
-            let unreadable = |why: String| {
-                met(Problem::Unreadable, Error::store(why).coded("unreadable"))
-            };
+            let unreadable =
+                |why: String| met(Problem::Unreadable, Error::store(why).coded("unreadable"));
             match Self::look_at_body(shard, body) {
                 Ok(Some(Seen { instead: Some(instead), .. })) => {
                     return Err(unreadable(format!("it is {instead}, not a file")));
@@ -448,7 +447,7 @@ pub(super) const DRIVER: Driver = Driver {
 };
 
 fn open(address: &Address, access: Access) -> Result<Opened> {
-    let path = address.path()?.unwrap_or_else(|| Path::new(DEFAULT_PATH).to_owned());
+    let path = place_of(address, DEFAULT_PATH)?;
     let mut builder: FileStorageBuilder = FileStorage::builder().base_path(path);
     builder.codec = super::codec_of(address)?;
     builder.ttl = address.duration("ttl")?;

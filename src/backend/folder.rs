@@ -304,7 +304,8 @@ mod unix {
     /// A name that cannot lead anywhere else.
     fn one(name: &OsStr) -> io::Result<&OsStr> {
         let bytes = name.as_bytes();
-        let leads_away = bytes.is_empty() || bytes == b"." || bytes == b".." || bytes.contains(&b'/');
+        let leads_away =
+            bytes.is_empty() || bytes == b"." || bytes == b".." || bytes.contains(&b'/');
         if leads_away {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a path, not a name"));
         }

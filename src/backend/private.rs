@@ -5,9 +5,10 @@
 use std::fs::File;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::storage::Address;
 
 /// Creates a folder, and its parents, for its owner alone (0700).
 pub(crate) fn create_dir_all(path: &Path) -> io::Result<()> {
@@ -44,6 +45,28 @@ pub(crate) fn is_writable(path: &Path) -> bool {
     return rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
     #[cfg(not(unix))]
     return fs::metadata(path).is_ok_and(|meta| !meta.permissions().readonly());
+}
+
+/// The place of a store at an address, or the usual one. Where nobody has named it, it is taken
+/// for what it is: whoever made the folder around it may have made it a link to something of
+/// the user's.
+///
+/// # Errors
+/// `Store` for a usual place that is a link, those of the address.
+pub(crate) fn place_of(address: &Address, usual: &str) -> Result<PathBuf> {
+    if let Some(path) = address.path()? {
+        return Ok(path);
+    }
+    let path = PathBuf::from(usual);
+    match fs::read_link(&path) {
+        Err(_) => Ok(path),
+        Ok(to) => Err(Error::store(format!("{usual} is a link to {}", to.display()))
+            .coded("not_a_store")
+            .try_this(format!(
+                "--backend {}:{usual}, if you want what it leads to",
+                address.scheme()
+            ))),
+    }
 }
 
 /// Whether trouble with a file is trouble of the process, which it would have with any other.

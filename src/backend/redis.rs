@@ -37,8 +37,8 @@ use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Parcel, Part,
-    Piece, Placed, Problem, Put, Query, Removed, Usage,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Parcel,
+    Part, Piece, Placed, Problem, Put, Query, Removed, Usage,
 };
 
 use super::cleanup::Cleanups;
@@ -307,7 +307,8 @@ impl Inner {
     /// Reads one record field, and the tally beside it.
     fn kept(&self, record: Vec<u8>, tally: Option<&[u8]>) -> Result<Kept> {
         let bytes = record.len() as u64;
-        let (mut entry, inline) = Record::parse(&record.into(), &self.codec, 0, is_nonce)?.into_only()?;
+        let (mut entry, inline) =
+            Record::parse(&record.into(), &self.codec, 0, is_nonce)?.into_only()?;
         (entry.head.uses, entry.head.last_used_at) =
             tally.map(script::tally_of).unwrap_or_default();
         let beside = if inline.is_some() { 0 } else { entry.head.body.bytes };
@@ -652,7 +653,8 @@ impl Backend for AsyncRedisStorage {
 
     async fn identity(&self) -> Result<Identity> {
         let servers = self.inner.link.servers().await?;
-        let names = servers.into_iter().map(|server| format!("{server} {}", self.inner.names.prefix));
+        let names =
+            servers.into_iter().map(|server| format!("{server} {}", self.inner.names.prefix));
         Ok(Identity::new(names))
     }
 

@@ -35,8 +35,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Part, Piece,
-    Problem, Put, Query, Removed, Usage,
+    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Part,
+    Piece, Problem, Put, Query, Removed, Usage,
 };
 
 use super::marker;

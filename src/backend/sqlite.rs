@@ -21,11 +21,12 @@ use crate::model::{EntryHead, EntryId, Stamp, Timestamp, Variant};
 use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece,
-    Placed, Pooled, Problem, Query, Removed, Usage,
+    ByteRange, Capabilities, Compact, Driver, Found, Identity, Opened, Outcome, Param, Parcel,
+    Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage,
 };
 
 use super::INLINE_LIMIT;
+use super::private::place_of;
 use super::record::Record;
 use place::{Database, FileOptions, Snapshot};
 use put::SqlitePut;
@@ -118,11 +119,8 @@ impl<S: From<SqliteStorage>> SqliteStorageBuilder<S> {
     /// their own, so that readers and the writer do not wait for each other.
     #[must_use]
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
-        self.file = Some(FileOptions {
-            path: path.into(),
-            busy: DEFAULT_BUSY,
-            access: Access::Create,
-        });
+        self.file =
+            Some(FileOptions { path: path.into(), busy: DEFAULT_BUSY, access: Access::Create });
         self.connection = None;
         self
     }
@@ -364,7 +362,8 @@ impl BlockingBackend for SqliteStorage {
 
     fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let inner = &self.inner;
-        let sql = inner.sql(&format!("SELECT {STORED} WHERE c.key = ?1 LIMIT {}", MAX_VARIANTS + 1));
+        let sql =
+            inner.sql(&format!("SELECT {STORED} WHERE c.key = ?1 LIMIT {}", MAX_VARIANTS + 1));
         let rows = inner.database.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([key])?;
@@ -580,7 +579,7 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
         .ttl(address.duration("ttl")?);
     builder.codec = super::codec_of(address)?;
     if address.location() != Some(":memory:") {
-        let path = address.path()?.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let path = place_of(address, DEFAULT_FILE)?;
         if let Some(hint) = relative_instead(&path, address) {
             return Err(hint);
         }

@@ -15,9 +15,9 @@
 //! Where no lock protects the reader, what was read counts only if the files still look as
 //! before. Writing is left to SQLite, which first undoes what was left half-way.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -172,8 +172,9 @@ pub(crate) fn check(path: &Path) -> Result<()> {
     let damaged = |what: String| Err(Error::store(what).coded("store_damaged"));
     match path.metadata() {
         Ok(meta) if !meta.is_file() => {
-            return Err(Error::store(format!("{} is not a file", path.display()))
-                .coded("not_a_store"));
+            return Err(
+                Error::store(format!("{} is not a file", path.display())).coded("not_a_store")
+            );
         }
         _ => {}
     }
@@ -455,7 +456,11 @@ pub(crate) fn undo_half_way(path: &Path, busy: Duration) -> Result<(), Trouble> 
     let journal = beside(path, "-journal").metadata().map_or(0, |meta| meta.len());
     if journal > 0 && can_write(path) {
         // SQLite does it with the first look, unless the writer is still at work.
-        Writer::open(path, busy)?.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Writer::open(path, busy)?.query_row(
+            "SELECT count(*) FROM sqlite_schema",
+            [],
+            |_| Ok(()),
+        )?;
     }
     Ok(())
 }
@@ -496,7 +501,8 @@ fn uri(path: &Path, params: &str) -> PathBuf {
     }
     #[cfg(not(unix))]
     {
-        let text = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let text =
+            path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         format!("file:{text}?{params}").into()
     }
 }

@@ -143,9 +143,31 @@ impl Secrets {
         Cow::Owned(shown)
     }
 
+    /// A text in which URLs and addresses of stores may stand, as it may be shown.
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.shown || !text.contains("://") {
+            return Cow::Borrowed(text);
+        }
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '(' | ')' | '<' | '>');
+        let mut shown = String::with_capacity(text.len());
+        for word in text.split_inclusive(ends) {
+            let (word, end) = match word.char_indices().next_back() {
+                Some((at, c)) if ends(c) => word.split_at(at),
+                _ => (word, ""),
+            };
+            shown.push_str(&self.url(word));
+            shown.push_str(end);
+        }
+        Cow::Owned(shown)
+    }
+
     fn without_password<'a>(&self, url: &'a str) -> Cow<'a, str> {
         let Some(start) = url.find("://").map(|i| i + 3) else { return Cow::Borrowed(url) };
-        let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |i| start + i);
+        // In the address of a store a password may have been typed as it is, slashes and all.
+        let is_web = url[..start].to_ascii_lowercase().starts_with("http");
+        let ends: &[char] = if is_web { &['/', '?', '#'] } else { &['?'] };
+        let end = url[start..].find(ends).map_or(url.len(), |i| start + i);
         let Some(at) = url[start..end].rfind('@').map(|i| start + i) else {
             return Cow::Borrowed(url);
         };
@@ -170,6 +192,8 @@ mod tests {
             ("https://u:p@e.org/", "https://u:[redacted]@e.org/"),
             ("redis://:p@h:1/0", "redis://:[redacted]@h:1/0"),
             ("https://u@e.org/x:y@z", "https://u@e.org/x:y@z"),
+            ("redis://u:a/b@c@h:1/0?x=1", "redis://u:[redacted]@h:1/0?x=1"),
+            ("s3://bucket/a@b", "s3://bucket/a@b"),
             ("https://e.org/?token=x&b=2#f", "https://e.org/?token=[redacted]&b=2#f"),
             (
                 "https://e.org/?b=2&X-Amz-Signature=x",
@@ -182,6 +206,10 @@ mod tests {
             assert_eq!(secrets.url(given), shown);
         }
         assert_eq!(Secrets::shown().url("https://u:p@e.org/"), "https://u:p@e.org/");
+        assert_eq!(
+            secrets.text("cannot use 'redis://:a/b@h': see (https://e.org/?token=x)\nor u@h"),
+            "cannot use 'redis://:[redacted]@h': see (https://e.org/?token=[redacted])\nor u@h"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::model::{Secrets, parse_duration, percent_decode};
+use crate::model::{REDACTED, Secrets, parse_duration, percent_decode};
 
 /// Where a store is, and how to open it.
 ///
@@ -177,7 +177,7 @@ impl FromStr for Address {
     /// drivers to say.
     fn from_str(text: &str) -> Result<Self> {
         let refuse = |why: &str| {
-            let shown = Secrets::built_in().url(text).into_owned();
+            let shown = Secrets::built_in().text(text).into_owned();
             Error::usage(format!("{shown:?} is not the address of a store: {why}"))
                 .coded("bad_address")
         };
@@ -207,10 +207,11 @@ impl fmt::Display for Address {
         f.write_str(&self.scheme)?;
         if let Some(location) = &self.location {
             f.write_str(":")?;
-            f.write_str(&without_password(location))?;
+            f.write_str(&without_password(&self.scheme, location))?;
         }
         for (i, (name, value)) in self.params().enumerate() {
             f.write_str(if i == 0 { "?" } else { "&" })?;
+            let value = if is_secret(name) { REDACTED } else { value };
             write!(f, "{}={}", escaped(name), escaped(value))?;
         }
         Ok(())
@@ -224,13 +225,28 @@ impl fmt::Debug for Address {
     }
 }
 
-/// `//user:pass@host/…` without `:pass`.
-fn without_password(location: &str) -> String {
-    let Some(rest) = location.strip_prefix("//") else { return location.to_owned() };
+/// Whether a parameter of this name would hold a secret; no store has such a one, but somebody
+/// may have typed it.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !name.ends_with("_file")
+        && ["password", "passwd", "secret", "token", "access_key"].iter().any(|s| name.contains(s))
+}
+
+/// `//user:pass@host/…` without `:pass`, wherever that ends; a path stays as it is.
+fn without_password(scheme: &str, location: &str) -> String {
+    let (slashes, rest) = match location.strip_prefix("//") {
+        Some(rest) if rest.starts_with('/') => return location.to_owned(),
+        Some(rest) => ("//", rest),
+        None if matches!(scheme, "file" | "sqlite") => return location.to_owned(),
+        None => ("", location),
+    };
     let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
+    let has_login = rest[..end].contains('@') || rest[..end].contains(':') || slashes.is_empty();
+    match rest.rfind('@').filter(|_| has_login) {
+        Some(at) if slashes.is_empty() => format!("{REDACTED}{}", &rest[at..]),
         Some(at) => {
-            let user = rest[..at].split(':').next().unwrap_or_default();
+            let user = rest[..at].split([':', '/']).next().unwrap_or_default();
             let at_sign = if user.is_empty() { "" } else { "@" };
             format!("//{user}{at_sign}{}", &rest[at + 1..])
         }
@@ -295,6 +311,13 @@ mod tests {
             ("redis", "redis"),
             ("redis://u:p%40ss@h:1/0?ttl=2h&namespace=x", "redis://u@h:1/0?namespace=x&ttl=2h"),
             ("redis://:secret@h", "redis://h"),
+            ("redis://:se/cr@et@h:1/0", "redis://h:1/0"),
+            ("redis://u:12/3@h", "redis://u@h"),
+            ("s3://b/a@b", "s3://b/a@b"),
+            ("file:a:b@c", "file:a:b@c"),
+            ("u:secret@h", "u:[redacted]@h"),
+            ("redis://h?password=secret", "redis://h?password=[redacted]"),
+            ("redis://h?password_file=x", "redis://h?password_file=x"),
             ("file:a%3Fb", "file:a%3Fb"),
             ("FILE:x", "file:x"),
             ("s3://b/p?prefix=", "s3://b/p?prefix="),

@@ -14,7 +14,8 @@ use crate::error::Result;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
-    Backend, ByteRange, Capabilities, Found, Identity, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
+    Backend, ByteRange, Capabilities, Found, Identity, Outcome, Over, Parcel, Placed, Put, Removed,
+    Usage,
 };
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};

@@ -272,7 +272,9 @@ pub async fn convert_one(
         }
         // Or removed it.
         None => Ok((Action::Missing, 0)),
-        Some(_) => Err(Error::store(format!("{id} does not come back as it was")).coded("not_verified")),
+        Some(_) => {
+            Err(Error::store(format!("{id} does not come back as it was")).coded("not_verified"))
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::model::{EntryHead, EntryId, Headers, Method, Request, Stamp, Timestamp, UrlText, Variant};
+use crate::model::{
+    EntryHead, EntryId, Headers, Method, Request, Stamp, Timestamp, UrlText, Variant,
+};
 use crate::storage::{Backend, Manage};
 
 /// How long an entry lives that is only there to be looked for, should nobody remove it.

@@ -251,9 +251,9 @@ impl StoreFolder {
 
     /// A shard, to look at it.
     pub(super) fn shard(&self, name: &str) -> Result<Shard> {
-        let base = self.folder().map_err(|e| {
-            store_error(format!("cannot look into {}", self.base.display()), e)
-        })?;
+        let base = self
+            .folder()
+            .map_err(|e| store_error(format!("cannot look into {}", self.base.display()), e))?;
         let (entries, bodies) = (OnceCell::new(), OnceCell::new());
         Ok(Shard { base, name: name.to_owned(), entries, bodies })
     }

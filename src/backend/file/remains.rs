@@ -76,7 +76,9 @@ impl Named {
                 Some(Named::Unfinished { shard: shard.to_owned(), file: file.to_owned() })
             }
             "entries" => spot(file).map(Named::Record),
-            "bodies" => Some(Named::Body { record: spot(record_of(file)?)?, body: file.to_owned() }),
+            "bodies" => {
+                Some(Named::Body { record: spot(record_of(file)?)?, body: file.to_owned() })
+            }
             _ => None,
         }
     }
@@ -326,9 +328,11 @@ fn no_piece(name: &str) -> Error {
 /// Unfinished files, bodies that no record names, entries whose body is gone.
 pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> BlockingPieces {
     let inner = Arc::clone(inner);
-    Box::new(StoreFolder::shards().flat_map(move |shard| {
-        inner.leftovers_in(&shard, before).unwrap_or_else(|e| vec![Err(e)])
-    }))
+    Box::new(
+        StoreFolder::shards().flat_map(move |shard| {
+            inner.leftovers_in(&shard, before).unwrap_or_else(|e| vec![Err(e)])
+        }),
+    )
 }
 
 impl Inner {
@@ -376,7 +380,7 @@ fn bodiless<'a>(
         let body = record.entries[*i].place.beside();
         body.is_some_and(|body| matches!(Inner::look_at_body(shard, body), Ok(None)))
     };
-    (0..record.entries.len()).filter(is_gone).map(move |i| {
-        record.damaged(i, Problem::OrphanIndex, &name).because("its body is gone")
-    })
+    (0..record.entries.len())
+        .filter(is_gone)
+        .map(move |i| record.damaged(i, Problem::OrphanIndex, &name).because("its body is gone"))
 }

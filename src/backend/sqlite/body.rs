@@ -164,9 +164,8 @@ pub(super) fn stored_bytes(database: &Database, body: i64) -> Result<u64> {
 /// The bytes under a body's number, whatever names it and whatever is missing.
 pub(super) fn raw(database: &Arc<Database>, body: i64, bytes: u64) -> BodyReader {
     let database = Arc::clone(database);
-    let sql = database.sql(
-        r#"SELECT id, data FROM "{t}_chunk" WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 1"#,
-    );
+    let sql = database
+        .sql(r#"SELECT id, data FROM "{t}_chunk" WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 1"#);
     let (first, last) = rows(body);
     let mut after = first - 1;
     let chunks = std::iter::from_fn(move || {

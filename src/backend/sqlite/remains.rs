@@ -190,9 +190,7 @@ impl Inner {
                 r#"SELECT body FROM "{t}" WHERE key = ?1 AND variant = ?2"#,
                 params![id.key, id.variant.as_str()],
             )?,
-            (None, Some(row)) => {
-                body(r#"SELECT body FROM "{t}" WHERE id = ?1"#, params![row])?
-            }
+            (None, Some(row)) => body(r#"SELECT body FROM "{t}" WHERE id = ?1"#, params![row])?,
             (None, None) => None,
         };
         Ok(found.flatten().filter(|body| body::is_number(*body)))

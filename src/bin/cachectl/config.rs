@@ -13,6 +13,7 @@ use cachectl::{Error, ErrorKind, Secrets, Settings, StatusSet};
 
 use crate::cli::CommonArgs;
 use crate::environment;
+use crate::input;
 
 /// The name of a project's file.
 const PROJECT_FILE: &str = ".cachectl.toml";
@@ -32,10 +33,25 @@ pub struct Line {
     pub number: usize,
 }
 
+impl Line {
+    /// Whether a stranger may have written it.
+    pub fn is_of_strangers(&self) -> bool {
+        self.layer.is_of_strangers()
+    }
+}
+
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} line {}", shown_path(&self.file), self.number)
     }
+}
+
+/// What helps with a setting that only a trusted project may have.
+pub fn trust_hint(file: &Path) -> String {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let own = environment::user_config();
+    let own = own.map_or("your own configuration".to_owned(), |path| shown_path(&path));
+    format!("trusted_projects = [{:?}] in {own}, if you trust it", folder.display().to_string())
 }
 
 /// A path as people know it: `~` for the home folder.
@@ -73,16 +89,24 @@ pub struct HttpConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
     User,
+    /// A project's: whoever wrote the project wrote it, and may be a stranger.
     Project,
+    /// That of a project which the user's own configuration trusts.
+    Trusted,
     /// Named by `--config`: everything may stand there.
     Explicit,
 }
 
 impl Layer {
+    /// Whether a stranger may have written it.
+    pub fn is_of_strangers(self) -> bool {
+        self == Layer::Project
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Layer::User => "user",
-            Layer::Project => "project",
+            Layer::Project | Layer::Trusted => "project",
             Layer::Explicit => "--config",
         }
     }
@@ -108,6 +132,8 @@ pub struct Config {
     pub http: HttpConfig,
     pub redact_headers: Vec<Given<String>>,
     pub redact_query: Vec<Given<String>>,
+    /// Folders whose projects may say what the user may.
+    pub trusted_projects: Vec<Given<PathBuf>>,
     pub looked: Vec<Looked>,
 }
 
@@ -116,7 +142,12 @@ impl Config {
     pub fn load(common: &CommonArgs) -> Result<Self> {
         let mut config = Config::default();
         for (layer, path) in places(common) {
-            match std::fs::read_to_string(&path) {
+            let layer = if layer == Layer::Project { config.trust_in(&path) } else { layer };
+            let text = match layer {
+                Layer::User | Layer::Explicit => input::text(&path, "a configuration"),
+                Layer::Project | Layer::Trusted => input::text_of_file(&path, "a configuration"),
+            };
+            match text {
                 Ok(text) => {
                     config.looked.push(Looked { layer, path: path.clone(), found: true });
                     file::read(&mut config, layer, &path, &text)?;
@@ -131,6 +162,16 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// Whether a project's file says what its user says, or what a stranger says.
+    fn trust_in(&self, file: &Path) -> Layer {
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = file.parent().map(real);
+        let is_below = |trusted: &Given<PathBuf>| {
+            folder.as_deref().is_some_and(|folder| folder.starts_with(real(&trusted.value)))
+        };
+        if self.trusted_projects.iter().any(is_below) { Layer::Trusted } else { Layer::Project }
     }
 
     /// How decisions are to be made.

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod environment;
+mod input;
 mod output;
 mod signals;
 

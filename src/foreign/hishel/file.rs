@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::backend::folder::{Folder, Seen};
 use crate::backend::private::{
-    create_dir_all, is_about_the_process, new_file, store_error,
+    create_dir_all, is_about_the_process, new_file, place_of, store_error,
 };
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
@@ -54,7 +54,7 @@ const MOST_BYTES: u64 = 1 << 30;
 const LONGEST_LOOK: u64 = 16 << 20;
 
 fn folder_of(address: &Address) -> Result<PathBuf> {
-    Ok(address.path()?.unwrap_or_else(|| Path::new(LAYOUT.place).to_owned()))
+    place_of(address, LAYOUT.place)
 }
 
 /// Some file has a name and a beginning like hishel's.
@@ -365,7 +365,9 @@ impl Shelf for Files {
         match change {
             Change::Keep => {}
             // Under a key that hishel makes nobody else keeps anything: what was there was torn.
-            Change::Write(_) if !is_free && folder.look_at(key.as_ref()).map_err(fail)?.is_some() => {
+            Change::Write(_)
+                if !is_free && folder.look_at(key.as_ref()).map_err(fail)?.is_some() =>
+            {
                 return Err(Error::store(format!("{} is no value of hishel's", path.display()))
                     .coded("not_ours"));
             }
@@ -480,8 +482,8 @@ impl Shelf for Files {
 
     fn identity(&self) -> Result<Identity> {
         let known = self.folder()?.identity();
-        let known = known
-            .map_err(|e| store_error(format!("cannot look at {}", self.path.display()), e))?;
+        let known =
+            known.map_err(|e| store_error(format!("cannot look at {}", self.path.display()), e))?;
         Ok(Identity::new(known.map(|(device, file)| format!("file {device}:{file}"))))
     }
 

@@ -26,8 +26,8 @@ use crate::foreign::decode::msgpack::Pack;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp, unhex};
 use crate::policy;
 use crate::storage::{
-    Access, Address, Backend, BodyStream, ByteRange, Capabilities, Found, Identity, OpenMarked, Opened,
-    Outcome, Param, Part, Piece, Position, Problem, Put, Query, Usage,
+    Access, Address, Backend, BodyStream, ByteRange, Capabilities, Found, Identity, OpenMarked,
+    Opened, Outcome, Param, Part, Piece, Position, Problem, Put, Query, Usage,
 };
 
 use super::super::{Layout, Sign};

@@ -16,14 +16,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::backend::private::{create_dir_all, store_error};
+use crate::backend::private::{create_dir_all, place_of, store_error};
 use crate::backend::sqlite_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Found, Identity, Opened, Outcome, Param, Part, Piece, Problem, Query, Usage,
+    ByteRange, Capabilities, Found, Identity, Opened, Outcome, Param, Part, Piece, Problem, Query,
+    Usage,
 };
 
 use super::super::database::{self, BUSY, Database};
@@ -85,7 +86,7 @@ const INLINE: u64 = 16 * 1024;
 const REMOVED_FOR_GOOD: Duration = Duration::from_secs(3600);
 
 fn path_of(address: &Address, kind: Kind) -> Result<PathBuf> {
-    Ok(address.path()?.unwrap_or_else(|| PathBuf::from(kind.place())))
+    place_of(address, kind.place())
 }
 
 fn lies_at(address: &Address, kind: Kind) -> Result<bool> {

@@ -10,12 +10,13 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::backend::private::{create_dir_all, store_error};
+use crate::backend::private::{create_dir_all, place_of, store_error};
 use crate::backend::sqlite_file;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::storage::{
-    Access, Address, BlockingPieces, Cursor, Identity, Opened, Outcome, Param, Piece, Position, Problem,
+    Access, Address, BlockingPieces, Cursor, Identity, Opened, Outcome, Param, Piece, Position,
+    Problem,
 };
 
 use super::super::database::{self, BUSY, Database};
@@ -44,7 +45,7 @@ const PAGE: usize = 32;
 const PAGE_BYTES: usize = 8 << 20;
 
 fn path_of(address: &Address) -> Result<PathBuf> {
-    Ok(address.path()?.unwrap_or_else(|| PathBuf::from(LAYOUT.place)))
+    place_of(address, LAYOUT.place)
 }
 
 fn lies_at(address: &Address) -> Result<bool> {
@@ -52,7 +53,8 @@ fn lies_at(address: &Address) -> Result<bool> {
     if address.location() == Some(":memory:") || !sqlite_file::is_database(&path) {
         return Ok(false);
     }
-    let columns = Database::<()>::new(path, BUSY, Access::Read).read(|c| database::columns(c, "cache"))?;
+    let columns =
+        Database::<()>::new(path, BUSY, Access::Read).read(|c| database::columns(c, "cache"))?;
     Ok(columns == ["key", "data", "date_created"])
 }
 

@@ -195,7 +195,8 @@ impl Sample {
     /// Nobody has to say what lies in a server.
     fn is_recognised_on(&self, address: &str) {
         let address = address.parse().expect("an address");
-        let store = block_on(open_existing(&address, Access::Existing)).expect("a store").in_place();
+        let store =
+            block_on(open_existing(&address, Access::Existing)).expect("a store").in_place();
         let layout = match self.manifest["generation"].as_str() {
             Some("0.x") => "hishel-0",
             Some("1.x") => "hishel-1",

@@ -127,7 +127,9 @@ fn the_mode_is_told_by_what_has_just_ended_too() {
     put(&store, over, 1);
     std::thread::sleep(Duration::from_millis(5));
     let address = address.parse().expect("an address");
-    let opened = block_on(cachectl::open_existing(&address, cachectl::Access::Existing)).expect("recognised").in_place();
+    let opened = block_on(cachectl::open_existing(&address, cachectl::Access::Existing))
+        .expect("recognised")
+        .in_place();
     assert!(opened.capabilities().variants, "it is the RFC mode");
     drop(folder);
 }

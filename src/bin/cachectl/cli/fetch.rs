@@ -1,5 +1,6 @@
 //! What `get` and `warm` have in common: the request they send, and how.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use clap::Args;
 use super::WriteArgs;
 use super::options::{Limit, limit, span};
 use crate::config::Config;
-use crate::{environment, signals};
+use crate::{environment, input, signals};
 
 /// What is sent, and what is wanted of the answer.
 #[derive(Debug, Clone, Args)]
@@ -161,7 +162,7 @@ pub fn headers_of(said: &[String]) -> Result<Vec<(String, String)>> {
 
 /// One field a line; empty lines and `#` comments are skipped.
 fn headers_from(file: &str) -> Result<Vec<(String, String)>> {
-    let text = std::fs::read_to_string(file).map_err(|e| {
+    let text = input::text(Path::new(file), "a list of header fields").map_err(|e| {
         Error::new(ErrorKind::LocalFile, format!("cannot read the header fields in {file}"))
             .because(e)
     })?;

@@ -76,7 +76,9 @@ pub fn run(args: &GcArgs, common: &CommonArgs) -> Result<u8> {
     let now = Timestamp::now();
     let policy = args.policy(now)?;
     let chosen = store::choose(&args.store, None, &config)?;
-    let Some(open) = open_existing(&chosen, args.plan.access(), common)? else { return Ok(exit::DONE) };
+    let Some(open) = open_existing(&chosen, args.plan.access(), common)? else {
+        return Ok(exit::DONE);
+    };
     refuse_read_only(&open, args.plan.dry_run)?;
     check_uses(&open, &policy)?;
     signals::listen();
@@ -96,7 +98,10 @@ pub fn run(args: &GcArgs, common: &CommonArgs) -> Result<u8> {
     let GcPlan { removals: plan, unread } = plan?;
     if unread > 0 {
         let unread = count(unread, "entry");
-        talk::warning(&format!("{unread} could not be read, and stay; cachectl verify says why"), "");
+        talk::warning(
+            &format!("{unread} could not be read, and stay; cachectl verify says why"),
+            "",
+        );
     }
     let otherwise = if unread > 0 { exit::PARTIAL } else { exit::DONE };
     if plan.is_empty() {

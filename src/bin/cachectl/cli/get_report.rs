@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::output::columns::View;
 use crate::output::entry::EntryObject;
 use crate::output::talk;
-use crate::output::text::escaped;
+use crate::output::text::{cell, escaped, push_message_text};
 
 /// An answer, and what was measured.
 pub struct Report<'a> {
@@ -27,13 +27,15 @@ impl Report<'_> {
     pub fn head(&self) -> Vec<u8> {
         let answer = self.answer;
         let version = answer.extensions.http_version.as_deref().unwrap_or("HTTP/1.1");
-        let mut head = format!("{version} {} ", answer.status).into_bytes();
-        head.extend_from_slice(answer.extensions.reason.as_deref().unwrap_or_default());
+        let mut head = Vec::new();
+        push_message_text(&mut head, version.as_bytes());
+        head.extend_from_slice(format!(" {} ", answer.status).as_bytes());
+        push_message_text(&mut head, answer.extensions.reason.as_deref().unwrap_or_default());
         head.push(b'\n');
         for (name, value) in answer.headers.iter() {
-            head.extend_from_slice(name);
+            push_message_text(&mut head, name);
             head.extend_from_slice(b": ");
-            head.extend_from_slice(value);
+            push_message_text(&mut head, value);
             head.push(b'\n');
         }
         head.extend_from_slice(format!("Cache-Status: {}\n\n", answer.cache).as_bytes());
@@ -176,7 +178,7 @@ impl Template {
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Value(name) => value(name, report),
+                Piece::Value(name) => cell(value(name, report).into()).into_owned(),
             })
             .collect()
     }

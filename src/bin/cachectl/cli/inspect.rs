@@ -16,8 +16,8 @@ use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
 use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::entry::EntryObject;
-use crate::output::{sink, talk};
 use crate::output::text::{age, escaped, size};
+use crate::output::{sink, talk};
 
 /// Show everything known about entries: request, response, both clocks, and where they lie.
 #[derive(Debug, Args)]

@@ -5,9 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cachectl::{
-    Access, Cursor, Detail, EntryId, Error, Found, Piece, Position, State, Variant,
-};
+use cachectl::{Access, Cursor, Detail, EntryId, Error, Found, Piece, Position, State, Variant};
 use clap::Args;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -135,7 +133,8 @@ fn writer(
     };
     if args.keys {
         let end = if args.null { b'\0' } else { b'\n' };
-        return Ok((Box::new(Keys { end, last: None }), Detail::Key));
+        let raw = args.null && !io::stdout().is_terminal();
+        return Ok((Box::new(Keys { end, raw, last: None }), Detail::Key));
     }
     if matches!(format, Format::Json | Format::Ndjson) {
         if !args.output.columns.is_empty() {

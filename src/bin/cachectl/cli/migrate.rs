@@ -11,7 +11,8 @@ use cachectl::transfer::{
     Shard, Tally, as_held, is_behind, is_same, migrate, remove,
 };
 use cachectl::{
-    Access, Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets, is_about_one,
+    Access, Compact, Detail, EntryHead, Error, ErrorKind, Found, Manage, Query, Secrets,
+    is_about_one,
 };
 use clap::Args;
 use futures_util::StreamExt;
@@ -226,9 +227,8 @@ impl Job<'_> {
     async fn total(&self) -> Result<Option<Tally>> {
         let source = &self.pair.source.store;
         let selection = self.selection;
-        let is_whole = selection.is_everything()
-            && selection.most().is_none()
-            && self.shard.is_none();
+        let is_whole =
+            selection.is_everything() && selection.most().is_none() && self.shard.is_none();
         if !is_whole || !source.capabilities().counts_itself {
             return Ok(None);
         }

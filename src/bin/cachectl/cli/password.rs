@@ -11,8 +11,6 @@ use crate::environment;
 /// Where the password of a store comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
-    /// It has none, or may not get one.
-    None,
     /// `CACHECTL_REDIS_PASSWORD`, if that is set.
     Environment,
     /// What this command prints.
@@ -26,7 +24,6 @@ impl Password {
             return Ok(address);
         }
         Ok(match self {
-            Password::None => address,
             Password::Environment => match environment::text(environment::REDIS_PASSWORD) {
                 Some(password) => address.with_password(password),
                 None => address,

@@ -105,7 +105,9 @@ pub fn run(args: &PurgeArgs, common: &CommonArgs) -> Result<u8> {
             .into());
     }
     let chosen = store::choose(&args.store, None, &config)?;
-    let Some(open) = open_existing(&chosen, args.plan.access(), common)? else { return Ok(exit::DONE) };
+    let Some(open) = open_existing(&chosen, args.plan.access(), common)? else {
+        return Ok(exit::DONE);
+    };
     refuse_read_only(&open, args.plan.dry_run)?;
     signals::listen();
     let view = View {

@@ -1,8 +1,7 @@
 //! Which entries a command is about: keys, URLs, and what has to hold for them.
 
 use std::collections::HashSet;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use cachectl::transfer::{Spool, sorted};
@@ -16,6 +15,8 @@ use futures_util::{StreamExt, stream};
 
 use super::store::OpenStore;
 use crate::config::Config;
+use crate::input::Lines;
+use crate::output::text::unescaped;
 
 /// Different options combine with and; one that is repeated, or a list, with or.
 #[derive(Debug, Default, Args)]
@@ -102,6 +103,8 @@ pub struct SelectionArgs {
 pub struct Selection {
     /// Keys and URLs that were named; empty for none.
     targets: Vec<String>,
+    /// More of them, in a file.
+    listed: Option<Lines>,
     /// Nothing was named: the whole store is looked through.
     pub scans: bool,
     pub filter: Filter,
@@ -188,19 +191,14 @@ impl SelectionArgs {
 
     /// Reads everything that was said; `named` are keys and URLs.
     pub fn resolve(&self, named: &[String], config: &Config) -> Result<Selection> {
-        let mut targets = named.to_vec();
-        if let Some(path) = &self.keys_from {
-            let lines = lines_of(path)?;
-            let lines = lines.lines().map(str::trim);
-            targets.extend(
-                lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(ToOwned::to_owned),
-            );
-        }
+        let filter = self.filter()?;
+        let listed = self.keys_from.as_deref().map(|path| Lines::read(path, "the keys"));
         Ok(Selection {
             // A file without a key in it names nothing, and not everything.
-            scans: targets.is_empty() && self.keys_from.is_none(),
-            targets,
-            filter: self.filter()?,
+            scans: named.is_empty() && self.keys_from.is_none(),
+            targets: named.to_vec(),
+            listed: listed.transpose()?,
+            filter,
             sort: SortBy::parse(self.sort.iter().map(String::as_str))?,
             limit: self.limit,
             after: None,
@@ -213,20 +211,6 @@ impl SelectionArgs {
             settings: config.settings(),
         })
     }
-}
-
-fn lines_of(path: &Path) -> Result<String> {
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
-    };
-    read.map_err(|e| {
-        Error::new(ErrorKind::LocalFile, format!("cannot read the keys in {}", path.display()))
-            .because(e)
-    })?;
-    Ok(text)
 }
 
 impl Selection {
@@ -278,8 +262,12 @@ impl Selection {
         most: Option<usize>,
     ) -> BoxStream<'a, Result<Found>> {
         let detail = detail.max(self.sort.needs(&self.settings));
-        let named = stream::iter(&self.targets).then(move |target| async move {
-            match find_named(open, target, &self.method, &self.partition).await {
+        let named = stream::iter(self.targets()).then(move |target| async move {
+            let found = match target {
+                Ok(target) => find_named(open, &target, &self.method, &self.partition).await,
+                Err(e) => Err(e),
+            };
+            match found {
                 Ok(found) => found.into_iter().map(Ok).collect(),
                 Err(e) => vec![Err(e)],
             }
@@ -309,6 +297,18 @@ impl Selection {
             Some(most) => first(ordered, most),
             None => ordered,
         }
+    }
+
+    /// Everything that was named.
+    fn targets(&self) -> impl Iterator<Item = Result<String>> + '_ {
+        // As `list --keys` writes them; a URL has no such escapes.
+        let read = |line: Result<String>| {
+            let line = line?;
+            let is_url = line.starts_with("http://") || line.starts_with("https://");
+            Ok(if is_url { line } else { unescaped(&line).into_owned() })
+        };
+        let listed = self.listed.iter().flat_map(Lines::iter).map(read);
+        self.targets.iter().cloned().map(Ok).chain(listed)
     }
 
     /// Which entries are meant, without holding on to the store: a scan that stays open

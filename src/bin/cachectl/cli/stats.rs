@@ -18,7 +18,7 @@ use super::{CommonArgs, StoreArgs, exit};
 use crate::config::Config;
 use crate::output::progress::{self, Progress};
 use crate::output::table::{Column, Rows, Tint, terminal_columns};
-use crate::output::text::{count, escaped, plain_field, size};
+use crate::output::text::{count, escaped, plain_field, shown, size};
 use crate::output::{sink, talk};
 use crate::signals;
 
@@ -286,8 +286,8 @@ impl Counts {
             states: states.collect(),
             uses: self.notes_uses.then_some(self.uses),
             never_used: self.notes_uses.then_some(self.never_used),
-            oldest_at: self.oldest.map(|at| at.to_string()),
-            newest_at: self.newest.map(|at| at.to_string()),
+            oldest_at: self.oldest.map(shown),
+            newest_at: self.newest.map(shown),
             groups: args.by.map(|_| self.top(args.top)),
         }
     }

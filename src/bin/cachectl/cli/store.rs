@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use super::failure::Where;
 use super::password::Password;
 use super::{CommonArgs, StoreArgs, WriteArgs};
-use crate::config::{Config, Layer, Line, NamedStore};
+use crate::config::{Config, Line, NamedStore, trust_hint};
 use crate::environment;
 use crate::output::talk;
 
@@ -51,11 +51,23 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
         (None, Some(given)) => (given.value.clone(), Where(given.line.to_string())),
         (None, None) => ("file".to_owned(), Where("the default".to_owned())),
     };
+    let said_in = config.backend.as_ref().filter(|_| store.backend.is_none());
     let mut chosen = resolve(&text, origin, config)?;
-    let said_by_project =
-        store.backend.is_none() && config.backend.as_ref().is_some_and(|g| is_foreign(&g.line));
-    if said_by_project && !config.stores.contains_key(word_of(&text)) {
-        chosen.password = Password::None;
+    if let Some(line) = said_in.map(|given| &given.line) {
+        // Relative to the file that says it.
+        let folder = line.file.parent().map(Path::to_owned);
+        chosen.address =
+            expand_home(chosen.address, folder).with_context(|| Where(line.to_string()))?;
+    }
+    if let Some(line) = said_in.map(|given| &given.line).filter(|line| line.is_of_strangers()) {
+        // A store of the user's own is none that a stranger may choose.
+        let is_own = config
+            .stores
+            .get(word_of(&text))
+            .is_some_and(|named| !named.address.line.is_of_strangers());
+        let relative = chosen.address.clone();
+        chosen.address =
+            within_project(relative, line, is_own).with_context(|| Where(line.to_string()))?;
     }
     let mut address = chosen.address;
     let serializer = write
@@ -121,6 +133,9 @@ fn named_store(name: &str, params: &str, named: &NamedStore) -> Result<Chosen> {
         text.parse().map_err(anyhow::Error::from).with_context(|| origin.clone())
     };
     let mut address = parse(&named.address.value)?;
+    if line.is_of_strangers() {
+        address = within_project(address, line, false).with_context(|| origin.clone())?;
+    }
     for (key, given) in &named.params {
         address = address.with_param(key, &given.value);
     }
@@ -132,7 +147,6 @@ fn named_store(name: &str, params: &str, named: &NamedStore) -> Result<Chosen> {
     let address = expand_home(address, folder).with_context(|| origin.clone())?;
     let password = match &named.password_command {
         Some(command) => Password::Command(command.value.clone()),
-        None if is_foreign(line) => Password::None,
         None => Password::Environment,
     };
     Ok(Chosen { address, origin, name: name.to_owned(), password })
@@ -143,10 +157,50 @@ fn word_of(text: &str) -> &str {
     text.split_once('?').map_or(text, |(word, _)| word)
 }
 
-/// A line that came with a cloned repository: what it names does not get the user's
-/// credentials.
-fn is_foreign(line: &Line) -> bool {
-    line.layer == Layer::Project
+/// The address of a store that a project's file names, if a stranger may name it: a place
+/// within the project. Nobody else's host, and no other folder of the user's.
+fn within_project(address: Address, line: &Line, is_own: bool) -> Result<Address> {
+    let refuse = |what: String| {
+        Error::usage(format!("a project's file may not name {what}"))
+            .because(format!("{line}: whoever wrote the project wrote it"))
+            .coded("untrusted_project")
+            .try_this(trust_hint(&line.file))
+    };
+    let kind = cachectl::open::driver(&address)?.kind;
+    let in_memory = kind == "memory" || address.location() == Some(":memory:");
+    if in_memory {
+        return Ok(address);
+    }
+    if is_own || !matches!(kind, "file" | "sqlite") {
+        return Err(refuse(format!("the store {address}")).into());
+    }
+    let root = line.file.parent().unwrap_or(Path::new("."));
+    let Some(path) = address.path()? else { return Ok(address) };
+    if path.strip_prefix("~").is_ok() {
+        return Err(refuse(format!("a place outside of the project ({})", path.display())).into());
+    }
+    let path = root.join(path);
+    if !is_below(&path, root) {
+        return Err(refuse(format!("a place outside of the project ({})", path.display())).into());
+    }
+    Ok(address.with_path(&path))
+}
+
+/// Whether a path leads to a place below a folder, links followed as far as they are there.
+fn is_below(path: &Path, root: &Path) -> bool {
+    let Ok(root) = std::fs::canonicalize(root) else { return false };
+    if path.components().any(|part| part == std::path::Component::ParentDir) {
+        return false;
+    }
+    for there in path.ancestors() {
+        match std::fs::canonicalize(there) {
+            Ok(real) => return real.starts_with(&root),
+            // A link that leads to nothing leads somewhere once something is there.
+            Err(_) if there.symlink_metadata().is_ok() => return false,
+            Err(_) => {}
+        }
+    }
+    false
 }
 
 /// `~/` in a path, which shells do not expand behind a scheme; in a file, a relative path

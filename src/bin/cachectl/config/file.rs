@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use cachectl::{Error, nearest, parse_duration, parse_size};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, Given, Layer, Line, NamedStore, shown_path};
+use super::{Config, Given, Layer, Line, NamedStore, shown_path, trust_hint};
+use crate::environment;
 
 /// Reads a file on top of what was read before.
 pub fn read(config: &mut Config, layer: Layer, path: &Path, text: &str) -> Result<()> {
@@ -43,6 +44,20 @@ impl Reader<'_> {
             .coded("bad_config")
             .try_this("correct that line, or --no-config")
             .into()
+    }
+
+    /// Refuses what a stranger may not say: files to read, hosts to send to, commands to run.
+    fn refuse_stranger(&self, key: &Key<'_>, what: &str) -> Result<()> {
+        if !self.layer.is_of_strangers() {
+            return Ok(());
+        }
+        let line = self.line(key.span().start);
+        let file = shown_path(self.path);
+        Err(Error::usage(format!("the project's file {file} may not {what}"))
+            .because(format!("line {}: whoever wrote the project wrote it", line.number))
+            .coded("untrusted_project")
+            .try_this(trust_hint(self.path))
+            .into())
     }
 
     fn unknown(&self, key: &Key<'_>, known: &[&'static str]) -> anyhow::Error {
@@ -102,8 +117,17 @@ impl Reader<'_> {
     }
 
     fn root(&self, config: &mut Config, table: &DeTable<'_>) -> Result<()> {
-        const KNOWN: &[&str] =
-            &["backend", "serializer", "ttl", "readonly", "color", "backends", "http", "redact"];
+        const KNOWN: &[&str] = &[
+            "backend",
+            "serializer",
+            "ttl",
+            "readonly",
+            "color",
+            "backends",
+            "http",
+            "redact",
+            "trusted_projects",
+        ];
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "backend" => config.backend = Some(self.given(key, self.text(value)?)),
@@ -117,14 +141,35 @@ impl Reader<'_> {
                 "backends" => self.stores(config, self.table(value)?)?,
                 "http" => self.http(config, self.table(value)?)?,
                 "redact" => self.redact(config, self.table(value)?)?,
+                "trusted_projects" => self.trusted(config, key, value)?,
                 _ => return Err(self.unknown(key, KNOWN)),
             }
         }
         Ok(())
     }
 
-    /// A later file replaces a store as a whole: a cloned repository must not redirect
-    /// where the user's own credentials go.
+    /// Folders below which projects are the user's own.
+    fn trusted(&self, config: &mut Config, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
+        if matches!(self.layer, Layer::Project | Layer::Trusted) {
+            let why = "a project cannot vouch for itself; your own configuration can";
+            return Err(self.refuse(key.span().start, why));
+        }
+        for folder in self.texts(key, value)? {
+            let path = match (folder.value.strip_prefix("~/"), environment::home()) {
+                (Some(below), Some(home)) => home.join(below),
+                _ => PathBuf::from(&folder.value),
+            };
+            if !path.is_absolute() {
+                let why = format!("{:?} is not the whole path of a folder", folder.value);
+                return Err(self.refuse(value.span().start, &why));
+            }
+            config.trusted_projects.push(Given { value: path, line: folder.line });
+        }
+        Ok(())
+    }
+
+    /// A later file replaces a store as a whole, so that it does not take over settings of
+    /// another address. What the user calls by a name, no stranger may put in its place.
     fn stores(&self, config: &mut Config, table: &DeTable<'_>) -> Result<()> {
         for (name, value) in table {
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -132,6 +177,9 @@ impl Reader<'_> {
             if !(text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name)) {
                 let why = format!("{text:?} cannot be the name of a store");
                 return Err(self.refuse(name.span().start, &why));
+            }
+            if config.stores.contains_key(text.as_ref()) {
+                self.refuse_stranger(name, &format!("redefine your own store {text:?}"))?;
             }
             let store = self.store(name, self.table(value)?)?;
             config.stores.insert(text.clone().into_owned(), store);
@@ -145,9 +193,13 @@ impl Reader<'_> {
         let mut password_command = None;
         for (key, value) in table {
             match key.get_ref().as_ref() {
-                "password_command" if self.layer == Layer::Project => {
+                "password_command" if matches!(self.layer, Layer::Project | Layer::Trusted) => {
                     let why = "a project's file may not name commands; the user's own may";
                     return Err(self.refuse(key.span().start, why));
+                }
+                "password_file" | "ca" => {
+                    self.refuse_stranger(key, "name files to read")?;
+                    params.insert(key.get_ref().to_string(), self.given(key, self.text(value)?));
                 }
                 "password_command" => {
                     let words = self.texts(key, value)?.into_iter().map(|word| word.value);
@@ -204,6 +256,7 @@ impl Reader<'_> {
                 "shared" => http.shared = Some(self.given(key, self.flag(value)?)),
                 "partition" => http.partition = Some(self.given(key, self.text(value)?)),
                 "headers" => {
+                    self.refuse_stranger(key, "set header fields for all hosts")?;
                     for (name, value) in self.table(value)? {
                         let pair = (name.get_ref().clone().into_owned(), self.text(value)?);
                         http.headers.retain(|g| !g.value.0.eq_ignore_ascii_case(&pair.0));

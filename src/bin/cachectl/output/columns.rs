@@ -9,7 +9,7 @@ use cachectl::{
 };
 
 use super::table::{Column, Tint, TintedText};
-use super::text::{age, escaped, size};
+use super::text::{age, escaped, shown, size};
 
 /// What entries are judged and shown by.
 #[derive(Debug, Clone)]
@@ -181,7 +181,7 @@ impl Shown {
             (Cell::Number(bytes), Look::Bytes) => size(bytes),
             (Cell::Number(secs), Look::Age) => age(std::time::Duration::from_secs(secs)),
             (Cell::Number(number), _) => number.to_string(),
-            (Cell::Time(at), _) => at.to_string(),
+            (Cell::Time(at), _) => shown(at),
             (Cell::Text(text), Look::Key) => match wide {
                 true => escaped(&row.found.head.id.to_string()).into_owned(),
                 false => escaped(&text).chars().take(12).collect(),

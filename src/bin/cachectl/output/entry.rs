@@ -4,6 +4,7 @@ use cachectl::{EntryHead, Found, Piece, State, freshness};
 use serde::Serialize;
 
 use super::columns::View;
+use super::text::shown;
 
 /// An entry as JSON shows it. Unknown is null; names are only ever added.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -56,10 +57,10 @@ impl EntryObject {
         EntryObject {
             key: head.id.key.clone(),
             stored_bytes: None,
-            created_at: Some(head.created_at.to_string()),
-            expires_at: head.expires_at.map(|t| t.to_string()),
+            created_at: Some(shown(head.created_at)),
+            expires_at: head.expires_at.map(shown),
             state: State::of(head, view.now, &view.settings).name(),
-            fresh_until: fresh.fresh_until(head.received_at).map(|t| t.to_string()),
+            fresh_until: fresh.fresh_until(head.received_at).map(shown),
             status: Some(head.status),
             method: Some(head.request.method.to_string()),
             redacted: url != head.request.url.as_str(),
@@ -70,7 +71,7 @@ impl EntryObject {
             body_bytes: Some(head.body.bytes),
             serializer: head.serializer.as_deref().map(ToOwned::to_owned),
             uses: Some(head.uses),
-            last_used_at: head.last_used_at.map(|t| t.to_string()),
+            last_used_at: head.last_used_at.map(shown),
             etag: field("etag"),
             last_modified: field("last-modified"),
             vary: head

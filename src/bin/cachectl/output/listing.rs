@@ -10,7 +10,7 @@ use cachectl::{Found, Piece};
 use super::columns::{Cell, Row, Shown, View};
 use super::entry::EntryObject;
 use super::table::{Rows, TintedText};
-use super::text::write_plain_field;
+use super::text::{cell, plain_field, shown, write_plain_field};
 
 /// Where listings go.
 pub type Out = BufWriter<File>;
@@ -36,6 +36,8 @@ fn stand_in(piece: &Piece) -> Found {
 /// Keys only, each once where its variants lie beside each other.
 pub struct Keys {
     pub end: u8,
+    /// As they are: only where something that is no line end stands between them.
+    pub raw: bool,
     pub last: Option<String>,
 }
 
@@ -43,7 +45,10 @@ impl Writer for Keys {
     fn entry(&mut self, out: &mut Out, _: &View, found: &Found) -> Result<()> {
         let key = &found.head.id.key;
         if self.last.as_ref() != Some(key) {
-            out.write_all(key.as_bytes())?;
+            match self.raw {
+                true => out.write_all(key.as_bytes())?,
+                false => out.write_all(plain_field(key).as_bytes())?,
+            }
             out.write_all(&[self.end])?;
             self.last = Some(key.clone());
         }
@@ -79,7 +84,7 @@ impl Plain {
             match column.cell(row) {
                 Cell::Text(text) => write_plain_field(&mut self.line, &text),
                 Cell::Number(number) => write!(self.line, "{number}")?,
-                Cell::Time(at) => write!(self.line, "{at}")?,
+                Cell::Time(at) => write!(self.line, "{}", at.whole_millis())?,
                 Cell::Missing => self.line.push(b'-'),
             }
         }
@@ -115,7 +120,7 @@ impl Csv {
             self.columns.iter().map(|column| match column.cell(row) {
                 Cell::Text(text) => text,
                 Cell::Number(number) => number.to_string().into(),
-                Cell::Time(at) => at.to_string().into(),
+                Cell::Time(at) => shown(at).into(),
                 Cell::Missing => "".into(),
             }),
         )
@@ -142,8 +147,8 @@ impl Writer for Csv {
 /// A line is made in memory: a writer of its own would flush the output for each.
 fn csv_line<'a>(out: &mut Out, cells: impl Iterator<Item = Cow<'a, str>>) -> Result<()> {
     let mut line = csv::WriterBuilder::new().buffer_capacity(256).from_writer(Vec::new());
-    for cell in cells {
-        line.write_field(&*cell)?;
+    for text in cells {
+        line.write_field(&*cell(text))?;
     }
     line.write_record(None::<&[u8]>)?;
     let line = line.into_inner().map_err(|e| e.into_error())?;

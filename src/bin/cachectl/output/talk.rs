@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::text::escaped;
+use super::text::{cut_middle, escaped};
 use crate::cli::{CommonArgs, LogFormat, When};
 use crate::environment;
 
@@ -89,9 +89,32 @@ pub struct Complaint {
     pub hint: Option<String>,
 }
 
+/// The longest text of a message: what strangers have written may be of any length.
+const LONGEST: usize = 2000;
+
+/// A text as it may be told: no password that somebody has typed, and not too long.
+fn told(text: &str) -> String {
+    cut_middle(&Secrets::built_in().text(text), LONGEST).into_owned()
+}
+
+impl Complaint {
+    fn told(&self) -> Self {
+        Complaint {
+            message: told(&self.message),
+            cause: told(&self.cause),
+            // The place that is meant would not be where it was.
+            excerpt: self.excerpt.clone().filter(|(whole, _)| told(whole) == *whole),
+            origin: self.origin.as_deref().map(told),
+            hint: self.hint.as_deref().map(told),
+            ..*self
+        }
+    }
+}
+
 /// Tells what ended the command.
 pub fn error(complaint: &Complaint) {
     let manner = manner();
+    let complaint = complaint.told();
     if manner.json {
         return line(&json!({
             "level": "error",
@@ -127,18 +150,19 @@ pub fn warning(message: &str, cause: &str) {
     if manner.loudness < -1 {
         return;
     }
+    let (message, cause) = (told(message), told(cause));
     if manner.json {
         return line(&json!({
             "level": "warning",
             "event": "warning",
             "at": Timestamp::now().to_string(),
             "message": message,
-            "cause": or_null(cause),
+            "cause": or_null(&cause),
         }));
     }
     let (on, off) = if manner.color { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
-    let cause = if cause.is_empty() { String::new() } else { format!(": {}", escaped(cause)) };
-    say(&format!("{on}warning:{off} {}{cause}\n", escaped(message)));
+    let cause = if cause.is_empty() { cause } else { format!(": {}", escaped(&cause)) };
+    say(&format!("{on}warning:{off} {}{cause}\n", escaped(&message)));
 }
 
 /// Tells something that is good to know; `-q` silences it.
@@ -146,6 +170,7 @@ pub fn note(message: &str) {
     if is_quiet() {
         return;
     }
+    let message = &told(message);
     if manner().json {
         return line(&json!({
             "level": "info",
@@ -160,7 +185,7 @@ pub fn note(message: &str) {
 /// Tells something as a warning without the word; `-qq` silences it.
 pub fn remark(message: &str) {
     if manner().loudness >= -1 {
-        say(&format!("{}\n", escaped(message)));
+        say(&format!("{}\n", escaped(&told(message))));
     }
 }
 
@@ -211,7 +236,7 @@ where
     ) -> fmt::Result {
         let mut message = String::new();
         context.field_format().format_fields(Writer::new(&mut message), event)?;
-        let message = Secrets::built_in().url(&message).into_owned();
+        let message = told(&message);
         let level = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warning",

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
+use cachectl::Timestamp;
+
 /// Text from strangers with its control characters made visible.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     let is_unsafe = |c: char| {
@@ -28,22 +30,96 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A field of a `plain` line: TAB, LF, CR and `\` as escapes, everything else as it is.
+/// A time as listings show it: RFC 3339 with milliseconds.
+pub fn shown(time: Timestamp) -> String {
+    time.whole_millis().to_string()
+}
+
+/// Whether a character ends a line somewhere, or steers a terminal.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A field of a `plain` line: control characters and `\` as escapes, everything else as it is.
+/// [`unescaped`] is the way back.
 pub fn plain_field(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\t', '\n', '\r', '\\']) {
+    if !text.contains(|c| is_control(c) || c == '\\') {
         return Cow::Borrowed(text);
     }
-    let mut field = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
+    Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 8), |mut field, c| {
         match c {
-            '\t' => field.push_str("\\t"),
-            '\n' => field.push_str("\\n"),
-            '\r' => field.push_str("\\r"),
             '\\' => field.push_str("\\\\"),
-            c => field.push(c),
+            c => push_escaped(&mut field, c),
+        }
+        field
+    }))
+}
+
+/// A cell of a table for spreadsheets: control characters as escapes.
+pub fn cell(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains(is_control) {
+        return text;
+    }
+    Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 8), |mut cell, c| {
+        push_escaped(&mut cell, c);
+        cell
+    }))
+}
+
+fn push_escaped(to: &mut String, c: char) {
+    match c {
+        '\t' => to.push_str("\\t"),
+        '\n' => to.push_str("\\n"),
+        '\r' => to.push_str("\\r"),
+        c if is_control(c) => {
+            let _ = write!(to, "\\u{{{:x}}}", u32::from(c));
+        }
+        c => to.push(c),
+    }
+}
+
+/// The text that [`plain_field`] has written; what is no escape of it stays as it is.
+pub fn unescaped(field: &str) -> Cow<'_, str> {
+    if !field.contains('\\') {
+        return Cow::Borrowed(field);
+    }
+    let mut text = String::with_capacity(field.len());
+    let mut rest = field;
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (c, length) = match rest.as_bytes().get(1) {
+            Some(b't') => ('\t', 2),
+            Some(b'n') => ('\n', 2),
+            Some(b'r') => ('\r', 2),
+            Some(b'u') => by_number(rest).unwrap_or(('\\', 1)),
+            Some(b'\\') => ('\\', 2),
+            _ => ('\\', 1),
+        };
+        text.push(c);
+        rest = &rest[length..];
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+/// The character that an escape such as `\u{1b}` stands for, and how long that is.
+fn by_number(escape: &str) -> Option<(char, usize)> {
+    let (number, _) = escape.strip_prefix("\\u{")?.split_once('}')?;
+    let c = char::from_u32(u32::from_str_radix(number, 16).ok()?)?;
+    Some((c, number.len() + 4))
+}
+
+/// A line of an HTTP message as it can be shown: what ends a line or steers a terminal, and is
+/// no part of any such line, as escapes. Bytes beyond ASCII stay what they are.
+pub fn push_message_text(to: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        match byte {
+            b'\t' => to.push(b'\t'),
+            0..0x20 | 0x7f => to.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
+            byte => to.push(byte),
         }
     }
-    Cow::Owned(field)
 }
 
 /// Appends a field of a `plain` line.
@@ -114,6 +190,25 @@ mod tests {
     #[test]
     fn plain_fields_cannot_split_a_line() {
         assert_eq!(plain_field("a\tb\nc\\d\r"), "a\\tb\\nc\\\\d\\r");
+        assert_eq!(plain_field("\x1b]52;c;\u{9b}\u{2028}"), "\\u{1b}]52;c;\\u{9b}\\u{2028}");
+        assert_eq!(cell("a\nb\\c".into()), "a\\nb\\c");
+    }
+
+    #[test]
+    fn a_plain_field_can_be_read_back() {
+        for text in
+            ["", "a\tb\nc\\d\r", "\\n", "\\\\u{1b}", "\x1b\u{9b}ä\u{2028}", "C:\\x\\", "\\u{"]
+        {
+            assert_eq!(unescaped(&plain_field(text)), text, "{text:?}");
+        }
+        assert_eq!(unescaped("C:\\dir\\u{zz}"), "C:\\dir\\u{zz}");
+    }
+
+    #[test]
+    fn lines_of_a_message_stay_lines() {
+        let mut text = Vec::new();
+        push_message_text(&mut text, b"OK\r\nX: 1\t\x1b\x7f\xff");
+        assert_eq!(text, b"OK\\x0d\\x0aX: 1\t\\x1b\\x7f\xff");
     }
 
     #[test]

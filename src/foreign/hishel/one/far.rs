@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
-    Backend, BodyStream, ByteRange, Capabilities, Cursor, Found, Identity, Outcome, Over, Part, Piece,
-    Position, Put, Query, Usage,
+    Backend, BodyStream, ByteRange, Capabilities, Cursor, Found, Identity, Outcome, Over, Part,
+    Piece, Position, Put, Query, Usage,
 };
 
 use super::super::value::Form;
