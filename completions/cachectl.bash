@@ -1408,7 +1408,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__migrate)
-            opts="-n -y -j -v -q -h --serializer --ttl --move --mirror --max-delete --shard --checkpoint --restart --failed --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -j -v -q -h --serializer --ttl --move --mirror --max-delete --shard --failed --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1427,10 +1427,6 @@ _cachectl() {
                     return 0
                     ;;
                 --shard)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --checkpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

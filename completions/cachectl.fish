@@ -499,7 +499,6 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l serializer
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l checkpoint -d 'Where to note how far it has come [default: in the folder for state]' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l failed -d 'Write failures with their reasons to this file, one JSON object a line' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l on-conflict -d 'What to do with entries that are there already and differ' -r -f -a "newer\t'The one that was stored later wins'
 skip\t'What is there stays'
@@ -543,7 +542,6 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l log-format
 json\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l move -d 'Remove from the source what has arrived'
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l mirror -d 'Remove from the destination what the source does not have'
-complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l restart -d 'Begin anew, whatever a checkpoint says'
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l no-verify -d 'Do not read back what was written'
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -l include-expired -d 'Take expired entries too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand migrate" -s n -l dry-run -d 'Show what would be done and change nothing'
@@ -559,7 +557,6 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l serializer -d
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l checkpoint -d 'Where to note how far it has come [default: in the folder for state]' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l failed -d 'Write failures with their reasons to this file, one JSON object a line' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l on-conflict -d 'What to do with entries that are there already and differ' -r -f -a "newer\t'The one that was stored later wins'
 skip\t'What is there stays'
@@ -603,7 +600,6 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l log-format -d
 json\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l move -d 'Remove from the source what has arrived'
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l mirror -d 'Remove from the destination what the source does not have'
-complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l restart -d 'Begin anew, whatever a checkpoint says'
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l no-verify -d 'Do not read back what was written'
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -l include-expired -d 'Take expired entries too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand copy" -s n -l dry-run -d 'Show what would be done and change nothing'
@@ -619,7 +615,6 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l serializer -d '
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l ttl -d 'New TTL for all, counted from now; none lifts it [default: each keeps its end]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l max-delete -d 'Remove nothing if --move or --mirror would remove more entries than this' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l shard -d 'Only one of N parts of all keys, so that several machines can share the work' -r
-complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l checkpoint -d 'Where to note how far it has come [default: in the folder for state]' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l failed -d 'Write failures with their reasons to this file, one JSON object a line' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l on-conflict -d 'What to do with entries that are there already and differ' -r -f -a "newer\t'The one that was stored later wins'
 skip\t'What is there stays'
@@ -663,7 +658,6 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l log-format -d '
 json\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l move -d 'Remove from the source what has arrived'
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l mirror -d 'Remove from the destination what the source does not have'
-complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l restart -d 'Begin anew, whatever a checkpoint says'
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l no-verify -d 'Do not read back what was written'
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -l include-expired -d 'Take expired entries too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand cp" -s n -l dry-run -d 'Show what would be done and change nothing'

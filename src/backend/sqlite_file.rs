@@ -75,17 +75,18 @@ type Header = Option<[u8; 20]>;
 type FileId = (u64, u64);
 
 /// A database that this process has open.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
-    header: Header,
+    /// To look into it.
+    file: Option<File>,
     connections: usize,
     /// Those among them that have the index of a log open for reading only.
     reading_index: usize,
 }
 
 /// The databases that this process has open. SQLite's locks are POSIX's: they are gone once the
-/// process closes the file, whoever in it has opened that. So a database is looked into only
-/// before anybody has opened it.
+/// process closes the file, whoever in it has opened that. So a database that is open is looked
+/// into by one file, which is closed behind the last connection.
 static OPEN: Mutex<BTreeMap<FileId, Known>> = Mutex::new(BTreeMap::new());
 
 fn known() -> MutexGuard<'static, BTreeMap<FileId, Known>> {
@@ -111,19 +112,22 @@ pub(crate) fn file_id(path: &Path) -> Option<FileId> {
 
 fn header(path: &Path) -> Header {
     let id = file_id(path)?;
+    // The lock is held, so that nobody opens the database before a file of it is closed here.
     match known().get(&id) {
-        Some(known) => known.header,
-        None => read_header(path),
+        Some(known) => read_header(known.file.as_ref()?),
+        None => read_header(&open_file(path)?),
     }
 }
 
-fn read_header(path: &Path) -> Header {
-    // Nothing is opened for which somebody might have to wait.
-    if !path.metadata().is_ok_and(|meta| meta.is_file()) {
-        return None;
-    }
+/// A file to look into; nothing for which somebody might have to wait.
+fn open_file(path: &Path) -> Option<File> {
+    path.metadata().is_ok_and(|meta| meta.is_file()).then(|| File::open(path).ok()).flatten()
+}
+
+fn read_header(mut file: &File) -> Header {
     let mut start = [0; 20];
-    File::open(path).ok()?.read_exact(&mut start).ok()?;
+    file.rewind().ok()?;
+    file.read_exact(&mut start).ok()?;
     Some(start)
 }
 
@@ -139,9 +143,10 @@ impl Use {
         let id = file_id(path);
         if let Some(id) = id {
             let mut all = known();
-            let known = all
-                .entry(id)
-                .or_insert_with(|| Known { header: read_header(path), ..Known::default() });
+            let known = all.entry(id).or_insert_with(|| {
+                let file = open_file(path);
+                Known { file, connections: 0, reading_index: 0 }
+            });
             known.connections += 1;
             known.reading_index += usize::from(reads_index);
         }

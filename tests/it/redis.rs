@@ -367,14 +367,18 @@ fn a_password_comes_from_elsewhere_than_the_address() {
     let checked = scene.desk.ok(&["--config", "c.toml", "config", "check", "--connect"]);
     assert!(checked.contains("r\tredis\t"), "{checked}");
 
-    // A cloned repository neither runs commands nor gets the user's password.
+    // No project runs commands, and no stranger's sends anything to a host.
     scene.desk.write(".cachectl.toml", &config);
     scene.get("r").failed(2, &["project's file may not name commands"]);
     let named = format!("backend = \"r\"\n[backends.r]\naddress = \"{address}\"\n");
-    desk.write(".cachectl.toml", named);
-    desk.run(&["get", &url]).failed(3, &["access denied"]);
-    desk.write(".cachectl.toml", format!("backend = \"{address}\"\n"));
-    desk.run(&["get", &url]).failed(3, &["access denied"]);
+    for file in [named, format!("backend = \"{address}\"\n")] {
+        let desk = Desk::new().env("CACHECTL_REDIS_PASSWORD", "geheim");
+        desk.write(".cachectl.toml", file);
+        desk.run(&["get", &url]).failed(2, &["may not name the store", "trusted_projects"]);
+        let trusted = format!("trusted_projects = [{:?}]", desk.path());
+        desk.write(".config/cachectl/config.toml", trusted);
+        assert_eq!(desk.ok(&["get", &url]), "hello");
+    }
 }
 
 #[test]

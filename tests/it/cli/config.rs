@@ -3,6 +3,9 @@
 use crate::testkit::origin::Origin;
 use crate::testkit::program::Desk;
 
+/// The user's own file.
+const OWN: &str = ".config/cachectl/config.toml";
+
 #[test]
 fn later_layers_win() {
     let (desk, origin) = (Desk::new(), Origin::fresh("x"));
@@ -31,7 +34,7 @@ fn later_layers_win() {
     };
     assert_eq!(used(&desk, &[]), ".hishel_cache");
     let user = format!("backend = \"sqlite:{}\"", desk.file("user.db").display());
-    desk.write(".config/cachectl/config.toml", user);
+    desk.write(OWN, user);
     assert_eq!(used(&desk, &[]), "user.db");
     desk.write(
         ".cachectl.toml",
@@ -115,7 +118,7 @@ fn settings_of_http_are_obeyed() {
         crate::testkit::origin::response("200 OK", "Cache-Control: max-age=60", agent)
     });
     desk.write(
-        ".cachectl.toml",
+        OWN,
         "[http]\nmax_body = \"5\"\nheaders = { \"User-Agent\" = \"ci-warm\" }\n",
     );
     let url = origin.url("/");
@@ -134,7 +137,7 @@ fn show_tells_origins_and_hides_secrets() {
         .env("HTTPS_PROXY", "http://me:hidden@proxy:3128")
         .env("CACHECTL_BACKEND", "memory:?capacity=5");
     desk.write(
-        ".cachectl.toml",
+        OWN,
         "[http]\nread_timeout = \"7s\"\nheaders = { \"X-Api-Key\" = \"hidden\" }\n",
     );
     let text = desk.ok(&["config", "show", "--origin"]);
@@ -144,7 +147,7 @@ fn show_tells_origins_and_hides_secrets() {
         "memory:?capacity=5",
         "http.read_timeout",
         "7s",
-        ".cachectl.toml line 2",
+        "config.toml line 2",
         "the default",
     ] {
         assert!(text.contains(part), "{part} is missing in {text}");

@@ -273,7 +273,7 @@ fn mirrors_and_moves_remove_what_they_say() {
     ]);
     assert_eq!(desk.ok(&["list", "--backend", "file:b"]).lines().count(), 3);
     assert_eq!(desk.ok(&["list", "--backend", "sqlite:c.db"]).lines().count(), 3);
-    desk.run(&["migrate", "file:a", "file:./a"]).failed(2, &["both source and destination"]);
+    desk.run(&["migrate", "file:a", "file:./a"]).failed(2, &["are one store"]);
 }
 
 #[test]
@@ -356,8 +356,6 @@ fn a_killed_migration_goes_on() {
     desk.ok(&["migrate", "file:origin", "sqlite:s.db"]);
     assert_eq!(desk.run(&["diff", "--content", "file:origin", "sqlite:s.db"]).code, 0);
     desk.ok(&["verify", "--backend", "sqlite:s.db"]);
-    let state = desk.file(".local/state/cachectl");
-    assert_eq!(fs::read_dir(state).map_or(0, Iterator::count), 0, "no checkpoint is left");
 }
 
 #[test]

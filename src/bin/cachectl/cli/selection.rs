@@ -120,6 +120,7 @@ pub struct Selection {
 }
 
 /// What a selection brings, so that nobody forgets what is no entry.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are entries")]
 pub enum Selected {
     /// An entry.
     Entry(Found),
