@@ -18,6 +18,7 @@ mod words;
 
 pub use digest::{BodyDigest, BodyFacts, Sha256Digest};
 pub(crate) use digest::{hex, unhex};
+pub(crate) use entry::is_token;
 pub use entry::{
     EntryHead, Extensions, Metadata, Method, Request, Response, Selecting, Selection, Stored,
 };

@@ -19,7 +19,10 @@ use std::fmt;
 #[cfg(feature = "_records")]
 use std::sync::Arc;
 
+#[cfg(feature = "_records")]
+use crate::error::ErrorKind;
 use crate::error::{Error, Result, unquoted};
+use crate::model::wire::{MAX_PARTS, parts};
 use crate::model::{EntryHead, Stamp};
 
 #[cfg(feature = "bincode")]
@@ -105,8 +108,8 @@ impl<S: Serializer + ?Sized> Serializer for &S {
     }
 }
 
-/// No document is longer than this; a head has some hundred bytes.
-pub(crate) const MAX_DOCUMENT: usize = 16 << 20;
+/// No document is longer than this: a thousand heads of four kilobytes.
+pub(crate) const MAX_DOCUMENT: usize = 4 << 20;
 
 /// No record holds more entries than this.
 pub(crate) const MAX_ENTRIES: usize = 1000;
@@ -166,10 +169,19 @@ impl Codec {
     /// for, else the store's.
     pub(crate) fn dumps(&self, entries: &[Recorded]) -> Result<Vec<u8>> {
         let wanted = entries.last().and_then(|e| e.head.serializer.as_deref());
-        match wanted {
+        let document = match wanted {
             Some(name) if name != self.default.name() => serializer(name)?.dumps(entries),
             _ => self.default.dumps(entries),
+        }?;
+        // Nobody would read it again.
+        if document.len() > MAX_DOCUMENT || entries.len() > MAX_ENTRIES {
+            let (heads, bytes) = (entries.len(), document.len());
+            let told = format!("{heads} heads under one key have {bytes} bytes");
+            return Err(Error::new(ErrorKind::Refused, told)
+                .because(format!("a record holds {MAX_ENTRIES} heads and {MAX_DOCUMENT} bytes"))
+                .coded("too_large"));
         }
+        Ok(document)
     }
 
     /// Reads a record's document, whoever wrote it.
@@ -212,6 +224,14 @@ fn unknown(record: &[u8]) -> Error {
 /// The checksum that a document carries over its own content.
 fn checksum(content: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(content)
+}
+
+/// Refuses a text document that would take far more memory than it has bytes.
+fn check_parts(name: &str, content: &[u8]) -> Result<()> {
+    if parts(content) > MAX_PARTS {
+        return Err(damaged(name, "it has more parts than any head"));
+    }
+    Ok(())
 }
 
 /// The error of a document that is not what it was.

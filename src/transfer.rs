@@ -19,6 +19,8 @@ mod receive;
 mod removal;
 mod report;
 mod sorted;
+#[cfg(feature = "interchange")]
+mod sound;
 mod spool;
 mod spooled;
 mod verify;

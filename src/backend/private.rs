@@ -20,6 +20,7 @@ pub(crate) fn create_dir_all(path: &Path) -> io::Result<()> {
 }
 
 /// Options for a new file that only its owner may read (0600).
+#[cfg(any(feature = "sqlite", feature = "foreign"))]
 pub(crate) fn new_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -8,6 +8,7 @@
 mod parts;
 mod reader;
 mod skim;
+mod text;
 
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -26,7 +27,7 @@ use super::{
     Format, MAX_CHUNK, Target, Wanted, WriteOptions, Writer, Written, damaged, out_of_order,
 };
 
-pub(super) use skim::{Found, Skimmer};
+pub(super) use skim::{Found, Shape, Skimmer};
 
 pub(super) const FORMAT: Format = Format {
     name: "har",

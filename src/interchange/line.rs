@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use crate::error::{Error, Result, unquoted};
 use crate::model::wire::{
-    Fields, Hex, SelectionParts, Text, Time, known_version, selection_of, selection_parts,
+    Fields, Hex, MAX_PARTS, SelectionParts, Text, Time, known_version, parts, selection_of,
+    selection_parts,
 };
 use crate::model::{
-    BodyFacts, EntryHead, EntryId, Extensions, Method, Request, Sha256Digest, Timestamp, UrlText,
-    Variant,
+    BodyFacts, EntryHead, EntryId, Extensions, Method, Request, Selection, Sha256Digest, Timestamp,
+    UrlText, Variant,
 };
 
 /// The version of archives and indexes that is written, and the last that is read.
@@ -181,7 +182,7 @@ pub(super) struct Line<'a> {
     pub body_bytes: Option<u64>,
     pub path: Option<String>,
     key: Option<String>,
-    variant: String,
+    variant: Option<String>,
     partition: String,
     created_at: Option<Time>,
     requested_at: Option<Time>,
@@ -211,7 +212,8 @@ struct ReadResponse<'a> {
     headers: Fields<'a>,
     #[serde(default)]
     extensions: BTreeMap<String, Value>,
-    body_bytes: u64,
+    #[serde(default)]
+    body_bytes: Option<u64>,
     #[serde(default)]
     body_base64: Option<String>,
 }
@@ -227,6 +229,9 @@ pub(super) struct ReadEntry {
 impl<'a> Line<'a> {
     /// Reads a line; what is wrong with it is said in words.
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, String> {
+        if parts(line) > MAX_PARTS {
+            return Err("it has more parts than any head".to_owned());
+        }
         serde_json::from_slice(line).map_err(unquoted)
     }
 
@@ -237,7 +242,18 @@ impl<'a> Line<'a> {
         let response = self.response.ok_or("it has no response")?;
         let created_at = self.created_at.ok_or("it has no created_at")?.0;
         let time = |time: Option<Time>| time.map_or(created_at, |t| t.0);
-        let id = EntryId::new(key, Variant::verbatim(self.variant));
+        let selections: Vec<Selection> = self.vary.into_iter().map(selection_of).collect();
+        // What others write may leave out what follows from the rest.
+        let variant = match self.variant {
+            Some(variant) => Variant::verbatim(variant),
+            None => selections.first().map_or_else(Variant::none, Variant::of),
+        };
+        let in_line = response.body_base64.as_deref().and_then(|text| {
+            let padding = text.bytes().rev().take_while(|c| *c == b'=').count();
+            decoded_length(text.len() as u64, padding as u64)
+        });
+        let bytes = response.body_bytes.or(in_line).ok_or("it has no body_bytes")?;
+        let id = EntryId::new(key, variant);
         let headers = response.headers.0.into_owned();
         let head = EntryHead {
             partition: self.partition,
@@ -246,7 +262,7 @@ impl<'a> Line<'a> {
                 reason: response.reason.map(|r| r.0.into_owned()),
                 other: response.extensions,
             },
-            selections: self.vary.into_iter().map(selection_of).collect(),
+            selections,
             requested_at: time(self.requested_at),
             received_at: time(self.received_at),
             expires_at: self.expires_at.map(|t| t.0),
@@ -256,7 +272,7 @@ impl<'a> Line<'a> {
             forced: self.forced,
             invalidated: self.invalidated,
             body: BodyFacts {
-                bytes: response.body_bytes,
+                bytes,
                 xxh3: None,
                 sha256: self.body_sha256.map(|h| Sha256Digest(h.0)),
             },
@@ -265,6 +281,18 @@ impl<'a> Line<'a> {
         };
         Ok(ReadEntry { head, body_base64: response.body_base64 })
     }
+}
+
+/// How many bytes so many characters of base64 stand for, the last of them padding, which may
+/// be left out; `None` when there is no such text.
+pub(super) fn decoded_length(characters: u64, padding: u64) -> Option<u64> {
+    let length = characters - padding;
+    let rest = match length % 4 {
+        0 => 0,
+        1 => return None,
+        rest => rest - 1,
+    };
+    Some(length / 4 * 3 + rest)
 }
 
 impl RequestLine<'_> {

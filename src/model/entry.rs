@@ -15,6 +15,12 @@ use super::key::EntryId;
 use super::time::Timestamp;
 use super::url::UrlText;
 
+/// Whether bytes are a token, as methods and field names are (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(text: &[u8]) -> bool {
+    let is_part = |c: &u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(c);
+    !text.is_empty() && text.iter().all(is_part)
+}
+
 /// A request method. Methods are case-sensitive (RFC 9110 section 9.1).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Method(Cow<'static, str>);
@@ -42,8 +48,7 @@ impl Method {
     /// # Errors
     /// `Usage` when it is not a token (RFC 9110 section 5.6.2).
     pub fn parse(name: &str) -> Result<Self> {
-        let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
-        if name.is_empty() || !name.bytes().all(is_token) {
+        if !is_token(name.as_bytes()) {
             return Err(Error::usage(format!("{name:?} is not a request method")));
         }
         Ok(Self::verbatim(name))

@@ -13,6 +13,15 @@ use super::entry::{Selecting, Selection};
 use super::headers::Headers;
 use super::time::Timestamp;
 
+/// No text that holds heads has more values than this, so that in memory it is not many times
+/// its length. A head has a hundred or two.
+pub(crate) const MAX_PARTS: usize = 256 << 10;
+
+/// At most how many values a JSON or YAML text has, strings and numbers included.
+pub(crate) fn parts(text: &[u8]) -> usize {
+    text.iter().filter(|c| matches!(c, b',' | b'[' | b'{')).count()
+}
+
 /// A selection as `[[name, value], …]`; a field that the request did not have is null.
 pub(crate) type SelectionParts<'a> = Vec<(Cow<'a, str>, Option<Text<'a>>)>;
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::model::wire::known_version;
+use crate::model::wire::{MAX_PARTS, known_version, parts};
 use crate::model::{
     BodyFacts, EntryHead, EntryId, Extensions, Headers, Method, Request, Selecting, Sha256Digest,
     Stamp, Timestamp, UrlText, Variant,
@@ -78,6 +78,7 @@ impl Serializer for BincodeSerializer {
         if frame[6..14] != checksum(content).to_le_bytes() {
             return Err(damaged(NAME, "its checksum is wrong"));
         }
+        many::LEFT.set(MAX_PARTS);
         let (document, used): (DocumentV1<'_>, usize) =
             bincode::serde::borrow_decode_from_slice(content, config())
                 .map_err(|e| damaged(NAME, e))?;
@@ -92,7 +93,7 @@ impl Serializer for BincodeSerializer {
 
 #[derive(Serialize, Deserialize)]
 struct DocumentV1<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, with = "many")]
     entries: Vec<EntryV1<'a>>,
 }
 
@@ -105,7 +106,7 @@ struct EntryV1<'a> {
     partition: &'a str,
     method: &'a str,
     url: &'a str,
-    #[serde(borrow)]
+    #[serde(borrow, with = "many")]
     request_headers: Vec<(Raw<'a>, Raw<'a>)>,
     #[serde(borrow)]
     request_other: Cow<'a, str>,
@@ -113,18 +114,19 @@ struct EntryV1<'a> {
     version: Option<&'a str>,
     #[serde(borrow)]
     reason: Option<Raw<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, with = "many")]
     headers: Vec<(Raw<'a>, Raw<'a>)>,
     #[serde(borrow)]
     other: Cow<'a, str>,
-    #[serde(borrow)]
-    selections: Vec<Vec<(&'a str, Option<Raw<'a>>)>>,
+    #[serde(borrow, with = "many")]
+    selections: Vec<SelectionV1<'a>>,
     created_at: i64,
     requested_at: i64,
     received_at: i64,
     expires_at: Option<i64>,
     uses: u64,
     last_used_at: Option<i64>,
+    #[serde(with = "many")]
     tags: Vec<String>,
     forced: bool,
     invalidated: bool,
@@ -133,6 +135,68 @@ struct EntryV1<'a> {
     body_sha256: Option<[u8; 32]>,
     inline_at: Option<u64>,
     beside: Option<&'a str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SelectionV1<'a>(#[serde(borrow, with = "many")] Vec<(&'a str, Option<Raw<'a>>)>);
+
+/// Lists. An element can be as short as a byte, and is many times that in memory, so all the
+/// elements of a document are counted.
+mod many {
+    use std::cell::Cell;
+    use std::fmt;
+    use std::marker::PhantomData;
+
+    use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+    use serde::{Serialize, Serializer};
+
+    thread_local! {
+        /// How many elements the document that is being read may still have.
+        pub(super) static LEFT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) const TOO_MANY: &str = "it has more parts than any head";
+
+    /// Whether there may be so many more.
+    pub(super) fn take(elements: usize) -> bool {
+        let left = LEFT.get().checked_sub(elements);
+        LEFT.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        items: &[T],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        items.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
+        struct Items<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+                let mut items = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(64));
+                while let Some(item) = seq.next_element()? {
+                    if !take(1) {
+                        return Err(A::Error::custom(TOO_MANY));
+                    }
+                    items.push(item);
+                }
+                Ok(items)
+            }
+        }
+
+        deserializer.deserialize_seq(Items(PhantomData))
+    }
 }
 
 /// A byte string that is borrowed when read.
@@ -176,7 +240,10 @@ impl<'a> EntryV1<'a> {
             selections: head
                 .selections
                 .iter()
-                .map(|s| s.iter().map(|f| (&*f.name, f.value.as_deref().map(Raw))).collect())
+                .map(|s| {
+                    let fields = s.iter().map(|f| (&*f.name, f.value.as_deref().map(Raw)));
+                    SelectionV1(fields.collect())
+                })
                 .collect(),
             created_at: head.created_at.micros(),
             requested_at: head.requested_at.micros(),
@@ -214,7 +281,7 @@ impl<'a> EntryV1<'a> {
                 reason: self.reason.map(|r| r.0.to_vec()),
                 other: other_of(&self.other)?,
             },
-            selections: self.selections.iter().map(|s| selection_of(s)).collect(),
+            selections: self.selections.iter().map(|s| selection_of(&s.0)).collect(),
             requested_at: Timestamp::from_micros(self.requested_at),
             received_at: Timestamp::from_micros(self.received_at),
             expires_at: self.expires_at.map(Timestamp::from_micros),
@@ -264,6 +331,9 @@ fn other_text(other: &Other) -> Cow<'_, str> {
 fn other_of(text: &str) -> Result<Other> {
     if text.is_empty() {
         return Ok(Other::new());
+    }
+    if !many::take(parts(text.as_bytes())) {
+        return Err(damaged(NAME, many::TOO_MANY));
     }
     serde_json::from_str(text).map_err(|e| damaged(NAME, e))
 }

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::model::unhex;
 
 use super::document::{Document, Entry};
-use super::{MAX_DOCUMENT, Recorded, Serializer, VERSION, checksum, damaged, too_new};
+use super::{MAX_DOCUMENT, Recorded, Serializer, VERSION, check_parts, checksum, damaged, too_new};
 
 /// The default: readable, and fast to read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,6 +78,7 @@ impl Serializer for JsonSerializer {
         if wanted != Some(checksum(content)) {
             return Err(damaged(NAME, "its checksum is wrong"));
         }
+        check_parts(NAME, content)?;
         let line: Line<'_> = serde_json::from_slice(line).map_err(|e| damaged(NAME, e))?;
         let entries = Document { entries: line.entries }.into_entries();
         Ok((entries.map_err(|why| damaged(NAME, why))?, end + 1))

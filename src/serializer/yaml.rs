@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::model::unhex;
 
 use super::document::Document;
-use super::{MAX_DOCUMENT, Recorded, Serializer, VERSION, checksum, damaged, too_new};
+use super::{MAX_DOCUMENT, Recorded, Serializer, VERSION, check_parts, checksum, damaged, too_new};
 
 /// Readable, and slow: a head takes about ten times as long as with JSON.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,6 +74,7 @@ impl Serializer for YamlSerializer {
         if unhex(sum).map(u64::from_be_bytes) != Some(checksum(content.as_bytes())) {
             return Err(damaged(NAME, "its checksum is wrong"));
         }
+        check_parts(NAME, content.as_bytes())?;
         let document: Document<'_> = serde_yaml::from_str(content).map_err(|e| damaged(NAME, e))?;
         let entries = document.into_entries().map_err(|why| damaged(NAME, why))?;
         Ok((entries, end + CLOSING.len()))

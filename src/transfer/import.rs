@@ -8,13 +8,14 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::interchange::Reader;
 use crate::model::{EntryHead, Key, Variant};
-use crate::policy::{Settings, recorded};
+use crate::policy::{Settings, recorded, selection};
 use crate::storage::{Backend, is_damage};
 
 use super::held::{lost, unfit};
 use super::migrate::NewTtl;
 use super::receive::{Incoming, ReceiveOptions, decide, receive};
 use super::report::{Action, Event, Failure, Report, Tally};
+use super::sound::unsound;
 
 /// How a file is imported.
 pub struct ImportOptions<'a> {
@@ -87,6 +88,11 @@ async fn run(
         if !(options.wanted)(&head) {
             continue;
         }
+        if let Some(error) = unsound(&head, options.receive.now) {
+            let url = head.request.url.as_str().to_owned();
+            fail(report, options, head.id.to_string(), Some(url), error);
+            continue;
+        }
         let head = match options.recorded.map(|settings| recorded(head.clone(), settings)) {
             None => head,
             Some(Ok(head)) => head,
@@ -130,11 +136,15 @@ async fn run(
 }
 
 /// A native key is the one of the request, whatever the file says: nobody may store an
-/// answer under the URL of somebody else.
+/// answer under the URL of somebody else. The same goes for the variant.
 fn in_its_place(mut head: EntryHead) -> EntryHead {
     if Key::is_native(&head.id.key) {
         let request = &head.request;
         head.id.key = Key::native(&head.partition, &request.method, &request.url);
+        if head.selections.is_empty() && !request.headers.is_empty() {
+            let derived = selection(&head.headers, &request.headers);
+            head.selections.extend(Some(derived).filter(|derived| !derived.is_empty()));
+        }
         if let Some(selection) = head.selections.first() {
             let known = Variant::of(selection);
             let is_one_of_them =

@@ -112,9 +112,17 @@ impl Shard {
         self.made(ENTRIES)
     }
 
-    /// The folder of its large bodies, made if it is missing.
-    pub(super) fn made_bodies(&self) -> io::Result<Folder> {
-        self.made(BODIES)
+    /// Makes a file among its large bodies; gives their folder too.
+    pub(super) fn make_body(&self, name: &str) -> io::Result<(Folder, File)> {
+        loop {
+            let folder = self.made(BODIES)?;
+            match folder.make(name) {
+                // Bodies come in without the shard's lock, so somebody who tidies up may have
+                // removed the folder as an empty one in between.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                made => return made.map(|file| (folder, file)),
+            }
+        }
     }
 
     fn made(&self, part: &str) -> io::Result<Folder> {

@@ -98,8 +98,8 @@ impl NewBody {
     fn begin(shard: &Shard, spot: &Spot) -> io::Result<Self> {
         let nonce = hex(&Stamp::fresh().to_bytes()[..8]);
         let name = format!("{}.{nonce}", spot.name);
-        let folder = shard.made_bodies()?;
-        let file = io::BufWriter::with_capacity(WRITE_BUFFER, folder.make(&name)?);
+        let (folder, file) = shard.make_body(&name)?;
+        let file = io::BufWriter::with_capacity(WRITE_BUFFER, file);
         Ok(NewBody { file, folder, name, kept: false })
     }
 

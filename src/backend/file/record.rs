@@ -17,17 +17,18 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::serializer::{Codec, Recorded};
+use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Recorded};
 
+use super::super::INLINE_LIMIT;
 use super::super::private::{is_about_the_process, store_error};
-use super::super::record::{self, is_body_of, named, unreadable};
+use super::super::record::{self, is_body_of, named, torn, unreadable};
 use super::place::Spot;
 
 /// One read of this size brings most whole records.
 const FIRST_READ: usize = 32 * 1024;
 
-/// No record is longer: a thousand variants with inline bodies.
-const MAX_RECORD: u64 = 64 << 20;
+/// No record is longer: its document, and an inline body and a tally for each entry.
+const MAX_RECORD: u64 = (MAX_DOCUMENT + MAX_ENTRIES * (INLINE_LIMIT + TALLY)) as u64;
 
 const TALLY: usize = 16;
 
@@ -56,11 +57,17 @@ impl Record {
             bytes.truncate(filled);
             if filled < FIRST_READ {
                 bytes.shrink_to_fit();
-                return Ok(());
+                return Ok(Ok(()));
             }
-            file.take(MAX_RECORD).read_to_end(&mut bytes).map(drop)
+            let length = file.metadata()?.len();
+            if length > MAX_RECORD {
+                return Ok(Err(torn(&format!("it has {length} bytes, and none has so many"))));
+            }
+            bytes.reserve_exact((length as usize).saturating_sub(filled));
+            file.take(MAX_RECORD - filled as u64).read_to_end(&mut bytes).map(|_| Ok(()))
         });
-        read.map_err(|e| trouble_with(&shown, &spot.record_name(), e))?;
+        let fits = read.map_err(|e| trouble_with(&shown, &spot.record_name(), e))?;
+        fits.map_err(|e| named(&shown, &spot.record_name(), 0, &e))?;
         let length = bytes.len() as u64;
         Self::parse(bytes.into(), spot, codec)
             .map_err(|e| named(&shown, &spot.record_name(), length, &e))

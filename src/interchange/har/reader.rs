@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use base64::Engine;
 use base64::alphabet;
@@ -15,18 +16,21 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{Error, Result, unquoted};
-use crate::model::wire::{Hex, SelectionParts, Time, known_version, selection_of};
+use crate::error::{Error, ErrorKind, Result, unquoted};
+use crate::model::wire::{
+    Hex, MAX_PARTS, SelectionParts, Time, known_version, parts as count_parts, selection_of,
+};
 use crate::model::{
     BodyDigest, BodyFacts, EntryHead, EntryId, Headers, Key, Method, Request, Sha256Digest,
-    Timestamp, UrlText, Variant,
+    Timestamp, UrlText, Variant, is_token,
 };
 
 use super::super::archive::verdict;
 use super::super::input::Waste;
+use super::super::line::decoded_length;
 use super::super::message::{as_decoded, is_coded, strip_connection, with_length};
 use super::super::{MAX_CHUNK, Origin, Reader, damaged};
-use super::skim::{Found, Skimmer};
+use super::skim::{self, Found, LongText, Shape, Skimmer};
 use super::{FORMAT, parts};
 
 /// Other programs leave the padding out.
@@ -43,9 +47,41 @@ pub(super) struct HarReader {
     body: Option<Body>,
 }
 
+/// What is read of an entry.
+const SHAPE: Shape = Shape::Members(&[
+    ("startedDateTime", Shape::Whole),
+    ("time", Shape::Whole),
+    (
+        "request",
+        Shape::Members(&[
+            ("method", Shape::Whole),
+            ("url", Shape::Whole),
+            ("headers", Shape::Whole),
+        ]),
+    ),
+    (
+        "response",
+        Shape::Members(&[
+            ("status", Shape::Whole),
+            ("statusText", Shape::Whole),
+            ("httpVersion", Shape::Whole),
+            ("headers", Shape::Whole),
+            (
+                "content",
+                Shape::Members(&[
+                    ("size", Shape::Whole),
+                    ("encoding", Shape::Whole),
+                    ("text", Shape::Text),
+                ]),
+            ),
+        ]),
+    ),
+    ("_cachectl", Shape::Whole),
+]);
+
 struct Body {
     head: EntryHead,
-    text: Bytes,
+    text: Source,
     base64: bool,
     digest: BodyDigest,
     missing: bool,
@@ -96,9 +132,17 @@ struct Content {
     #[serde(default)]
     size: Option<f64>,
     #[serde(default)]
-    text: Option<String>,
+    text: Option<ContentText>,
     #[serde(default)]
     encoding: Option<String>,
+}
+
+/// A text, or the number of one that lies in a file.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ContentText {
+    Here(String),
+    Apart(usize),
 }
 
 /// `_cachectl`, as `parts::own` writes it.
@@ -128,27 +172,30 @@ struct Own<'a> {
 
 impl HarReader {
     pub(super) fn new(from: Origin) -> Result<Self> {
-        let entries = Skimmer::new(from.stream(FORMAT.name)?)?;
+        let entries = Skimmer::new(from.stream(FORMAT.name)?, &SHAPE)?;
         Ok(HarReader { entries, index: 0, finished: false, waste: Waste::default(), body: None })
     }
 
-    fn entry(&mut self, text: Vec<u8>) -> Result<EntryHead> {
+    fn entry(&mut self, found: skim::Entry) -> Result<EntryHead> {
         let refuse = |why: &str| Error::codec(format!("log.entries[{}]: {why}", self.index));
-        let entry: Entry<'_> = match serde_json::from_slice(&text) {
+        let parsed = match count_parts(&found.json) <= MAX_PARTS {
+            true => serde_json::from_slice::<Entry<'_>>(&found.json).map_err(unquoted),
+            false => Err("it has more parts than any head".to_owned()),
+        };
+        let entry = match parsed {
             Ok(entry) => entry,
-            Err(e) => {
-                self.waste.note(text.len()).inspect_err(|_| self.finished = true)?;
-                return Err(refuse("it cannot be read as an entry").because(unquoted(e)));
+            Err(why) => {
+                self.waste.note(found.json.len()).inspect_err(|_| self.finished = true)?;
+                return Err(refuse("it cannot be read as an entry").because(why));
             }
         };
-        let (head, body) = entry.into_parts().map_err(|refusal| {
+        let (head, body) = entry.into_parts(found.texts).map_err(|refusal| {
             let error = refuse(refusal.why).coded(refusal.code);
             match refusal.cause {
                 Some(cause) => error.because(cause),
                 None => error,
             }
         })?;
-        drop(text);
         self.body = Some(body);
         Ok(head)
     }
@@ -166,7 +213,7 @@ fn refusal(code: &'static str, why: &'static str) -> Refusal {
 }
 
 impl Entry<'_> {
-    fn into_parts(self) -> Result<(EntryHead, Body), Refusal> {
+    fn into_parts(self, texts: Vec<LongText>) -> Result<(EntryHead, Body), Refusal> {
         let is_own = self.own.as_ref().is_some_and(|own| own.key.is_some());
         let own = self.own.unwrap_or_default();
         let started = Timestamp::parse_rfc3339(&self.started)
@@ -191,7 +238,8 @@ impl Entry<'_> {
         let mut request = Request::new(method, url);
         request.headers = headers(self.request.headers);
         request.extensions.other = own.request_extensions;
-        let text = body_text(&request.method, status, &own.body_form, self.response.content)?;
+        let text =
+            body_text(&request.method, status, &own.body_form, self.response.content, texts)?;
         let mut fields = headers(self.response.headers);
         text.agree(&mut fields, &own.body_form);
         let span = self.time.filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(0.0);
@@ -222,7 +270,7 @@ impl Entry<'_> {
         let reason = self.response.status_text.filter(|text| !text.is_empty());
         head.extensions.reason = reason.map(String::into_bytes);
         head.extensions.other = own.response_extensions;
-        let Text { text, base64, missing, .. } = text;
+        let Text { source: text, base64, missing, .. } = text;
         let body = Body { head: head.clone(), text, base64, digest: BodyDigest::new(), missing };
         Ok((head, body))
     }
@@ -230,15 +278,80 @@ impl Entry<'_> {
 
 /// The body as it stands in the file.
 struct Text {
-    text: Bytes,
+    source: Source,
     base64: bool,
     /// Its length once it is no base64 any more.
     length: u64,
     missing: bool,
 }
 
+/// Where the text of a body comes from.
+enum Source {
+    Memory(Bytes),
+    File { file: LongText, left: u64 },
+}
+
+impl Source {
+    fn of(text: ContentText, texts: Vec<LongText>) -> Result<Self, Refusal> {
+        match text {
+            ContentText::Here(text) => Ok(Source::Memory(text.into())),
+            ContentText::Apart(number) => {
+                let file = texts.into_iter().nth(number);
+                let file = file.ok_or_else(|| refusal("no_content", "its content is no text"))?;
+                if let Some(why) = file.damage {
+                    let cause = Some(Error::codec(why));
+                    return Err(Refusal {
+                        cause,
+                        ..refusal("no_content", "its content is no text")
+                    });
+                }
+                Ok(Source::File { left: file.bytes, file })
+            }
+        }
+    }
+
+    fn is_ascii(&self) -> bool {
+        match self {
+            Source::Memory(text) => text.is_ascii(),
+            Source::File { file, .. } => file.is_ascii,
+        }
+    }
+
+    /// How many bytes of text there are; and how many `=` they end with.
+    fn length(&self) -> (u64, u64) {
+        match self {
+            Source::Memory(text) => {
+                let padding = text.iter().rev().take_while(|c| **c == b'=').count();
+                (text.len() as u64, padding as u64)
+            }
+            Source::File { file, left } => (*left, file.padding),
+        }
+    }
+
+    /// The next piece. Groups of four characters stay together.
+    fn next(&mut self) -> Result<Bytes> {
+        match self {
+            Source::Memory(text) => Ok(text.split_to(text.len().min(MAX_CHUNK))),
+            Source::File { file, left } => {
+                let mut piece = vec![0; (*left).min(MAX_CHUNK as u64) as usize];
+                file.file.read_exact(&mut piece).map_err(|e| {
+                    Error::new(ErrorKind::LocalFile, "cannot read a temporary file").because(e)
+                })?;
+                *left -= piece.len() as u64;
+                Ok(piece.into())
+            }
+        }
+    }
+}
+
 /// Finds the body of an entry; one that is not there though it should is refused.
-fn body_text(method: &Method, status: u16, form: &str, content: Content) -> Result<Text, Refusal> {
+fn body_text(
+    method: &Method,
+    status: u16,
+    form: &str,
+    content: Content,
+    texts: Vec<LongText>,
+) -> Result<Text, Refusal> {
     let base64 = match content.encoding.as_deref() {
         None | Some("") => false,
         Some(encoding) if encoding.eq_ignore_ascii_case("base64") => true,
@@ -247,31 +360,22 @@ fn body_text(method: &Method, status: u16, form: &str, content: Content) -> Resu
     let size = content.size.unwrap_or(0.0);
     if form == parts::NONE {
         let length = if size > 0.0 { size as u64 } else { 0 };
-        return Ok(Text { text: Bytes::new(), base64, length, missing: length > 0 });
+        let source = Source::Memory(Bytes::new());
+        return Ok(Text { source, base64, length, missing: length > 0 });
     }
     let bodiless = *method == Method::HEAD || matches!(status, 100..200 | 204 | 304);
-    let text = match content.text {
-        Some(text) => Bytes::from(text),
-        None if bodiless || size <= 0.0 => Bytes::new(),
+    let source = match content.text {
+        Some(text) => Source::of(text, texts)?,
+        None if bodiless || size <= 0.0 => Source::Memory(Bytes::new()),
         None => return Err(refusal("no_content", "its content was not exported")),
     };
+    let (bytes, padding) = source.length();
     let length = match base64 {
-        true => decoded_length(&text)
+        true => decoded_length(bytes, padding)
             .ok_or_else(|| refusal("body_damaged", "its content is not base64"))?,
-        false => text.len() as u64,
+        false => bytes,
     };
-    Ok(Text { text, base64, length, missing: false })
-}
-
-fn decoded_length(text: &[u8]) -> Option<u64> {
-    let padding = text.iter().rev().take_while(|c| **c == b'=').count();
-    let length = (text.len() - padding) as u64;
-    let rest = match length % 4 {
-        0 => 0,
-        1 => return None,
-        rest => rest - 1,
-    };
-    Some(length / 4 * 3 + rest)
+    Ok(Text { source, base64, length, missing: false })
 }
 
 impl Text {
@@ -286,7 +390,7 @@ impl Text {
         }
         // What others write as text has been decoded from whatever charset it had.
         let is_others = form.is_empty() && !self.base64;
-        if is_others && !self.text.is_ascii() {
+        if is_others && !self.source.is_ascii() {
             set_charset(headers);
         }
     }
@@ -311,7 +415,7 @@ fn set_charset(headers: &mut Headers) {
 fn headers(pairs: Vec<Pair>) -> Headers {
     let mut headers = Headers::with_capacity(pairs.len(), 1024);
     for Pair { name, value } in &pairs {
-        if Method::parse(name).is_err() {
+        if !is_token(name.as_bytes()) {
             continue;
         }
         for line in value.split('\n').map(|line| line.trim_matches(['\r', ' ', '\t'])) {
@@ -342,15 +446,14 @@ impl Body {
             let error = Error::codec(format!("the HAR was written without the body of {id}"));
             return Err(error.coded("body_missing"));
         }
-        if self.text.is_empty() {
+        let piece = self.text.next()?;
+        if piece.is_empty() {
             let facts = self.digest.clone().finish();
             return match verdict(&self.head, &facts) {
                 None => Ok(None),
                 Some(how) => Err(damaged(id, how)),
             };
         }
-        // Groups of four characters stay together.
-        let piece = self.text.split_to(self.text.len().min(MAX_CHUNK));
         let bytes = match self.base64 {
             false => piece,
             true => LENIENT
@@ -371,8 +474,9 @@ impl Reader for HarReader {
         }
         let found = self.entries.next().inspect_err(|_| self.finished = true)?;
         let head = match found {
-            Found::Entry(text) => self.entry(text).map(Some),
+            Found::Entry(entry) => self.entry(entry).map(Some),
             Found::TooLong => {
+                self.waste.note(MAX_CHUNK).inspect_err(|_| self.finished = true)?;
                 Err(Error::codec(format!("log.entries[{}]: it is too large", self.index)))
             }
             Found::End => {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::error::{Error, Result, unquoted};
 use crate::model::Headers;
 
-use super::super::har::{Found, Skimmer};
+use super::super::har::{Found, Shape, Skimmer};
 use super::super::input::Input;
 use super::{Items, Listed, is_accept};
 
@@ -16,6 +16,11 @@ pub(super) struct Requests {
     left_out: u64,
     is_over: bool,
 }
+
+const SHAPE: Shape = Shape::Members(&[(
+    "request",
+    Shape::Members(&[("method", Shape::Whole), ("url", Shape::Whole), ("headers", Shape::Whole)]),
+)]);
 
 #[derive(Deserialize)]
 struct Entry {
@@ -38,7 +43,7 @@ struct Pair {
 
 impl Requests {
     pub(super) fn new(from: Input, name: String) -> Result<Self> {
-        let entries = Skimmer::new(from)?;
+        let entries = Skimmer::new(from, &SHAPE)?;
         Ok(Requests { entries, name, index: 0, left_out: 0, is_over: false })
     }
 
@@ -73,8 +78,8 @@ impl Items for Requests {
     fn next(&mut self) -> Option<Result<Listed>> {
         while !self.is_over {
             match self.entries.next() {
-                Ok(Found::Entry(text)) => {
-                    if let Some(listed) = self.listed(&text) {
+                Ok(Found::Entry(entry)) => {
+                    if let Some(listed) = self.listed(&entry.json) {
                         return Some(listed);
                     }
                 }

@@ -117,10 +117,7 @@ fn settings_of_http_are_obeyed() {
         let agent = seen.header("user-agent").unwrap_or("-").to_owned();
         crate::testkit::origin::response("200 OK", "Cache-Control: max-age=60", agent)
     });
-    desk.write(
-        OWN,
-        "[http]\nmax_body = \"5\"\nheaders = { \"User-Agent\" = \"ci-warm\" }\n",
-    );
+    desk.write(OWN, "[http]\nmax_body = \"5\"\nheaders = { \"User-Agent\" = \"ci-warm\" }\n");
     let url = origin.url("/");
     assert_eq!(desk.ok(&["get", &url]), "ci-warm");
     assert_eq!(desk.verdict(&[&url]), "miss", "seven bytes are above the limit");
@@ -136,10 +133,7 @@ fn show_tells_origins_and_hides_secrets() {
     let desk = Desk::new()
         .env("HTTPS_PROXY", "http://me:hidden@proxy:3128")
         .env("CACHECTL_BACKEND", "memory:?capacity=5");
-    desk.write(
-        OWN,
-        "[http]\nread_timeout = \"7s\"\nheaders = { \"X-Api-Key\" = \"hidden\" }\n",
-    );
+    desk.write(OWN, "[http]\nread_timeout = \"7s\"\nheaders = { \"X-Api-Key\" = \"hidden\" }\n");
     let text = desk.ok(&["config", "show", "--origin"]);
     assert!(!text.contains("hidden"), "{text}");
     for part in [

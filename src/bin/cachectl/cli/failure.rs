@@ -60,6 +60,11 @@ pub fn report(failure: &anyhow::Error) -> u8 {
     exit
 }
 
+/// Prints what one of several entries has met; the command goes on.
+pub fn tell(error: &Error) {
+    talk::error(&complaint(error, None));
+}
+
 /// How an error of the library is told.
 pub fn complaint(error: &Error, origin: Option<String>) -> Complaint {
     Complaint {

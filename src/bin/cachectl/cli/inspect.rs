@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::options::Format;
 use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::OpenStore;
-use super::{CommonArgs, OutputArgs, StoreArgs, exit, store};
+use super::{CommonArgs, OutputArgs, StoreArgs, exit, failure, store};
 use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::entry::EntryObject;
@@ -84,7 +84,7 @@ async fn print_all(
                 continue;
             }
             Selected::Missing(error) => {
-                talk::warning(error.message(), "");
+                failure::tell(&error);
                 code = code.max(exit::NOT_CACHED);
                 continue;
             }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::{Format, ListingArgs};
 use super::selection::{Selected, Selection, SelectionArgs};
-use super::{CommonArgs, StoreArgs, exit, store};
+use super::{CommonArgs, StoreArgs, exit, failure, store};
 use crate::config::Config;
 use crate::output::columns::{self, COLUMNS, Shown, View};
 use crate::output::listing::{Csv, Json, Keys, Ndjson, Out, Plain, Table, Writer};
@@ -219,7 +219,7 @@ impl Listing {
                 }
                 Selected::Missing(error) => {
                     missing += 1;
-                    talk::warning(error.message(), "");
+                    failure::tell(&error);
                 }
             }
         }

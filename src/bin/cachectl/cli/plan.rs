@@ -286,13 +286,17 @@ pub fn show_first(
 /// Says what went wrong with single entries, and gives the exit code of a report.
 pub fn end(report: Report, verb: &str) -> Result<u8> {
     for failed in &report.failures {
-        let name = Secrets::built_in().url(failed.url.as_deref().unwrap_or(&failed.key));
-        let causes = failed.error.causes();
-        let cause = match causes.is_empty() {
-            true => failed.error.message().to_owned(),
-            false => format!("{}: {causes}", failed.error.message()),
-        };
-        talk::warning(&format!("{name} was not {verb}"), &cause);
+        let url = failed.url.as_deref().filter(|url| !url.is_empty());
+        let name = Secrets::built_in().url(url.unwrap_or(&failed.key));
+        let (message, causes) = (failed.error.message(), failed.error.causes());
+        // What could not be read has no name, but the error says where it stands.
+        match (name.is_empty(), causes.is_empty()) {
+            (true, _) => talk::warning(message, &causes),
+            (false, true) => talk::warning(&format!("{name} was not {verb}"), message),
+            (false, false) => {
+                talk::warning(&format!("{name} was not {verb}"), &format!("{message}: {causes}"));
+            }
+        }
     }
     if let Some(error) = report.ended_by {
         return Err(error.into());

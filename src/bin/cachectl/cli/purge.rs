@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use super::plan::{PlanArgs, Question, Summary, WorkArgs, actions_table, confirm, end, show_first};
 use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::{self, Chosen, OpenStore};
-use super::{CommonArgs, OutputArgs, StoreArgs, exit};
+use super::{CommonArgs, OutputArgs, StoreArgs, exit, failure};
 use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::progress::Progress;
@@ -230,7 +230,7 @@ async fn planned(
             Selected::Missing(_) if ignore_missing => {}
             Selected::Missing(error) => {
                 planned.missing += 1;
-                talk::warning(error.message(), "");
+                failure::tell(&error);
             }
         }
     }

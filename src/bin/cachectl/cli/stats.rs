@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::options::{Format, OutputArgs};
 use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::{self, Chosen, OpenStore};
-use super::{CommonArgs, StoreArgs, exit};
+use super::{CommonArgs, StoreArgs, exit, failure};
 use crate::config::Config;
 use crate::output::progress::{self, Progress};
 use crate::output::table::{Column, Rows, Tint, terminal_columns};
@@ -90,7 +90,7 @@ pub fn run(args: &StatsArgs, common: &CommonArgs) -> Result<u8> {
     let text = || counts.text(args, &object, common);
     print(&args.output, &object, text)?;
     if counts.unread == 0 || selection.filter.asks_for_damaged() {
-        return Ok(exit::DONE);
+        return Ok(if counts.missing == 0 { exit::DONE } else { exit::NOT_CACHED });
     }
     let unread = count(counts.unread, "entry");
     talk::warning(&format!("{unread} could not be read; cachectl verify says why"), "");
@@ -189,6 +189,8 @@ struct Counts {
     disk_bytes: Option<u64>,
     notes_uses: bool,
     unread: u64,
+    /// What was named and is not there.
+    missing: u64,
 }
 
 #[derive(Serialize)]
@@ -246,7 +248,10 @@ impl Counts {
                     self.states.entry(State::Corrupt.name()).or_default().count(bytes);
                     self.unread += 1;
                 }
-                Selected::Missing(error) => talk::warning(error.message(), ""),
+                Selected::Missing(error) => {
+                    self.missing += 1;
+                    failure::tell(&error);
+                }
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ use super::plan::{PlanArgs, Question, WorkArgs};
 use super::purge::{CompactWhen, Job, RemovalArgs, refuse_read_only};
 use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::{self, OpenStore};
-use super::{CommonArgs, OutputArgs, StoreArgs, exit};
+use super::{CommonArgs, OutputArgs, StoreArgs, exit, failure};
 use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::listing::Out;
@@ -238,7 +238,7 @@ impl Checking<'_> {
                 }
                 Checked::Missing(error) => {
                     self.missing += 1;
-                    talk::warning(error.message(), "");
+                    failure::tell(&error);
                 }
             }
         }
