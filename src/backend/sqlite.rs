@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
 use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp, Variant};
@@ -206,6 +206,9 @@ fn id_of(row: &Row<'_>, first: usize) -> rusqlite::Result<(EntryId, Stamp)> {
 /// No record is longer: it holds one entry and its small body.
 const MAX_RECORD: usize = MAX_DOCUMENT + INLINE_LIMIT;
 
+/// No row, and no value in one, is longer.
+const MAX_ROW: usize = MAX_RECORD + (64 << 10);
+
 /// More entries than this under one key are none of ours.
 const MAX_VARIANTS: usize = MAX_ENTRIES;
 
@@ -218,7 +221,7 @@ fn is_about_the_row(error: &rusqlite::Error) -> bool {
             | Sql::FromSqlConversionFailure(..)
             | Sql::IntegralValueOutOfRange(..)
             | Sql::Utf8Error(..)
-    )
+    ) || error.sqlite_error_code() == Some(ErrorCode::TooBig)
 }
 
 /// The error of a row whose values cannot be what they stand for.

@@ -23,7 +23,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
@@ -468,6 +469,50 @@ pub(crate) fn undo_half_way(path: &Path, busy: Duration) -> Result<(), Trouble> 
         )?;
     }
     Ok(())
+}
+
+/// Whether these tables are nothing but tables, as far as they are there. A view or a column that
+/// is computed runs what its schema says, for as long as that says.
+pub(crate) fn are_plain(connection: &Connection, tables: &[&str]) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE
+                        AND (type <> 'table' OR rootpage = 0))
+             OR EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0)
+             OR EXISTS (SELECT 1 FROM pragma_index_list(?1) l, pragma_index_xinfo(l.name) x
+                        WHERE x.cid = -2)",
+    )?;
+    for table in tables {
+        if statement.query_row([table], |row| row.get::<_, bool>(0))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Reads a part of a value without the rest, which may be of any length; with the length of
+/// all of it. `None` when there is no such row, or the value is neither bytes nor text.
+pub(crate) fn part_of(
+    connection: &Connection,
+    (table, column, row): (&str, &str, i64),
+    at: u64,
+    most: usize,
+) -> rusqlite::Result<Option<(Vec<u8>, u64)>> {
+    let blob = match connection.blob_open(MAIN_DB, table, column, row, true) {
+        Ok(blob) => blob,
+        // That is how both are reported.
+        Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let length = blob.len() as u64;
+    let mut part = vec![0; length.saturating_sub(at).min(most as u64) as usize];
+    blob.read_at_exact(&mut part, at.min(length) as usize)?;
+    Ok(Some((part, length)))
+}
+
+/// No value that is read with its row is longer than this many bytes.
+pub(crate) fn limit_values(connection: &Connection, most: usize) -> rusqlite::Result<()> {
+    let most = i32::try_from(most).unwrap_or(i32::MAX);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, most).map(drop)
 }
 
 /// Opens a database by a URI, on terms for files of strangers: nothing that the schema says is

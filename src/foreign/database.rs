@@ -68,8 +68,18 @@ impl<M> fmt::Debug for Database<M> {
     }
 }
 
-/// The columns of a table in order; empty if there is no such table.
+/// No value is longer that is read with its row. Values of any length are read in parts.
+pub(super) const MOST_VALUE: usize = 8 << 20;
+
+/// The longest key that a row is looked at for.
+pub(super) const MOST_KEY: usize = 64 << 10;
+
+/// The columns of a table in order; empty if there is no such table, or it is something that
+/// computes what it shows.
 pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    if !sqlite_file::are_plain(connection, &[table])? {
+        return Ok(Vec::new());
+    }
     let mut statement =
         connection.prepare_cached("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
     let names = statement.query_map([table], |row| row.get(0))?;
@@ -120,6 +130,8 @@ impl<M: Default> Database<M> {
                     }
                     let reader = Reader::unchanging(&self.path, self.busy);
                     let reader = reader.map_err(|trouble| self.explained(trouble))?;
+                    let limited = sqlite_file::limit_values(&reader, MOST_VALUE);
+                    limited.map_err(|e| self.error(e))?;
                     Reading { reader, memo: Memo::default() }
                 }
             };

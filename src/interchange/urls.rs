@@ -135,7 +135,7 @@ impl<'a> UrlList<'a> {
         let name = name.to_owned();
         let items: Box<dyn Items + Send + 'a> = match format {
             ListFormat::Lines => Box::new(lines::Lines::new(from, name)),
-            ListFormat::Lock => Box::new(lines::Locked::read(from, &name)?),
+            ListFormat::Lock => Box::new(lines::Locked::new(from, &name)),
             ListFormat::Har => Box::new(har::Requests::new(from, name)?),
             ListFormat::Sitemap => Box::new(sitemap::Sitemaps::new(from, name, open)),
         };

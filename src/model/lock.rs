@@ -10,6 +10,10 @@
 //! digest of the body as it was transferred, separated by TAB. A URL that answers
 //! differently to different requests has several lines. Bytes of an `ETag` outside of
 //! printable ASCII, and the backslash, are written as `\xHH`.
+//!
+//! Lock files are made to be shown around, so credentials in a URL are hidden in them, and a
+//! URL is looked up as it is without its credentials: a token that is renewed every day
+//! changes nothing.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,6 +25,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::digest::Sha256Digest;
 use super::entry::EntryHead;
 use super::headers::Headers;
+use super::secrets::{REDACTED, Secrets};
 use super::url::UrlText;
 
 /// What the first line begins with; the version follows.
@@ -51,9 +56,11 @@ pub struct LockedAnswer {
 }
 
 /// A lock file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Lock {
+    /// By the URL without credentials.
     answers: BTreeMap<UrlText, Vec<LockedAnswer>>,
+    secrets: Secrets,
 }
 
 impl Locked {
@@ -63,12 +70,17 @@ impl Locked {
         let answer = LockedAnswer { status: head.status, etag: etag_of(&head.headers), sha256 };
         Some(Locked { url: head.request.url.clone(), answer })
     }
+
+    /// Whether credentials in the URL are hidden, so that it cannot be fetched.
+    pub fn is_hidden(&self) -> bool {
+        self.url.as_str().contains(REDACTED)
+    }
 }
 
 impl Lock {
-    /// An empty one.
-    pub fn new() -> Self {
-        Self::default()
+    /// An empty one. `secrets` tells what of a URL is a credential.
+    pub fn new(secrets: Secrets) -> Self {
+        Lock { answers: BTreeMap::new(), secrets }
     }
 
     /// Whether this text begins like a lock file.
@@ -80,15 +92,17 @@ impl Lock {
     ///
     /// # Errors
     /// `LocalFile` when it cannot be read, is none, or is newer than this program.
-    pub fn read(from: impl BufRead, name: &str) -> Result<Self> {
-        let mut lock = Lock::new();
-        lines(from, name, |locked| lock.add(locked))?;
+    pub fn read(from: impl BufRead, name: &str, secrets: Secrets) -> Result<Self> {
+        let mut lock = Lock::new(secrets);
+        for locked in LockLines::new(from, name) {
+            lock.add(locked?);
+        }
         Ok(lock)
     }
 
     /// Adds a line, unless it is there already.
     pub fn add(&mut self, locked: Locked) {
-        match self.answers.entry(locked.url) {
+        match self.answers.entry(self.hidden(&locked.url)) {
             Entry::Vacant(free) => {
                 free.insert(vec![locked.answer]);
             }
@@ -112,12 +126,11 @@ impl Lock {
 
     /// What a URL may answer; empty when it is not named.
     pub fn answers(&self, url: &UrlText) -> &[LockedAnswer] {
-        self.answers.get(url).map_or(&[], Vec::as_slice)
+        self.answers.get(&self.hidden(url)).map_or(&[], Vec::as_slice)
     }
 
-    /// Every URL that is named, in order.
-    pub fn urls(&self) -> impl Iterator<Item = &UrlText> {
-        self.answers.keys()
+    fn hidden(&self, url: &UrlText) -> UrlText {
+        UrlText::verbatim(&*self.secrets.url(url.as_str()))
     }
 
     /// Whether an entry is what is locked.
@@ -150,28 +163,57 @@ impl LockedAnswer {
     }
 }
 
-/// Hands out the lines of a lock file one by one.
-///
-/// # Errors
-/// As [`Lock::read`].
-pub fn lines(mut from: impl BufRead, name: &str, mut each: impl FnMut(Locked)) -> Result<()> {
-    let cannot =
-        |e: io::Error| Error::new(ErrorKind::LocalFile, format!("cannot read {name}")).because(e);
-    let mut line = String::new();
-    let mut number = 0;
-    loop {
-        line.clear();
-        number += 1;
-        let read = (&mut from).take(MAX_LINE).read_line(&mut line).map_err(cannot)?;
-        if read == 0 {
-            return if number == 1 { Err(refused(name, 1, "it is empty")) } else { Ok(()) };
+/// The lines of a lock file, one by one. Errors are those of [`Lock::read`]; nothing comes
+/// behind one.
+#[derive(Debug)]
+pub struct LockLines<R> {
+    from: R,
+    name: String,
+    number: u64,
+    over: bool,
+}
+
+impl<R: BufRead> LockLines<R> {
+    /// Of this file; `name` is what an error calls it.
+    pub fn new(from: R, name: &str) -> Self {
+        LockLines { from, name: name.to_owned(), number: 0, over: false }
+    }
+
+    fn read(&mut self) -> Result<Option<Locked>> {
+        let name = &self.name;
+        loop {
+            let mut line = String::new();
+            self.number += 1;
+            let read = (&mut self.from).take(MAX_LINE).read_line(&mut line);
+            let read = read.map_err(|e| {
+                Error::new(ErrorKind::LocalFile, format!("cannot read {name}")).because(e)
+            })?;
+            let text = line.trim_end_matches(['\n', '\r']);
+            match (read, self.number) {
+                (0, 1) => return Err(refused(name, 1, "it is empty")),
+                (0, _) => return Ok(None),
+                (_, 1) => check_version(text, name)?,
+                _ if text.is_empty() || text.starts_with('#') => {}
+                (_, number) => {
+                    let locked = parse(text);
+                    let none = || refused(name, number, "it is no line of a lock");
+                    return locked.ok_or_else(none).map(Some);
+                }
+            }
         }
-        let text = line.trim_end_matches(['\n', '\r']);
-        if number == 1 {
-            check_version(text, name)?;
-        } else if !text.is_empty() && !text.starts_with('#') {
-            each(parse(text).ok_or_else(|| refused(name, number, "it is no line of a lock"))?);
+    }
+}
+
+impl<R: BufRead> Iterator for LockLines<R> {
+    type Item = Result<Locked>;
+
+    fn next(&mut self) -> Option<Result<Locked>> {
+        if self.over {
+            return None;
         }
+        let next = self.read();
+        self.over = !matches!(next, Ok(Some(_)));
+        next.transpose()
     }
 }
 
@@ -233,6 +275,10 @@ mod tests {
         Locked { url: UrlText::verbatim(url), answer }
     }
 
+    fn read(text: &str) -> Result<Lock> {
+        Lock::read(text.as_bytes(), "x", Secrets::built_in())
+    }
+
     fn written(lock: &Lock) -> String {
         let mut text = Vec::new();
         lock.write(&mut text).unwrap();
@@ -241,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_sorted_and_reads_back() {
-        let mut lock = Lock::new();
+        let mut lock = Lock::new(Secrets::built_in());
         lock.add(line("https://b.example/", 200, Some("\"x\""), "b"));
         lock.add(line("https://a.example/", 301, None, ""));
         lock.add(line("https://b.example/", 200, Some("\"y\""), "other"));
@@ -249,9 +295,29 @@ mod tests {
         let text = written(&lock);
         let urls: Vec<&str> = text.lines().skip(1).map(|l| l.split('\t').next().unwrap()).collect();
         assert_eq!(urls, ["https://a.example/", "https://b.example/", "https://b.example/"]);
-        let back = Lock::read(text.as_bytes(), "x").unwrap();
+        let back = read(&text).unwrap();
         assert_eq!(written(&back), text);
         assert_eq!(back.len(), 3);
+    }
+
+    #[test]
+    fn a_credential_is_hidden_and_may_be_renewed() {
+        let mut lock = Lock::new(Secrets::built_in());
+        lock.add(line("https://u:pw@e.org/?token=first&a=1", 200, None, "x"));
+        let text = written(&lock);
+        assert!(!text.contains("first") && !text.contains("pw"), "{text}");
+        let back = read(&text).unwrap();
+        for (url, known) in [
+            ("https://u:pw@e.org/?token=second&a=1", 1),
+            ("https://u:pw@e.org/?token=second&a=2", 0),
+        ] {
+            assert_eq!(back.answers(&UrlText::verbatim(url)).len(), known, "{url}");
+        }
+        let mut lines = LockLines::new(text.as_bytes(), "x");
+        assert!(lines.next().unwrap().unwrap().is_hidden());
+        let mut shown = Lock::new(Secrets::shown());
+        shown.add(line("https://e.org/?token=first", 200, None, "x"));
+        assert!(written(&shown).contains("first"), "it was asked for");
     }
 
     #[test]
@@ -269,9 +335,9 @@ mod tests {
             ("# cachectl lock 1\nhttps://a.example/ 200\n", "bad_lock"),
             ("# cachectl lock 1\nhttps://a.example/\t200\t-\tsha256:12\n", "bad_lock"),
         ] {
-            assert_eq!(Lock::read(text.as_bytes(), "x").unwrap_err().code(), code, "{text:?}");
+            assert_eq!(read(text).unwrap_err().code(), code, "{text:?}");
         }
         let commented = "# cachectl lock 1\n# reviewed\n\n";
-        assert!(Lock::read(commented.as_bytes(), "x").unwrap().is_empty());
+        assert!(read(commented).unwrap().is_empty());
     }
 }

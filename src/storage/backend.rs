@@ -162,6 +162,11 @@ pub enum Outcome<T> {
 }
 
 impl<T> Outcome<T> {
+    /// Whether the change was made.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Outcome::Done(_))
+    }
+
     /// What came out, if the change was made.
     pub fn done(self) -> Option<T> {
         match self {

@@ -1,6 +1,7 @@
 //! From an address to a server, a cluster, or a master that sentinels know.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +19,11 @@ use super::link::Target;
 use super::{AsyncRedisStorage, DEFAULT_BATCH, DEFAULT_NAMESPACE};
 
 const DEFAULT_PORT: u16 = 6379;
+
+/// The longest password, and the longest list of authorities, in bytes.
+const MAX_PASSWORD: u64 = 64 << 10;
+const MAX_CERTIFICATES: u64 = 4 << 20;
+
 #[cfg(feature = "redis-cluster")]
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
 
@@ -288,7 +294,9 @@ fn decoded(text: &str, address: &Address) -> Result<String> {
 /// The password of the address itself, the one given beside it, or that in its file.
 fn password_of(address: &Address, in_url: &str) -> Result<Option<String>> {
     if let Some(path) = address.param("password_file") {
-        let text = fs::read_to_string(path).map_err(|e| unreadable("password file", path, e))?;
+        let text = read_up_to(MAX_PASSWORD, path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
+            .map_err(|e| unreadable("password file", path, e))?;
         return Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()));
     }
     if !in_url.is_empty() {
@@ -307,11 +315,22 @@ fn certificates(address: &Address) -> Result<Option<TlsCertificates>> {
     // Another crate may have installed the same one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Some(path) = address.param("ca") else { return Ok(None) };
-    let root_cert = fs::read(path).map_err(|e| unreadable("certificate", path, e))?;
+    let root_cert = read_up_to(MAX_CERTIFICATES, path);
+    let root_cert = root_cert.map_err(|e| unreadable("certificate", path, e))?;
     Ok(Some(TlsCertificates { client_tls: None, root_cert: Some(root_cert) }))
 }
 
-fn unreadable(what: &str, path: &str, error: std::io::Error) -> Error {
+/// Reads a file whole, whatever it is: a password may well come out of a pipe.
+fn read_up_to(most: u64, path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 <= most {
+        true => Ok(bytes),
+        false => Err(io::Error::other(format!("it is longer than {most} bytes"))),
+    }
+}
+
+fn unreadable(what: &str, path: &str, error: io::Error) -> Error {
     Error::new(ErrorKind::LocalFile, format!("cannot read the {what} {path}")).because(error)
 }
 

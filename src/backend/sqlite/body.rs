@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::{BodyFacts, EntryId, Timestamp};
 use crate::storage::{BodyReader, ByteRange};
 
+use super::super::sqlite_file;
 use super::place::{Database, Snapshot};
 
 /// Bytes of a chunk; all chunks of a body but the last have this length.
@@ -155,31 +156,52 @@ pub(super) fn remove(database: &Database, body: i64) {
 /// How many bytes lie under a body's number.
 pub(super) fn stored_bytes(database: &Database, body: i64) -> Result<u64> {
     let sql = database.sql(
-        r#"SELECT coalesce(sum(length(data)), 0) FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2"#,
+        r#"SELECT coalesce(sum(octet_length(data)), 0) FROM "{t}_chunk" WHERE id BETWEEN ?1 AND ?2"#,
     );
     let bytes: i64 = database.read(|c| c.query_row(&sql, rows(body), |row| row.get(0)))?;
     Ok(bytes.max(0).unsigned_abs())
 }
 
 /// The bytes under a body's number, whatever names it and whatever is missing.
-pub(super) fn raw(database: &Arc<Database>, body: i64, bytes: u64) -> BodyReader {
+pub(super) fn raw(database: &Arc<Database>, body: i64) -> Result<BodyReader> {
+    let bytes = stored_bytes(database, body)?;
+    Ok(raw_values(database, ("{t}_chunk", "data"), rows(body), bytes))
+}
+
+/// The values of a column in some rows, as they lie. They may be of any length, so they are read
+/// in parts.
+pub(super) fn raw_values(
+    database: &Arc<Database>,
+    (table, column): (&str, &'static str),
+    (first, last): (i64, i64),
+    bytes: u64,
+) -> BodyReader {
     let database = Arc::clone(database);
-    let sql = database
-        .sql(r#"SELECT id, data FROM "{t}_chunk" WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 1"#);
-    let (first, last) = rows(body);
-    let mut after = first - 1;
-    let chunks = std::iter::from_fn(move || {
-        let next = database.read(|connection| {
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?));
-            connection.prepare_cached(&sql)?.query_row([after, last], row).optional()
+    let next =
+        format!(r#"SELECT id FROM "{table}" WHERE id >= ?1 AND id <= ?2 ORDER BY id LIMIT 1"#);
+    let (table, next) = (database.sql(table), database.sql(&next));
+    let (mut from, mut at) = (Some(first), 0);
+    let parts = std::iter::from_fn(move || {
+        let part = database.read(|connection| {
+            while let Some(least) = from {
+                let mut statement = connection.prepare_cached(&next)?;
+                let row = statement.query_row([least, last], |row| row.get(0)).optional()?;
+                let Some(row) = row else { return Ok(None) };
+                let part = sqlite_file::part_of(connection, (&table, column, row), at, CHUNK)?;
+                let (part, length) = part.unwrap_or_default();
+                at += part.len() as u64;
+                if at >= length {
+                    (from, at) = (row.checked_add(1), 0);
+                }
+                if !part.is_empty() {
+                    return Ok(Some(Bytes::from(part)));
+                }
+            }
+            Ok(None)
         });
-        let next = next.transpose()?;
-        Some(next.map(|(row, data)| {
-            after = row;
-            Bytes::from(data)
-        }))
+        part.transpose()
     });
-    BodyReader::unchecked(chunks, bytes)
+    BodyReader::unchecked(parts, bytes)
 }
 
 /// Reads a body, a chunk at a time, in the snapshot that showed its row: it stays whole

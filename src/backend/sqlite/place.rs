@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use crate::error::{Error, Result};
@@ -25,6 +26,7 @@ use crate::storage::Access;
 
 use super::super::sqlite_file::{self, Reader, Trouble, Writer};
 use super::super::{SQLITE_PAGE_BYTES, private};
+use super::MAX_ROW;
 
 /// The layout that this build writes, and the newest that it reads.
 const LAYOUT: i64 = 1;
@@ -37,6 +39,9 @@ const MOST_IDLE: usize = 4;
 
 /// How often something is read again that was changed meanwhile.
 const READ_AGAIN: usize = 3;
+
+/// What the names of the tables end with.
+const PARTS: [&str; 5] = ["", "_meta", "_record", "_body", "_chunk"];
 
 const SCHEMA: &str = r#"
 CREATE TABLE "{t}_meta" (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -233,11 +238,15 @@ impl Database {
             return Ok(reader);
         }
         let explained = |trouble: Trouble| trouble.explained(|e| self.error(e));
-        if *only_reads {
-            return Reader::unchanging(path, *busy).map_err(explained);
-        }
-        sqlite_file::undo_half_way(path, *busy).map_err(explained)?;
-        Reader::usual(path, *busy).map_err(explained)
+        let reader = match *only_reads {
+            true => Reader::unchanging(path, *busy),
+            false => {
+                sqlite_file::undo_half_way(path, *busy).and_then(|()| Reader::usual(path, *busy))
+            }
+        };
+        let reader = reader.map_err(explained)?;
+        sqlite_file::limit_values(&reader, MAX_ROW).map_err(|e| self.error(e))?;
+        Ok(reader)
     }
 
     /// Changes several things at once, or nothing. Waits for other writers.
@@ -349,18 +358,26 @@ impl Database {
     /// is refused.
     fn has_mark(&self) -> Result<bool> {
         let sql = self.sql(r#"SELECT value FROM "{t}_meta" WHERE name = 'layout'"#);
-        let layout = self.read(|connection| {
-            match connection.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0)) {
-                Ok(layout) => Ok(layout),
-                Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok(None),
-                Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
-                Err(e) => Err(e),
-            }
+        let tables = PARTS.map(|part| format!("{}{part}", self.table));
+        let tables = tables.each_ref().map(String::as_str);
+        let (layout, are_plain) = self.read(|connection| {
+            let layout = match connection.query_row(&sql, [], |row| row.get::<_, Value>(0)) {
+                Ok(layout) => Some(layout),
+                Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => None,
+                Err(rusqlite::Error::QueryReturnedNoRows) => None,
+                Err(e) => return Err(e),
+            };
+            Ok((layout, sqlite_file::are_plain(connection, &tables)?))
         })?;
         match layout {
-            Some(1..=LAYOUT) => Ok(true),
-            None => Ok(false),
-            Some(newer) => {
+            Some(Value::Integer(1..=LAYOUT)) if are_plain => Ok(true),
+            Some(Value::Integer(1..=LAYOUT)) => {
+                let name = &self.name;
+                Err(Error::store(format!("the store in {name} has tables that compute"))
+                    .because("cachectl makes no views, virtual tables and generated columns")
+                    .coded("store_damaged"))
+            }
+            Some(Value::Integer(newer @ 1..)) => {
                 let name = &self.name;
                 Err(Error::store(format!(
                     "the store in {name} has layout {newer}, this build reads up to {LAYOUT}"
@@ -368,6 +385,7 @@ impl Database {
                 .coded("version_too_new")
                 .try_this("a newer cachectl"))
             }
+            _ => Ok(false),
         }
     }
 
@@ -476,6 +494,7 @@ impl Database {
                 connection.pragma_update(None, "page_size", SQLITE_PAGE_BYTES)?;
                 set_wal(&connection, busy)?;
             }
+            sqlite_file::limit_values(&connection, MAX_ROW)?;
             connection.pragma_update(None, "synchronous", "NORMAL")
         };
         set_up().map_err(|e| self.error(e))?;

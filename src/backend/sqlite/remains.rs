@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryId, Stamp, Timestamp};
 use crate::storage::{
-    BlockingPieces, BodyReader, ByteRange, Compact, Outcome, Part, Piece, Problem, Removed, Usage,
+    BlockingPieces, BodyReader, Compact, Outcome, Part, Piece, Problem, Removed, Usage,
 };
 
+use super::super::sqlite_file;
 use super::place::Database;
-use super::{Inner, STORED, Stored, body, id_of, is_about_the_row};
+use super::{Inner, MAX_ROW, STORED, Stored, body, id_of, is_about_the_row};
 
 /// Entries removed in one transaction: enough that they share pages, and over in a moment.
 const BATCH: usize = 2048;
@@ -147,36 +147,32 @@ impl Inner {
     /// See [`Backend::raw`](crate::Backend::raw).
     pub(super) fn raw(&self, part: &Part) -> Result<BodyReader> {
         let absent = |name: &str| Error::new(ErrorKind::NotFound, format!("{name} is not there"));
-        let record = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
-            let sql = self.sql(sql);
-            self.database.read(|c| c.query_row(&sql, values, |r| r.get::<_, Vec<u8>>(0)).optional())
+        let length = |row: i64| {
+            let sql = self.sql(r#"SELECT octet_length(record) FROM "{t}_record" WHERE id = ?1"#);
+            let length = self.database.read(|c| c.query_row(&sql, [row], |r| r.get(0)).optional());
+            length.map(|length: Option<Option<i64>>| length.map(Option::unwrap_or_default))
         };
-        let bytes = match part {
-            Part::Record(id) => record(
-                r#"SELECT r.record FROM "{t}" c JOIN "{t}_record" r ON r.id = c.id
-                   WHERE c.key = ?1 AND c.variant = ?2"#,
-                params![id.key, id.variant.as_str()],
-            )?
-            .ok_or_else(|| absent(&id.to_string()))?,
-            Part::Piece(name) => match (row_in(name), number(name, "body")) {
-                (Some(row), _) => {
-                    record(r#"SELECT record FROM "{t}_record" WHERE id = ?1"#, params![row])?
-                        .ok_or_else(|| absent(name))?
-                }
-                (None, Some(body)) => return self.raw_body(body),
-                (None, None) => return Err(absent(name)),
+        let (row, name) = match part {
+            Part::Record(id) => {
+                let sql = self.sql(r#"SELECT id FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
+                let values = params![id.key, id.variant.as_str()];
+                let row =
+                    self.database.read(|c| c.query_row(&sql, values, |r| r.get(0)).optional());
+                (row?, id.to_string())
+            }
+            Part::Piece(name) => match number(name, "body") {
+                Some(body) => return body::raw(&self.database, body),
+                None => (row_in(name), name.clone()),
             },
             Part::Beside(piece) => {
                 let body = self.body_beside(piece)?;
-                return self.raw_body(body.ok_or_else(|| absent(&piece.name))?);
+                return body::raw(&self.database, body.ok_or_else(|| absent(&piece.name))?);
             }
         };
-        Ok(BodyReader::part(&Bytes::from(bytes), ByteRange::WHOLE))
-    }
-
-    fn raw_body(&self, body: i64) -> Result<BodyReader> {
-        let bytes = body::stored_bytes(&self.database, body)?;
-        Ok(body::raw(&self.database, body, bytes))
+        let row: i64 = row.ok_or_else(|| absent(&name))?;
+        let bytes: i64 = length(row)?.ok_or_else(|| absent(&name))?;
+        let bytes = bytes.max(0).unsigned_abs();
+        Ok(body::raw_values(&self.database, ("{t}_record", "record"), (row, row), bytes))
     }
 
     /// The number of the large body that goes with a piece.
@@ -259,7 +255,11 @@ impl Left {
     fn select(self) -> &'static str {
         match self {
             Left::Rows => {
-                r#"SELECT c.id, c.stored_bytes, c.key, c.variant, c.stamp FROM "{t}" c
+                r#"SELECT c.id, c.stored_bytes,
+                     CASE WHEN octet_length(c.key) <= 65536 THEN c.key END,
+                     CASE WHEN octet_length(c.variant) <= 65536 THEN c.variant END,
+                     CASE WHEN octet_length(c.stamp) = 16 THEN c.stamp END
+                   FROM "{t}" c
                    WHERE c.id > ?1 AND ((c.body IS NOT NULL AND c.body_bytes > 0 AND NOT EXISTS
                        (SELECT 1 FROM "{t}_chunk" WHERE id = c.body << 20))
                      OR NOT EXISTS (SELECT 1 FROM "{t}_record" r WHERE r.id = c.id))
@@ -352,7 +352,10 @@ impl Database {
         self.close();
         let vacuum = if is_due { "VACUUM; " } else { "" };
         self.on_writer(|connection| {
-            connection.execute_batch(&format!("{vacuum}PRAGMA wal_checkpoint(TRUNCATE)"))
+            // Rows of others may be longer than any of ours.
+            sqlite_file::limit_values(connection, usize::MAX)?;
+            connection.execute_batch(&format!("{vacuum}PRAGMA wal_checkpoint(TRUNCATE)"))?;
+            sqlite_file::limit_values(connection, MAX_ROW)
         })
     }
 }

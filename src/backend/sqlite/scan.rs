@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 
+use bytes::Bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
@@ -12,11 +13,14 @@ use crate::serializer::SERIALIZER_NAMES;
 use crate::storage::{BlockingScan, Found, Order, Position, Query, Sort};
 
 use super::place::Snapshot;
-use super::{Inner, STORED, Stored, id_of, is_about_the_row, odd_row};
+use super::{Inner, MAX_ROW, STORED, Stored, id_of, is_about_the_row, odd_row};
 
 /// Rows of a page: of whole records, and of columns only.
 const PAGE: usize = 64;
 const PAGE_OF_COLUMNS: usize = 1024;
+
+/// A page ends with the row that makes it as long as this many bytes.
+const PAGE_BYTES: u64 = 2 << 20;
 
 /// The most entries that are sorted here; their row numbers are held in memory.
 const MOST_SORTED: usize = 10_000;
@@ -138,14 +142,18 @@ impl Scan {
                 }
             }
             Step::Sorted(rows) => {
-                let some: Vec<i64> = rows.take(PAGE).collect();
-                self.snapshot.read(|connection| {
+                let some: Vec<i64> = rows.as_slice().iter().copied().take(PAGE).collect();
+                let taken = self.snapshot.read(|connection| {
                     found.clear();
-                    for &row in &some {
+                    for (i, &row) in some.iter().enumerate() {
                         read(connection, inner, detail, page, row, values, &mut found)?;
+                        if found.iter().map(length).sum::<u64>() >= PAGE_BYTES {
+                            return Ok(i + 1);
+                        }
                     }
-                    Ok(())
+                    Ok(some.len())
                 })?;
+                rows.by_ref().take(taken).for_each(drop);
                 if some.is_empty() {
                     self.step = Step::Done;
                 }
@@ -169,7 +177,20 @@ fn read(
     let values = std::iter::once(Value::Integer(first)).chain(values.iter().cloned());
     let mut rows = statement.query(params_from_iter(values))?;
     let mut last: Option<i64> = None;
-    while let Some(row) = rows.next()? {
+    let mut bytes = 0;
+    while bytes < PAGE_BYTES {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            // The next page begins with the row that is too long.
+            Err(e) if is_about_the_row(&e) && last.is_some() => break,
+            Err(e) if is_about_the_row(&e) => {
+                last = too_long(connection, inner, first)?;
+                found.extend(last.map(|row| Err(odd_row(row, &e))));
+                break;
+            }
+            Err(e) => return Err(e),
+        };
         last = Some(row.get(0)?);
         let entry = match detail {
             Detail::Head | Detail::Body => match Stored::apart(row)? {
@@ -182,11 +203,48 @@ fn read(
             },
         };
         let position = Position(last.unwrap_or(0).unsigned_abs(), 0);
+        bytes += entry.as_ref().map_or(0, length);
         found.extend(
             entry.map(|entry| entry.map(|found| Found { position: Some(position), ..found })),
         );
     }
     Ok(last)
+}
+
+/// The first row behind this one in which something is longer than anything in a row of ours.
+fn too_long(connection: &Connection, inner: &Inner, after: i64) -> rusqlite::Result<Option<i64>> {
+    let columns = [
+        "key",
+        "variant",
+        "method",
+        "url",
+        "host",
+        "status",
+        "content_type",
+        "body_bytes",
+        "stored_bytes",
+        "created_at",
+        "expires_at",
+        "usable_until",
+        "uses",
+        "last_used_at",
+        "serializer",
+        "stamp",
+        "body",
+    ];
+    let is_long = columns.map(|column| format!("octet_length({column}) > {MAX_ROW}")).join(" OR ");
+    let sql =
+        format!(r#"SELECT id FROM "{{t}}" WHERE id > ?1 AND ({is_long}) ORDER BY id LIMIT 1"#);
+    connection.prepare_cached(&inner.sql(&sql))?.query_row([after], |row| row.get(0)).optional()
+}
+
+/// About how much memory an entry takes.
+fn length(entry: &Result<Found>) -> u64 {
+    let Ok(found) = entry else { return 0 };
+    let head = &found.head;
+    let texts = head.id.key.len() + head.request.url.as_str().len();
+    let fields = head.headers.text_bytes() + head.request.headers.text_bytes();
+    (texts + fields + found.inline.as_ref().map_or(0, Bytes::len)) as u64
 }
 
 impl Iterator for Scan {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -82,6 +82,16 @@ fn begin_of(file: &mut File) -> io::Result<Vec<u8>> {
     let mut start = Vec::with_capacity(Form::SIGN);
     file.take(Form::SIGN as u64).read_to_end(&mut start)?;
     Ok(start)
+}
+
+/// Whether the end of a file that begins so may be that of a value.
+fn may_be_whole(mut file: &File, meta: &Metadata, start: &[u8]) -> io::Result<bool> {
+    let at = file.stream_position()?;
+    let mut end = [0; 16];
+    file.seek(SeekFrom::Start(meta.len().saturating_sub(end.len() as u64)))?;
+    file.read_exact(&mut end)?;
+    file.seek(SeekFrom::Start(at))?;
+    Ok(Form::of(start).is_some_and(|form| form.may_end_with(&end)))
 }
 
 /// Whether a file of this name begins as a value does: under a key that hishel makes like any of
@@ -169,8 +179,12 @@ impl Files {
             return Ok(None);
         }
         let meta = file.metadata().map_err(fail)?;
-        if meta.len() > MOST_BYTES {
-            let told = Error::codec("it is too long for an entry").coded("record_damaged");
+        // A file that is cut off, or was never filled, is not read to find that out.
+        let is_cut =
+            meta.len() > LONGEST_LOOK && !may_be_whole(&file, &meta, &bytes).map_err(fail)?;
+        if is_cut || meta.len() > MOST_BYTES {
+            let why = if is_cut { "it is cut off" } else { "it is too long for an entry" };
+            let told = Error::codec(why).coded("record_damaged");
             let piece = Piece::new(Problem::Undecodable, key, meta.len()).of_key(key);
             let what = format!("cannot read the value {}", self.path.join(key).display());
             return Err(piece.met(what, &told));
@@ -339,6 +353,7 @@ fn write_in_place(
 impl Shelf for Files {
     const KIND: &'static str = "file";
     const ANY_KEY: bool = false;
+    const BATCH: usize = 1;
 
     fn get(&self, key: &str) -> Result<Option<Lying>> {
         match can_be_key(key) {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::backend::private::{create_dir_all, place_of, store_error};
@@ -23,11 +24,11 @@ use crate::filter::Detail;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Found, Identity, Opened, Outcome, Param, Part, Piece, Problem, Query,
-    Usage,
+    ByteRange, Capabilities, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece, Placed,
+    Problem, Query, Usage,
 };
 
-use super::super::database::{self, BUSY, Database};
+use super::super::database::{self, BUSY, Database, MOST_KEY};
 use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation};
 use super::key::{CLIENT, Client, key_2};
@@ -76,11 +77,24 @@ pub(super) const LAYOUT_2: Layout = Layout {
 const BUSY_PARAM: Param =
     Param { name: "busy_timeout", default: "5s", about: "how long to wait for other writers" };
 
+/// Entries that are put in one transaction, at most.
+const BATCH: usize = 64;
+
 /// Keys whose entries are read together.
 const PAGE: usize = 32;
 
+/// A page ends with the key that makes its heads as long as this many bytes.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// The heads of the rows under one key have no more bytes than this; what lies behind them
+/// cannot be read.
+const MOST_UNDER_A_KEY: usize = 16 << 20;
+
 /// Bodies up to this length come along with their heads.
 const INLINE: u64 = 16 * 1024;
+
+/// Bytes of a value that are read at a time.
+const PART: usize = 256 * 1024;
 
 /// What hishel removes for good after this time, others may too.
 const REMOVED_FOR_GOOD: Duration = Duration::from_secs(3600);
@@ -142,7 +156,7 @@ fn open(address: &Address, access: Access, kind: Kind) -> Result<Opened> {
 /// Whether the keys of a 2.x database are those of the RFC 9111 mode, by one that is there.
 fn uses_rfc_keys(database: &Database) -> Result<bool> {
     let sql = "SELECT CAST(cache_key AS BLOB), CAST(data AS BLOB) FROM entries
-               WHERE cache_key IS NOT NULL AND data IS NOT NULL LIMIT 20";
+               WHERE octet_length(cache_key) <= 65536 AND octet_length(data) <= 65536 LIMIT 20";
     let rows: Vec<(Vec<u8>, Vec<u8>)> = database.read(|c| {
         let mut statement = c.prepare(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -187,8 +201,18 @@ impl Inner {
     fn rows_of(&self, connection: &Connection, key: &[u8]) -> rusqlite::Result<Vec<Row>> {
         let sql = format!("{} WHERE e.cache_key = ?1", self.kind.select());
         let mut statement = connection.prepare_cached(&sql)?;
-        let rows = statement.query_map([key], Row::of)?;
-        rows.collect()
+        let mut rows = statement.query([key])?;
+        let (mut all, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let mut row = Row::of(row)?;
+            bytes += row.data.len();
+            // So many heads are under no key that hishel has filled.
+            if bytes > MOST_UNDER_A_KEY {
+                row.data = Vec::new();
+            }
+            all.push(row);
+        }
+        Ok(all)
     }
 
     /// What rows of one key show.
@@ -267,17 +291,26 @@ impl Inner {
         let mut rows = statement.query([row.id])?;
         let mut body = BytesMut::with_capacity(row.body_bytes as usize);
         while let Some(chunk) = rows.next()? {
-            body.extend_from_slice(chunk.get_ref(0)?.as_blob()?);
+            match chunk.get_ref(0)? {
+                ValueRef::Blob(bytes) | ValueRef::Text(bytes) => body.extend_from_slice(bytes),
+                _ => {}
+            }
         }
         Ok(Some(body.freeze()))
     }
 
-    /// What lies under some keys, with small bodies if they are wanted.
+    /// What lies under the first of some keys, as many as make a page, with small bodies if
+    /// they are wanted.
     fn groups(&self, keys: &[Vec<u8>], bodies: bool) -> Result<Vec<Group>> {
         self.database.read(|connection| {
-            let mut groups = Vec::with_capacity(keys.len());
+            let (mut groups, mut bytes) = (Vec::with_capacity(keys.len()), 0);
             for key in keys {
-                let mut group = self.group(self.rows_of(connection, key)?);
+                if bytes >= PAGE_BYTES {
+                    break;
+                }
+                let rows = self.rows_of(connection, key)?;
+                bytes += rows.iter().map(|row| row.data.len()).sum::<usize>();
+                let mut group = self.group(rows);
                 if bodies {
                     for (found, row) in &mut group.entries {
                         found.inline = self.inline(connection, row)?;
@@ -296,7 +329,8 @@ impl Inner {
     /// Keys behind this one, in their order.
     fn keys_after(&self, after: &[u8]) -> Result<Vec<Vec<u8>>> {
         let sql = format!(
-            "SELECT DISTINCT cache_key FROM entries WHERE cache_key > ?1
+            "SELECT DISTINCT cache_key FROM entries
+             WHERE cache_key > ?1 AND octet_length(cache_key) <= {MOST_KEY}
              ORDER BY cache_key LIMIT {PAGE}"
         );
         self.database.read(|connection| {
@@ -314,8 +348,16 @@ impl Inner {
         );
         self.database.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([after], Row::of)?;
-            rows.collect()
+            let mut rows = statement.query([after])?;
+            let (mut page, mut bytes) = (Vec::new(), 0);
+            while bytes < PAGE_BYTES
+                && let Some(row) = rows.next()?
+            {
+                let row = Row::of(row)?;
+                bytes += row.data.len();
+                page.push(row);
+            }
+            Ok(page)
         })
     }
 }
@@ -331,6 +373,7 @@ impl BlockingBackend for Rows {
         can.only_success = !can.variants;
         can.sweeps = false;
         can.notes_uses_every = None;
+        can.batch = BATCH;
         can.ttl = inner.ttl;
         can.serializer = "msgpack";
         can.serializers = &["msgpack"];
@@ -368,6 +411,7 @@ impl BlockingBackend for Rows {
             id: row.id,
             name: id.to_string(),
             next: -1,
+            begun: None,
             skip: first,
             left: length,
         };
@@ -380,6 +424,11 @@ impl BlockingBackend for Rows {
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
         self.refuse_beta()?;
         Ok(Box::new(RowsPut::begin(&self.inner, head)))
+    }
+
+    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        self.refuse_beta()?;
+        put::put_many(&self.inner, entries)
     }
 
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
@@ -429,16 +478,19 @@ impl BlockingBackend for Rows {
             }
             Part::Piece(name) => {
                 let id = state::id_in(name).ok_or_else(|| missing(name))?;
-                let sql = "SELECT CAST(data AS BLOB) FROM entries WHERE id = ?1";
-                let data: Option<Vec<u8>> = self
+                let sql = "SELECT rowid FROM entries WHERE id = ?1";
+                let row: Option<i64> = self
                     .inner
                     .database
                     .read(|c| c.query_row(sql, [id], |row| row.get(0)).optional())?;
-                data.ok_or_else(|| missing(name))?
+                let row = row.ok_or_else(|| missing(name))?;
+                let value = ("entries", "data", row);
+                return Ok(RawValue { inner: Arc::clone(&self.inner), value, at: 0 }.body());
             }
             Part::Beside(piece) => {
                 let id = self.inner.row_beside(piece)?.ok_or_else(|| missing(&piece.name))?;
-                return Ok(RawChunks { inner: Arc::clone(&self.inner), id, row: i64::MIN }.body());
+                let inner = Arc::clone(&self.inner);
+                return Ok(RawChunks { inner, id, chunk: None, row: i64::MIN }.body());
             }
         };
         Ok(BodyReader::whole(data.into()))
@@ -454,10 +506,10 @@ impl BlockingBackend for Rows {
             ),
         };
         let entries = format!(
-            "SELECT count(*), coalesce(sum(length(data)), 0) FROM entries e
+            "SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM entries e
              WHERE {shown} AND {count}"
         );
-        let chunks = "SELECT coalesce(sum(length(chunk_data)), 0) FROM streams";
+        let chunks = "SELECT coalesce(sum(octet_length(chunk_data)), 0) FROM streams";
         let (entries, heads, bodies): (i64, i64, i64) = self.inner.database.read(|c| {
             let (entries, heads) =
                 c.query_row(&entries, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -530,10 +582,11 @@ impl Scan {
             return Ok(Some(rest.filter(|found| found.head.id > last).map(Ok).collect()));
         }
         let keys = self.inner.keys_after(self.after.as_deref().unwrap_or_default())?;
-        if let Some(last) = keys.last() {
-            self.after = Some(last.clone());
+        if !keys.is_empty() {
+            let groups = self.inner.groups(&keys, bodies)?;
+            self.after = keys.into_iter().nth(groups.len() - 1);
             let mut page = Vec::new();
-            for group in self.inner.groups(&keys, bodies)? {
+            for group in groups {
                 page.extend(group.entries.into_iter().map(|(found, _)| Ok(found)));
                 page.extend(group.damaged.into_iter().map(Err));
             }
@@ -579,37 +632,60 @@ impl Iterator for Scan {
     }
 }
 
+/// A value as it lies, in parts: damage may be of any length.
+struct RawValue {
+    inner: Arc<Inner>,
+    /// Table, column and row.
+    value: (&'static str, &'static str, i64),
+    at: u64,
+}
+
+impl RawValue {
+    fn body(mut self) -> BodyReader {
+        BodyReader::unchecked(std::iter::from_fn(move || self.read().transpose()), 0)
+    }
+
+    fn read(&mut self) -> Result<Option<Bytes>> {
+        let part =
+            self.inner.database.read(|c| sqlite_file::part_of(c, self.value, self.at, PART))?;
+        let (part, _) = part.unwrap_or_default();
+        self.at += part.len() as u64;
+        Ok((!part.is_empty()).then(|| part.into()))
+    }
+}
+
 /// All chunks of a row that are there, in no other order than their own.
 struct RawChunks {
     inner: Arc<Inner>,
     id: [u8; 16],
+    /// The one that is being read.
+    chunk: Option<RawValue>,
     /// The last one that was read.
     row: i64,
 }
 
 impl RawChunks {
-    fn body(self) -> BodyReader {
-        BodyReader::unchecked(self, 0)
+    fn body(mut self) -> BodyReader {
+        BodyReader::unchecked(std::iter::from_fn(move || self.read().transpose()), 0)
     }
 
     fn read(&mut self) -> Result<Option<Bytes>> {
-        let sql = "SELECT rowid, CAST(chunk_data AS BLOB) FROM streams
-                   WHERE entry_id = ?1 AND rowid > ?2 ORDER BY rowid LIMIT 1";
-        let chunk: Option<(i64, Option<Vec<u8>>)> = self.inner.database.read(|c| {
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-            c.prepare_cached(sql)?.query_row((self.id, self.row), row).optional()
-        })?;
-        let Some((row, data)) = chunk else { return Ok(None) };
-        self.row = row;
-        Ok(Some(data.unwrap_or_default().into()))
-    }
-}
-
-impl Iterator for RawChunks {
-    type Item = Result<Bytes>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.read().transpose()
+        loop {
+            if let Some(chunk) = &mut self.chunk
+                && let Some(part) = chunk.read()?
+            {
+                return Ok(Some(part));
+            }
+            let sql = "SELECT rowid FROM streams
+                       WHERE entry_id = ?1 AND rowid > ?2 ORDER BY rowid LIMIT 1";
+            let row: Option<i64> = self.inner.database.read(|c| {
+                c.prepare_cached(sql)?.query_row((self.id, self.row), |row| row.get(0)).optional()
+            })?;
+            let Some(row) = row else { return Ok(None) };
+            self.row = row;
+            let value = ("streams", "chunk_data", row);
+            self.chunk = Some(RawValue { inner: Arc::clone(&self.inner), value, at: 0 });
+        }
     }
 }
 
@@ -623,13 +699,15 @@ impl Inner {
     }
 }
 
-/// A body, chunk by chunk.
+/// A body, chunk by chunk, and a long chunk part by part.
 struct Chunks {
     inner: Arc<Inner>,
     id: [u8; 16],
     name: String,
-    /// The last chunk that was read.
+    /// The last chunk that was begun.
     next: i64,
+    /// The row of a chunk that is not at its end, and how much of it was read.
+    begun: Option<(i64, u64)>,
     skip: u64,
     left: u64,
 }
@@ -637,30 +715,49 @@ struct Chunks {
 impl Chunks {
     fn read(&mut self) -> Result<Option<Bytes>> {
         while self.left > 0 {
-            let sql = format!(
-                "SELECT chunk_number, chunk_data FROM streams
-                 WHERE entry_id = ?1 AND chunk_number > ?2 AND chunk_number >= 0 {}
-                 ORDER BY chunk_number LIMIT 1",
-                self.inner.kind.only_responses()
-            );
-            let chunk: Option<(i64, Vec<u8>)> = self.inner.database.read(|c| {
-                c.prepare_cached(&sql)?
-                    .query_row((self.id, self.next), |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()
-            })?;
             // It was removed for good meanwhile.
-            let Some((number, data)) = chunk else { return Err(Error::changed(&self.name)) };
-            self.next = number;
-            let skipped = self.skip.min(data.len() as u64);
+            let gone = || Error::changed(&self.name);
+            let (row, at) = match self.begun {
+                Some(begun) => begun,
+                None => {
+                    let (number, row) = self.chunk_after()?.ok_or_else(gone)?;
+                    self.next = number;
+                    (row, 0)
+                }
+            };
+            let value = ("streams", "chunk_data", row);
+            let most = PART.min(usize::try_from(self.skip + self.left).unwrap_or(PART));
+            let part = self
+                .inner
+                .database
+                .read(|c| sqlite_file::part_of(c, value, at + self.skip, most))?;
+            let (mut part, length) = part.ok_or_else(gone)?;
+            let skipped = self.skip.min(length - at);
             self.skip -= skipped;
-            let mut data = Bytes::from(data).split_off(skipped as usize);
-            data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
-            if !data.is_empty() {
-                self.left -= data.len() as u64;
-                return Ok(Some(data));
+            let end = at + skipped + part.len() as u64;
+            self.begun = (end < length).then_some((row, end));
+            part.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+            if !part.is_empty() {
+                self.left -= part.len() as u64;
+                return Ok(Some(part.into()));
             }
         }
         Ok(None)
+    }
+
+    /// The number and the row of the next chunk.
+    fn chunk_after(&self) -> Result<Option<(i64, i64)>> {
+        let sql = format!(
+            "SELECT chunk_number, rowid FROM streams
+             WHERE entry_id = ?1 AND chunk_number > ?2 AND chunk_number >= 0 {}
+             ORDER BY chunk_number LIMIT 1",
+            self.inner.kind.only_responses()
+        );
+        self.inner.database.read(|c| {
+            c.prepare_cached(&sql)?
+                .query_row((self.id, self.next), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
     }
 }
 

@@ -6,8 +6,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::backend::private::{create_dir_all, place_of, store_error};
@@ -22,6 +23,7 @@ use crate::storage::{
 use super::super::database::{self, BUSY, Database};
 use super::super::{Layout, Sign};
 use super::one::{Change, Lying, OneValue, Shelf, Walked};
+use super::value::Form;
 
 pub(super) const LAYOUT: Layout = Layout {
     name: "hishel-0",
@@ -38,11 +40,17 @@ pub(super) const LAYOUT: Layout = Layout {
 
 const SCHEMA: &str = "CREATE TABLE cache(key TEXT, data BLOB, date_created REAL)";
 
+/// Whether the key of a row is one: whatever else stands there was not written by hishel.
+const IS_KEY: &str = "typeof(key) = 'text' AND octet_length(key) <= 65536";
+
+/// The longest value that is read without a look at its end, in bytes.
+const LONGEST_LOOK: usize = 4 << 20;
+
 /// Rows of a page.
 const PAGE: usize = 32;
 
 /// A page ends with the row that makes its values as long as this.
-const PAGE_BYTES: usize = 8 << 20;
+const PAGE_BYTES: usize = 4 << 20;
 
 fn path_of(address: &Address) -> Result<PathBuf> {
     place_of(address, LAYOUT.place)
@@ -119,8 +127,8 @@ enum Lies {
 
 impl Rows {
     fn of(connection: &Connection) -> rusqlite::Result<Self> {
-        let sql = "SELECT rowid, key FROM cache WHERE typeof(key) = 'text' ORDER BY rowid";
-        let mut statement = connection.prepare(sql)?;
+        let sql = format!("SELECT rowid, key FROM cache WHERE {IS_KEY} ORDER BY rowid");
+        let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
         let mut all = Rows::default();
         while let Some(row) = rows.next()? {
@@ -165,13 +173,27 @@ impl fmt::Debug for Table {
     }
 }
 
-/// A value and its time, from this column on. Text or blob, as its writer liked it.
-fn lying(row: &Row<'_>, first: usize) -> rusqlite::Result<Lying> {
-    let bytes = match row.get_ref(first)? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes::Bytes::copy_from_slice(bytes),
-        _ => bytes::Bytes::new(),
-    };
-    Ok(Lying { bytes, stored_at: time(row.get_ref(first + 1)?), ..Lying::default() })
+/// The value in a row, text or blob, as its writer liked it. One that is so long that it may be
+/// damage is read only if its end may be that of a value.
+fn value_in(connection: &Connection, row: i64) -> rusqlite::Result<Bytes> {
+    let part = |at, most| sqlite_file::part_of(connection, ("cache", "data", row), at, most);
+    let Some((mut value, length)) = part(0, LONGEST_LOOK)? else { return Ok(Bytes::new()) };
+    if value.len() as u64 == length {
+        return Ok(value.into());
+    }
+    let (end, _) = part(length - 16, 16)?.unwrap_or_default();
+    if !Form::of(&value).is_some_and(|form| form.may_end_with(&end)) {
+        value.truncate(Form::SIGN);
+        return Ok(value.into());
+    }
+    drop(value);
+    Ok(part(0, usize::MAX)?.unwrap_or_default().0.into())
+}
+
+/// A value as it lies in a row, whose time this is.
+fn lying_in(connection: &Connection, row: i64, time: ValueRef<'_>) -> rusqlite::Result<Lying> {
+    let stored_at = self::time(time);
+    Ok(Lying { bytes: value_in(connection, row)?, stored_at, ..Lying::default() })
 }
 
 /// Unix seconds; older versions wrote something else.
@@ -194,10 +216,13 @@ impl Table {
             Lies::Nowhere => return Ok(None),
             Lies::Only(row) | Lies::From(row) => row,
         };
-        let sql = "SELECT data, date_created FROM cache WHERE rowid >= ?1 AND key = ?2
+        let sql = "SELECT rowid, CASE WHEN typeof(date_created) IN ('real', 'integer')
+                     THEN date_created END FROM cache WHERE rowid >= ?1 AND key = ?2
                    ORDER BY rowid LIMIT 1";
         let mut statement = connection.prepare_cached(sql)?;
-        statement.query_row(params![from, key], |row| lying(row, 0)).optional()
+        statement
+            .query_row(params![from, key], |row| lying_in(connection, row.get(0)?, row.get_ref(1)?))
+            .optional()
     }
 
     /// Removes all rows of a key.
@@ -212,25 +237,60 @@ impl Table {
         Ok(())
     }
 
-    /// A page of rows behind this one.
-    fn page(&self, after: i64, values: bool) -> Result<Vec<(i64, String, Lying)>> {
-        let what = if values { "data, date_created" } else { "NULL, NULL" };
+    /// Does what is decided about the value under a key, within a transaction.
+    fn change_here<T>(
+        connection: &Connection,
+        keys: &mut Keys,
+        key: &str,
+        decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
+    ) -> rusqlite::Result<Result<T>> {
+        let (change, told) = match decide(Self::first(connection, keys, key)?) {
+            Ok(decided) => decided,
+            Err(e) => return Ok(Err(e)),
+        };
+        if !matches!(change, Change::Keep) {
+            Self::clear(connection, keys, key)?;
+        }
+        if let Change::Write(new) = change {
+            let seconds = new.stored_at.micros() as f64 / 1e6;
+            let insert = "INSERT INTO cache(key, data, date_created) VALUES (?1, ?2, ?3)";
+            let mut insert = connection.prepare_cached(insert)?;
+            // hishel reads a pickle from a blob only, and writes text as such.
+            match std::str::from_utf8(&new.bytes) {
+                Ok(text) if new.is_text => insert.execute(params![key, text, seconds])?,
+                _ => insert.execute(params![key, &*new.bytes, seconds])?,
+            };
+            keys.note(key, Some(connection.last_insert_rowid()));
+        }
+        Ok(Ok(told))
+    }
+
+    /// A page of rows behind this one, and the last row that was looked at.
+    fn page(&self, after: i64, values: bool) -> Result<(Vec<(String, Lying, i64)>, Option<i64>)> {
         let sql = format!(
-            "SELECT rowid, key, {what} FROM cache WHERE rowid > ?1 AND key IS NOT NULL
+            "SELECT rowid, key, CASE WHEN typeof(date_created) IN ('real', 'integer')
+               THEN date_created END FROM cache WHERE rowid > ?1 AND {IS_KEY}
              ORDER BY rowid LIMIT {PAGE}"
         );
         self.database.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([after])?;
-            let (mut page, mut bytes) = (Vec::new(), 0);
+            let (mut page, mut bytes, mut last) = (Vec::new(), 0, None);
             while bytes < PAGE_BYTES
                 && let Some(row) = rows.next()?
             {
-                let lying = lying(row, 2)?;
-                bytes += lying.bytes.len();
-                page.push((row.get(0)?, row.get(1)?, lying));
+                let number = row.get(0)?;
+                last = Some(number);
+                // What is no text is nobody's key.
+                let Ok(key) = std::str::from_utf8(row.get_ref(1)?.as_bytes()?) else { continue };
+                let lying = match values {
+                    true => lying_in(connection, number, row.get_ref(2)?)?,
+                    false => Lying::default(),
+                };
+                bytes += key.len() + lying.bytes.len();
+                page.push((key.to_owned(), lying, number));
             }
-            Ok(page)
+            Ok((page, last))
         })
     }
 
@@ -242,10 +302,12 @@ impl Table {
 
     /// Keys with several rows. hishel leaves none behind, and has no index to rule them out.
     fn repeated(&self) -> Result<HashSet<String>> {
-        let sql = "SELECT key FROM cache GROUP BY key HAVING count(*) > 1";
+        let sql = format!("SELECT key FROM cache WHERE {IS_KEY} GROUP BY key HAVING count(*) > 1");
         self.database.read(|c| {
-            let mut statement = c.prepare(sql)?;
-            let keys = statement.query_map([], |row| row.get(0))?;
+            let mut statement = c.prepare(&sql)?;
+            let keys = statement.query_map([], |row| {
+                Ok(String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into())
+            })?;
             keys.collect()
         })
     }
@@ -254,6 +316,7 @@ impl Table {
 impl Shelf for Table {
     const KIND: &'static str = "sqlite";
     const ANY_KEY: bool = true;
+    const BATCH: usize = 64;
 
     fn get(&self, key: &str) -> Result<Option<Lying>> {
         self.database.read_knowing(|connection, keys| Self::first(connection, keys, key))
@@ -264,27 +327,21 @@ impl Shelf for Table {
         key: &str,
         decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
     ) -> Result<T> {
-        self.database.write_knowing(|connection, keys| {
-            let (change, told) = match decide(Self::first(connection, keys, key)?) {
-                Ok(decided) => decided,
-                Err(e) => return Ok(Err(e)),
-            };
-            if !matches!(change, Change::Keep) {
-                Self::clear(connection, keys, key)?;
-            }
-            if let Change::Write(new) = change {
-                let seconds = new.stored_at.micros() as f64 / 1e6;
-                let insert = "INSERT INTO cache(key, data, date_created) VALUES (?1, ?2, ?3)";
-                let mut insert = connection.prepare_cached(insert)?;
-                // hishel reads a pickle from a blob only, and writes text as such.
-                match std::str::from_utf8(&new.bytes) {
-                    Ok(text) if new.is_text => insert.execute(params![key, text, seconds])?,
-                    _ => insert.execute(params![key, &*new.bytes, seconds])?,
-                };
-                keys.note(key, Some(connection.last_insert_rowid()));
-            }
-            Ok(Ok(told))
-        })?
+        self.database.write_knowing(|c, keys| Self::change_here(c, keys, key, decide))?
+    }
+
+    fn change_all<T>(
+        &self,
+        all: &[&str],
+        mut decide: impl FnMut(usize, Option<Lying>) -> Result<(Change, T)>,
+    ) -> Result<Vec<Result<T>>> {
+        self.database.write_knowing(|c, keys| {
+            let changed = all
+                .iter()
+                .enumerate()
+                .map(|(i, key)| Self::change_here(c, keys, key, |lying| decide(i, lying)));
+            changed.collect()
+        })
     }
 
     fn walk(
@@ -308,17 +365,17 @@ impl Shelf for Table {
             if done {
                 return None;
             }
-            let page = match self.page(at, values) {
+            let (page, last) = match self.page(at, values) {
                 Ok(page) => page,
                 Err(e) => {
                     done = true;
                     return Some(vec![Err(e)]);
                 }
             };
-            done = page.is_empty();
-            at = page.last().map_or(at, |walked| walked.0);
+            done = last.is_none();
+            at = last.unwrap_or(at);
             let place = |row: i64| Some(Position(row.cast_unsigned(), 0));
-            Some(page.into_iter().map(|(row, key, lying)| Ok((key, lying, place(row)))).collect())
+            Some(page.into_iter().map(|(key, lying, row)| Ok((key, lying, place(row)))).collect())
         });
         let is_first = move |walked: &Walked| match walked {
             Ok((key, ..)) => !repeated.contains(key) || shown.insert(key.clone()),
@@ -329,10 +386,12 @@ impl Shelf for Table {
 
     /// Rows behind the first one of their key, which nobody reads.
     fn leftovers(self: Arc<Self>, _: Timestamp) -> BlockingPieces {
-        let sql = "SELECT rowid, length(data) FROM cache WHERE rowid NOT IN
-                     (SELECT min(rowid) FROM cache GROUP BY key)";
+        let sql = format!(
+            "SELECT rowid, octet_length(data) FROM cache WHERE {IS_KEY} AND rowid NOT IN
+               (SELECT min(rowid) FROM cache WHERE {IS_KEY} GROUP BY key)"
+        );
         let rows = self.database.read(|c| {
-            let mut statement = c.prepare(sql)?;
+            let mut statement = c.prepare(&sql)?;
             let rows = statement
                 .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
@@ -353,7 +412,7 @@ impl Shelf for Table {
         // Only while another row of the same key stands before it.
         let sql = "DELETE FROM cache WHERE rowid = ?1 AND EXISTS
                      (SELECT 1 FROM cache d WHERE d.key = cache.key AND d.rowid < ?1)
-                   RETURNING length(data)";
+                   RETURNING octet_length(data)";
         let freed: Option<Option<i64>> =
             self.database.write(|c| c.query_row(sql, [row], |row| row.get(0)).optional())?;
         Ok(match freed {
@@ -363,9 +422,12 @@ impl Shelf for Table {
     }
 
     fn usage(&self) -> Result<(u64, u64)> {
-        let sql = "SELECT count(DISTINCT key), coalesce(sum(length(data)), 0) FROM cache";
+        let sql = format!(
+            "SELECT count(DISTINCT key), coalesce(sum(octet_length(data)), 0) FROM cache
+             WHERE {IS_KEY}"
+        );
         let (entries, bytes): (i64, i64) =
-            self.database.read(|c| c.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+            self.database.read(|c| c.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
         Ok((entries.unsigned_abs(), bytes.unsigned_abs()))
     }
 

@@ -60,6 +60,15 @@ impl Form {
 
     pub(in crate::foreign) const SIGN: usize = 64;
 
+    /// Whether a value of this form, of which these are the last bytes, may have come to its end.
+    pub(in crate::foreign) fn may_end_with(self, end: &[u8]) -> bool {
+        match self {
+            Form::Json => end.trim_ascii_end().ends_with(b"}"),
+            Form::Yaml => !end.ends_with(b"\0"),
+            Form::Pickle => end.ends_with(b"."),
+        }
+    }
+
     pub(in crate::foreign) fn name(self) -> &'static str {
         match self {
             Form::Json => "json",

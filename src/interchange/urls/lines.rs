@@ -5,8 +5,9 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result, unquoted};
-use crate::model::{Headers, lock};
+use crate::error::{Error, ErrorKind, Result, unquoted};
+use crate::model::Headers;
+use crate::model::lock::LockLines;
 
 use super::super::input::Input;
 use super::{Items, Listed, is_accept, unreadable};
@@ -111,24 +112,40 @@ impl Items for Lines {
 }
 
 /// The URLs of a lock file.
-pub(super) struct Locked(std::vec::IntoIter<Listed>);
+pub(super) struct Locked {
+    lines: LockLines<Input>,
+    name: String,
+    last: String,
+}
 
 impl Locked {
-    pub(super) fn read(from: Input, name: &str) -> Result<Self> {
-        let mut urls: Vec<Listed> = Vec::new();
-        lock::lines(from, name, |locked| {
-            let url = locked.url.as_str().to_owned();
-            // Several answers to one URL stand side by side.
-            if urls.last().is_none_or(|last| last.url != url) {
-                urls.push(Listed { url, headers: Headers::new(), place: name.to_owned() });
-            }
-        })?;
-        Ok(Locked(urls.into_iter()))
+    pub(super) fn new(from: Input, name: &str) -> Self {
+        let lines = LockLines::new(from, name);
+        Locked { lines, name: name.to_owned(), last: String::new() }
     }
 }
 
 impl Items for Locked {
     fn next(&mut self) -> Option<Result<Listed>> {
-        self.0.next().map(Ok)
+        loop {
+            let locked = match self.lines.next()? {
+                Ok(locked) => locked,
+                Err(e) => return Some(Err(e)),
+            };
+            let url = locked.url.as_str();
+            // Several answers to one URL stand side by side.
+            if url == self.last {
+                continue;
+            }
+            url.clone_into(&mut self.last);
+            if locked.is_hidden() {
+                let told = format!("{url} cannot be fetched: the lock file hides its credentials");
+                return Some(Err(Error::new(ErrorKind::LocalFile, told)
+                    .coded("hidden_credentials")
+                    .try_this("the list that the lock file was made from, with --from")));
+            }
+            let place = self.name.clone();
+            return Some(Ok(Listed { url: url.to_owned(), headers: Headers::new(), place }));
+        }
     }
 }

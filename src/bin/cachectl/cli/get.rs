@@ -174,7 +174,8 @@ impl GetArgs {
     }
 
     fn fetch_options(&self, config: &Config, started: Instant) -> Result<FetchOptions> {
-        let lock = self.locked.as_deref().map(super::lock::read).transpose()?;
+        let read = |path| super::lock::read(path, config.all_secrets());
+        let lock = self.locked.as_deref().map(read).transpose()?;
         Ok(FetchOptions {
             policy: RequestOptions {
                 no_store: self.no_store,

@@ -138,7 +138,7 @@ fn rate(text: &str) -> Result<Duration, String> {
 pub fn run(args: &WarmArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let known = match &args.lock {
-        Some(path) if args.locked => Some(Arc::new(lock::read(path)?)),
+        Some(path) if args.locked => Some(Arc::new(lock::read(path, config.all_secrets())?)),
         _ => None,
     };
     let said = headers_of(&args.fetch.headers)?;

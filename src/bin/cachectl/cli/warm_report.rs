@@ -111,7 +111,7 @@ impl<'a> Reporter<'a> {
             color: talk::wants_color(common, &io::stdout()),
             progress,
             failures,
-            lock: Lock::new(),
+            lock: Lock::new(config.secrets(common)),
             counted: BTreeMap::new(),
             told: 0,
             unreadable: 0,

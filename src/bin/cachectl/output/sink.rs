@@ -278,6 +278,15 @@ impl PartFile {
 
     /// The file to write to. A device or pipe is written to directly.
     pub fn create(path: &Path) -> io::Result<(File, Option<Self>)> {
+        Self::create_by(path, false)
+    }
+
+    /// The same; a new file is its owner's alone.
+    pub fn create_private(path: &Path) -> io::Result<(File, Option<Self>)> {
+        Self::create_by(path, true)
+    }
+
+    fn create_by(path: &Path, private: bool) -> io::Result<(File, Option<Self>)> {
         let existing = fs::metadata(path).ok();
         if existing.as_ref().is_some_and(|meta| !meta.is_file()) {
             return Ok((OpenOptions::new().write(true).open(path)?, None));
@@ -287,7 +296,11 @@ impl PartFile {
         let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
         let nonce = &cachectl::Stamp::fresh().to_string()[..8];
         let part = path.with_file_name(format!(".{}.{nonce}.part", name.display()));
-        let file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o666 });
+        let file = options.open(&part)?;
         if let Some(meta) = existing {
             fs::set_permissions(&part, meta.permissions())?;
         }

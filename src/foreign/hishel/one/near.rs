@@ -10,7 +10,8 @@ use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Cursor, Found, Identity, Outcome, Over, Part, Piece, Position, Query, Usage,
+    Capabilities, Cursor, Found, Identity, Outcome, Over, Parcel, Part, Piece, Placed, Position,
+    Query, Usage,
 };
 
 use super::{
@@ -36,6 +37,9 @@ pub(in super::super) trait Shelf: fmt::Debug + Send + Sync + 'static {
     /// Whether any text can be a key.
     const ANY_KEY: bool;
 
+    /// How many values are best put together.
+    const BATCH: usize;
+
     /// The value under a key.
     fn get(&self, key: &str) -> Result<Option<Lying>>;
 
@@ -46,6 +50,16 @@ pub(in super::super) trait Shelf: fmt::Debug + Send + Sync + 'static {
         key: &str,
         decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
     ) -> Result<T>;
+
+    /// The same for many keys, together where that is cheaper; `decide` is told which.
+    fn change_all<T>(
+        &self,
+        keys: &[&str],
+        mut decide: impl FnMut(usize, Option<Lying>) -> Result<(Change, T)>,
+    ) -> Result<Vec<Result<T>>> {
+        let change = |(i, key): (usize, &&str)| self.change(key, |lying| decide(i, lying));
+        Ok(keys.iter().enumerate().map(change).collect())
+    }
 
     /// The keys behind this one in the shelf's order, with their values if they are wanted.
     fn walk(
@@ -112,6 +126,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         let mut can = Capabilities::full(S::KIND);
         limit(&mut can, &self.settings);
         can.any_key = S::ANY_KEY;
+        can.batch = S::BATCH;
         can
     }
 
@@ -132,6 +147,21 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
     fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
         let (shelf, settings) = (Arc::clone(&self.shelf), self.settings);
         Ok(Box::new(OnePut { shelf, settings, head, body: BytesMut::new() }))
+    }
+
+    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        let keys: Vec<String> =
+            entries.iter().map(|entry| entry.head().id.key.to_string()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let mut entries: Vec<Option<Parcel>> = entries.into_iter().map(Some).collect();
+        self.shelf.change_all(&keys, |i, lying| {
+            let Some(entry) = entries[i].take() else { return Ok((Change::Keep, Outcome::Absent)) };
+            let (head, body, over) = entry.into_parts();
+            let new = New::of(&head, body, &self.settings)?;
+            let found = placed(&head.id.key, &new, lying.as_ref(), over, &self.settings)?;
+            let change = if found.is_done() { Change::Write(new) } else { Change::Keep };
+            Ok((change, found.map(|found| found.stamp)))
+        })
     }
 
     fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
@@ -264,14 +294,24 @@ impl<S: Shelf> BlockingPut for OnePut<S> {
         let OnePut { shelf, settings, head, body } = *self;
         let new = New::of(&head, body.freeze(), &settings)?;
         shelf.change(&head.id.key, |lying| {
-            Ok(match over.check(lying.map(|lying| lying.stamp())) {
-                Outcome::Done(()) => {
-                    let found = found(&head.id.key, &new.lying(), settings.ttl)?;
-                    (Change::Write(new), Outcome::Done(found))
-                }
-                Outcome::Absent => (Change::Keep, Outcome::Absent),
-                Outcome::Changed => (Change::Keep, Outcome::Changed),
-            })
+            let found = placed(&head.id.key, &new, lying.as_ref(), over, &settings)?;
+            let change = if found.is_done() { Change::Write(new) } else { Change::Keep };
+            Ok((change, found))
         })
     }
+}
+
+/// What will stand under a key once a value is there, if it may take the place of what is.
+fn placed(
+    key: &str,
+    new: &New,
+    lying: Option<&Lying>,
+    over: Over,
+    settings: &Settings,
+) -> Result<Outcome<Found>> {
+    Ok(match over.check(lying.map(Lying::stamp)) {
+        Outcome::Done(()) => Outcome::Done(found(key, &new.lying(), settings.ttl)?),
+        Outcome::Absent => Outcome::Absent,
+        Outcome::Changed => Outcome::Changed,
+    })
 }

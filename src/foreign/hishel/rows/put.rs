@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::policy;
-use crate::storage::{BlockingPut, Found, Outcome, Over, Piece};
+use crate::storage::{BlockingPut, Found, Outcome, Over, Parcel, Piece, Placed};
 
 use super::super::blob::Blob;
 use super::super::several::{fresh_id, is_behind, standing};
@@ -101,10 +101,11 @@ impl Inner {
             return connection.prepare_cached(sql)?.execute(params![row.id, now()]).map(drop);
         }
         let at = now();
-        let data = match Blob::read(&row.data, self.kind.generation()) {
-            Ok(blob) => Blob { deleted_at: Some(at), ..blob }.write(self.kind.generation()),
-            Err(_) => row.data.clone(),
+        let Ok(blob) = Blob::read(&row.data, self.kind.generation()) else {
+            let sql = "UPDATE entries SET deleted_at = ?2 WHERE id = ?1";
+            return connection.prepare_cached(sql)?.execute(params![row.id, at]).map(drop);
         };
+        let data = Blob { deleted_at: Some(at), ..blob }.write(self.kind.generation());
         let sql = "UPDATE entries SET deleted_at = ?2, data = ?3 WHERE id = ?1";
         connection.prepare_cached(sql)?.execute(params![row.id, at, data]).map(drop)
     }
@@ -226,43 +227,12 @@ impl BlockingPut for RowsPut {
     }
 
     fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
-        let (inner, id, blob) = (Arc::clone(&self.inner), self.id, self.blob());
-        let body = self.digest.clone().finish();
-        let rest = self.pending.split();
-        let wanted = kept(&inner, EntryHead { body, ..self.head.clone() });
-        let (written, head) = (self.written, &self.head);
-        let placed = inner.database.write(|connection| {
-            let group = inner.group_here(connection, &wanted.id.key)?;
-            let is_alike = |there: &Found| inner.gives_way(there, &wanted);
-            let gives_out = inner.gives_out();
-            match over.check(standing(&group.entries, &wanted.id, is_alike, over, gives_out)) {
-                Outcome::Done(()) => {}
-                other => return Ok(Ok(other.map(|()| None))),
-            }
-            // Somebody's cleaning may have taken it for one that was given up.
-            if written.is_some() && inner.row_by_id(connection, id)?.is_none() {
-                return Ok(Err(inner.swept(&wanted.id)));
-            }
-            for (there, row) in &group.entries {
-                if is_behind(there, &wanted.id) || inner.gives_way(there, &wanted) {
-                    inner.hide_row(connection, row)?;
-                }
-            }
-            // What cannot be read gives way to what can.
-            for row in &group.unreadable {
-                inner.hide_row(connection, row)?;
-            }
-            if written.is_none() {
-                inner.insert_hidden(connection, id, &blob)?;
-            }
-            let chunks = inner.insert_chunks(connection, id, written.unwrap_or_default(), &rest)?;
-            inner.publish(connection, id, chunks, head)?;
-            Ok(Ok(Outcome::Done(inner.row_by_id(connection, id)?)))
-        })??;
-        let row = match placed {
-            Outcome::Done(Some(row)) => row,
-            // What has come in goes again when this is dropped.
-            Outcome::Done(None) | Outcome::Absent => return Ok(Outcome::Absent),
+        let inner = Arc::clone(&self.inner);
+        let ready = self.ready(over);
+        // What has come in goes again when this is dropped.
+        let row = match inner.database.write(|connection| inner.place(connection, &ready))?? {
+            Outcome::Done(row) => row,
+            Outcome::Absent => return Ok(Outcome::Absent),
             Outcome::Changed => return Ok(Outcome::Changed),
         };
         self.written = None;
@@ -271,7 +241,93 @@ impl BlockingPut for RowsPut {
     }
 }
 
+/// An entry that can be placed.
+struct Ready {
+    id: [u8; 16],
+    head: EntryHead,
+    blob: Blob,
+    /// What the layout keeps of the head.
+    wanted: EntryHead,
+    over: Over,
+    /// Chunks that are written already, once there is a row for them.
+    written: Option<i64>,
+    /// The rest of the body.
+    rest: Bytes,
+}
+
+impl RowsPut {
+    fn ready(&mut self, over: Over) -> Ready {
+        let body = self.digest.clone().finish();
+        let head = EntryHead { body, ..self.head.clone() };
+        Ready {
+            id: self.id,
+            blob: self.blob(),
+            wanted: kept(&self.inner, head.clone()),
+            head,
+            over,
+            written: self.written,
+            rest: self.pending.split().freeze(),
+        }
+    }
+}
+
+/// See [`BlockingBackend::put_many`](crate::BlockingBackend::put_many): all in one transaction,
+/// for each of which SQLite waits for the disk.
+pub(super) fn put_many(inner: &Arc<Inner>, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+    let ready = entries.into_iter().map(|entry| {
+        let (head, body, over) = entry.into_parts();
+        let mut put = RowsPut::begin(inner, head);
+        put.digest.update(&body);
+        Ready { rest: body, ..put.ready(over) }
+    });
+    let ready: Vec<Ready> = ready.collect();
+    let placed = inner.database.write(|connection| {
+        ready
+            .iter()
+            .map(|ready| inner.place(connection, ready))
+            .collect::<rusqlite::Result<Vec<_>>>()
+    })?;
+    Ok(placed.into_iter().map(|placed| Ok(placed?.map(|row| row.stamp()))).collect())
+}
+
 impl Inner {
+    /// Puts an entry in its place within a transaction, if that is still as it was seen.
+    fn place(
+        &self,
+        connection: &Connection,
+        ready: &Ready,
+    ) -> rusqlite::Result<Result<Outcome<Row>>> {
+        let Ready { id, head, blob, wanted, over, written, rest } = ready;
+        let group = self.group_here(connection, &wanted.id.key)?;
+        let is_alike = |there: &Found| self.gives_way(there, wanted);
+        let gives_out = self.gives_out();
+        match over.check(standing(&group.entries, &wanted.id, is_alike, *over, gives_out)) {
+            Outcome::Done(()) => {}
+            Outcome::Absent => return Ok(Ok(Outcome::Absent)),
+            Outcome::Changed => return Ok(Ok(Outcome::Changed)),
+        }
+        // Somebody's cleaning may have taken it for one that was given up.
+        if written.is_some() && self.row_by_id(connection, *id)?.is_none() {
+            return Ok(Err(self.swept(&wanted.id)));
+        }
+        for (there, row) in &group.entries {
+            if is_behind(there, &wanted.id) || self.gives_way(there, wanted) {
+                self.hide_row(connection, row)?;
+            }
+        }
+        // What cannot be read gives way to what can.
+        for row in &group.unreadable {
+            self.hide_row(connection, row)?;
+        }
+        if written.is_none() {
+            self.insert_hidden(connection, *id, blob)?;
+        }
+        let chunks = self.insert_chunks(connection, *id, written.unwrap_or_default(), rest)?;
+        self.publish(connection, *id, chunks, head)?;
+        let row = self.row_by_id(connection, *id)?;
+        Ok(Ok(row.map_or(Outcome::Absent, Outcome::Done)))
+    }
+
     fn swept(&self, id: &EntryId) -> Error {
         Error::store(format!("another program has removed what was written of {id}"))
             .coded("store_busy")

@@ -10,14 +10,14 @@ use crate::model::{Stamp, Timestamp, hex, unhex};
 use crate::policy;
 use crate::storage::{Piece, Problem};
 
-use super::super::super::database;
+use super::super::super::database::{self, MOST_KEY};
 use super::super::blob::{Blob, Generation};
 use super::super::several::Beside;
 use super::super::span;
 use super::{Inner, LAYOUT_1, LAYOUT_2, LAYOUT_BETA};
 
 /// No head is longer. What is longer is not brought, and so cannot be read.
-const MOST_DATA: usize = 16 << 20;
+const MOST_DATA: usize = 4 << 20;
 
 /// Which of the layouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,9 +173,10 @@ impl Kind {
         };
         let only = self.only_responses();
         format!(
-            "SELECT e.rowid AS row_number, e.id, e.cache_key,
+            "SELECT e.rowid AS row_number, CASE WHEN octet_length(e.id) = 16 THEN e.id END AS id,
+               CASE WHEN octet_length(e.cache_key) <= {MOST_KEY} THEN e.cache_key END AS cache_key,
                CASE WHEN octet_length(e.data) <= {MOST_DATA} THEN e.data END AS data, {times},
-               (SELECT coalesce(sum(length(chunk_data)), 0) FROM streams
+               (SELECT coalesce(sum(octet_length(chunk_data)), 0) FROM streams
                 WHERE entry_id = e.id AND chunk_number >= 0 {only}) AS body_bytes,
                (SELECT coalesce({all} - count(*), 0) FROM streams
                 WHERE entry_id = e.id AND chunk_number >= 0 {only}) AS missing,
@@ -350,28 +351,28 @@ pub(super) fn leftovers(inner: &Inner, before: Timestamp) -> Result<Vec<Piece>> 
     let mut pieces = Vec::new();
     let seconds = before.micros() as f64 / 1e6;
     let select = inner.kind.select();
-    let rows: Vec<Row> = inner.database.read(|connection| {
+    inner.database.read(|connection| {
+        pieces.clear();
         let mut statement = connection.prepare(&select)?;
         let mut rows = statement.query([])?;
-        let mut left = Vec::new();
         while let Some(row) = rows.next()? {
             let row = Row::of(row)?;
             let since = row.deleted_at.unwrap_or(row.time);
-            if row.state(inner.kind) != State::Whole && since < seconds {
-                left.push(Row { data: Vec::new(), ..row });
+            if row.state(inner.kind) == State::Whole || since >= seconds {
+                continue;
             }
+            let (problem, why) = match row.is_done {
+                true => (Problem::Removed, "it was removed, and waits to be cleaned away"),
+                false => (Problem::Unfinished, "its body never came to its end"),
+            };
+            let piece = Piece::new(problem, row.name(), row.body_bytes);
+            pieces.push(piece.of_key(row.key()).because(why));
         }
-        Ok(left)
+        Ok(())
     })?;
-    for row in rows {
-        let (problem, why) = match row.is_done {
-            true => (Problem::Removed, "it was removed, and waits to be cleaned away"),
-            false => (Problem::Unfinished, "its body never came to its end"),
-        };
-        pieces.push(Piece::new(problem, row.name(), row.body_bytes).of_key(row.key()).because(why));
-    }
-    let orphans = "SELECT entry_id, sum(length(chunk_data)) FROM streams
-                   WHERE entry_id NOT IN (SELECT id FROM entries) GROUP BY entry_id";
+    let orphans = "SELECT entry_id, sum(octet_length(chunk_data)) FROM streams
+                   WHERE entry_id NOT IN (SELECT id FROM entries) AND octet_length(entry_id) = 16
+                     AND typeof(entry_id) = 'blob' GROUP BY entry_id";
     let orphans: Vec<([u8; 16], i64)> = inner.database.read(|connection| {
         let mut statement = connection.prepare(orphans)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
