@@ -17,6 +17,7 @@ mod address;
 mod body;
 mod link;
 mod put;
+mod read;
 mod remains;
 mod scan;
 mod script;
@@ -48,8 +49,9 @@ use super::record::{Record, is_name, is_nonce, name_of, named, unreadable};
 pub(crate) use link::Link;
 use link::Target;
 use put::RedisPut;
+use read::MayScript;
 #[cfg(feature = "foreign")]
-pub(crate) use scan::sort;
+pub(crate) use {scan::sort, trouble::NOT_OURS};
 
 pub(super) use address::DRIVER;
 
@@ -90,6 +92,7 @@ struct Inner {
     batch: usize,
     recent: Recent,
     cleanups: Cleanups,
+    scripts: MayScript,
     /// Whether the layout was looked at, and written where it was missing.
     marked: AtomicBool,
 }
@@ -217,6 +220,7 @@ impl<S> RedisStorageBuilder<S> {
             batch: self.batch.max(1),
             recent: Recent::new(),
             cleanups: Cleanups::default(),
+            scripts: MayScript::default(),
             marked: AtomicBool::new(false),
         };
         Ok(AsyncRedisStorage { inner: Arc::new(inner) })
@@ -378,8 +382,8 @@ impl Inner {
     /// The one entry with this identity.
     async fn only(&self, id: &EntryId) -> Result<Option<Kept>> {
         let name = self.names.record(&id.key);
-        let fields = self.link.ask(&ask_for(&name, id)).await;
-        self.read_only(&name, id, fields.map_err(|e| self.unreadable(&name, e))?)
+        let mut fields = self.entries(&[name.clone()], std::slice::from_ref(id)).await?;
+        self.read_only(&name, id, fields.swap_remove(0)?)
     }
 
     /// Reads what the server has of the one entry with this identity.
@@ -396,15 +400,12 @@ impl Inner {
     /// See [`Backend::find_many`].
     async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
         let names: Vec<String> = ids.iter().map(|id| self.names.record(&id.key)).collect();
-        let commands = names.iter().zip(ids).map(|(name, id)| ask_for(name, id));
-        let fields: Vec<Result<OneEntry>> = self.ask_each(commands).await?;
+        let fields = self.entries(&names, ids).await?;
         let kept: Vec<_> = names
             .iter()
             .zip(ids)
             .zip(fields)
-            .map(|((name, id), fields)| {
-                self.read_only(name, id, fields.map_err(|e| self.unreadable(name, e))?)
-            })
+            .map(|((name, id), fields)| self.read_only(name, id, fields?))
             .collect();
         let entries = names.iter().zip(&kept).filter_map(|(name, kept)| {
             let (body, chunks) = kept.as_ref().ok()?.as_ref()?.beside()?;
@@ -521,13 +522,6 @@ impl Inner {
 /// Record and tally of one entry.
 type OneEntry = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-fn ask_for(name: &str, id: &EntryId) -> ::redis::Cmd {
-    let variant = id.variant.as_str();
-    let mut command = cmd("HMGET");
-    command.arg(name).arg(format!("e{variant}")).arg(format!("u{variant}"));
-    command
-}
-
 /// Field names and values of a hash.
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -553,9 +547,8 @@ impl Backend for AsyncRedisStorage {
     async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let inner = &self.inner;
         let name = inner.names.record(key);
-        let mut command = cmd("HGETALL");
-        command.arg(&name);
-        let fields = inner.link.ask(&command).await.map_err(|e| inner.unreadable(&name, e))?;
+        let mut fields = inner.hashes(std::slice::from_ref(&name)).await?;
+        let fields = fields.swap_remove(0).map_err(|e| inner.unreadable(&name, e))?;
         let kept = inner.all_kept(&name, fields).into_iter();
         let kept = inner.whole(kept.map(|kept| (name.clone(), kept)).collect()).await?;
         kept.into_iter()

@@ -4,6 +4,7 @@ mod cli;
 mod conformance;
 mod filter;
 mod foreign;
+mod forged;
 mod interchange;
 mod layers;
 mod policy;

@@ -122,9 +122,7 @@ pub(super) async fn stream(
     let fetch = move |number: u64| {
         let (inner, name, key) = (Arc::clone(&inner), name.clone(), key.clone());
         async move {
-            let mut command = cmd("HGET");
-            command.arg(name).arg(number);
-            let chunk: Option<Vec<u8>> = inner.link.ask(&command).await?;
+            let chunk = inner.field(&name, number, CHUNK).await?;
             chunk.map(Bytes::from).ok_or_else(|| Error::changed(&key))
         }
     };

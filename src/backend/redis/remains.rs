@@ -10,8 +10,9 @@ use crate::model::{EntryId, Stamp};
 use crate::storage::{BodyStream, Outcome, Part, Piece, Problem, Removed, Usage};
 
 use super::super::record::is_nonce;
+use super::read::MOST_RECORD;
 use super::scan::Node;
-use super::{BATCH, Fields, Inner, Kept, body, script, trouble};
+use super::{BATCH, Fields, Inner, Kept, body, script};
 
 /// What the store calls the record of one entry.
 pub(super) fn record_name(record: &str, variant: &str) -> String {
@@ -27,6 +28,9 @@ fn entry_of(name: &str) -> Option<(&str, &str)> {
     let (variant, record) = name.strip_prefix("entry ")?.split_once(" of ")?;
     Some((record, variant))
 }
+
+/// The marks beside a record are no longer.
+const MOST_MARKS: usize = 256;
 
 impl Inner {
     /// See [`Backend::remove_many`](crate::Backend::remove_many).
@@ -80,10 +84,9 @@ impl Inner {
 
     /// Removes an entry that cannot be read, if that is still so.
     async fn discard_entry(&self, record: &str, variant: &str, bytes: u64) -> Result<Outcome<u64>> {
-        let mut command = cmd("HMGET");
-        command.arg(record).arg(format!("e{variant}")).arg(format!("m{variant}"));
-        let (entry, marks): (Option<Vec<u8>>, Option<Vec<u8>>) = self.link.ask(&command).await?;
+        let entry = self.field(record, format!("e{variant}"), MOST_RECORD).await?;
         let Some(entry) = entry else { return Ok(Outcome::Absent) };
+        let marks = self.field(record, format!("m{variant}"), MOST_MARKS).await?;
         let belongs = |kept: Kept| self.names.record(&kept.entry.head.id.key) == record;
         if self.kept(entry, None).is_ok_and(belongs) {
             return Ok(Outcome::Changed);
@@ -115,10 +118,8 @@ impl Inner {
                 return self.raw_body(&body.ok_or_else(|| absent(&piece.name))?).await;
             }
         };
-        let mut command = cmd("HGET");
-        command.arg(record).arg(format!("e{variant}"));
-        let bytes: Option<Vec<u8>> = self.link.ask(&command).await?;
-        bytes.map(|bytes| BodyStream::whole(bytes.into())).ok_or_else(|| absent(&shown))
+        let field = self.raw_field(&record, format!("e{variant}")).await?;
+        field.ok_or_else(|| absent(&shown))
     }
 
     /// The name of the large body that goes with a piece.
@@ -128,9 +129,7 @@ impl Inner {
             (None, Some((record, variant))) => (record.to_owned(), variant),
             (None, None) => return Ok(None),
         };
-        let mut command = cmd("HGET");
-        command.arg(&record).arg(format!("m{variant}"));
-        let marks: Option<Vec<u8>> = self.link.ask(&command).await?;
+        let marks = self.field(&record, format!("m{variant}"), MOST_MARKS).await?;
         let body = marks.as_deref().and_then(script::marks_of).map(|(_, body)| body.to_owned());
         Ok(body.filter(|body| is_nonce(body)).map(|body| format!("{record}:{body}")))
     }
@@ -149,11 +148,9 @@ impl Inner {
         let bytes = chunks.len() as u64 * body::CHUNK as u64;
         let (inner, name) = (Arc::clone(self), name.to_owned());
         let chunks = stream::iter(chunks).then(move |number| {
-            let mut command = cmd("HGET");
-            command.arg(&name).arg(number);
-            let inner = Arc::clone(&inner);
+            let (inner, name) = (Arc::clone(&inner), name.clone());
             async move {
-                let chunk: Option<Vec<u8>> = inner.link.ask(&command).await?;
+                let chunk = inner.field(&name, number, body::CHUNK).await?;
                 Ok(chunk.unwrap_or_default().into())
             }
         });
@@ -168,13 +165,9 @@ impl Inner {
         if self.link.ask::<i64>(&time).await? != -1 {
             return Ok(false);
         }
-        let mut fields = cmd("HGETALL");
-        fields.arg(record);
-        let fields: Fields = match self.link.ask(&fields).await {
-            // Who cannot be read might name it.
-            Err(e) if e.code() == trouble::NOT_OURS => return Ok(false),
-            fields => fields?,
-        };
+        // Who cannot be read might name it.
+        let mut fields = self.hashes(&[record.to_owned()]).await?;
+        let Ok(fields) = fields.swap_remove(0) else { return Ok(false) };
         let names_it = |(field, value): &(Vec<u8>, Vec<u8>)| {
             field.first() == Some(&b'm')
                 && script::marks_of(value).is_some_and(|(_, body)| body == nonce)
@@ -216,14 +209,26 @@ impl Inner {
 
     /// Entries of these records whose body is gone.
     async fn bodiless(&self, records: &[String]) -> Result<Vec<Piece>> {
-        let hashes: Vec<Result<Fields>> = self
-            .ask_each(records.iter().map(|name| {
-                let mut command = cmd("HGETALL");
-                command.arg(name);
-                command
-            }))
-            .await?;
         let mut named = Vec::new();
+        let mut rest = records;
+        while !rest.is_empty() {
+            let hashes = self.hashes(rest).await?;
+            let (page, later) = rest.split_at(hashes.len());
+            rest = later;
+            self.note_bodies(page, hashes, &mut named);
+        }
+        let (pieces, bodies): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+        let there = self.are_there(&bodies).await?;
+        Ok(pieces.into_iter().zip(there).filter(|(_, there)| !there).map(|(p, _)| p).collect())
+    }
+
+    /// Notes entries that have a body beside their record, and what that is called.
+    fn note_bodies(
+        &self,
+        records: &[String],
+        hashes: Vec<Result<Fields>>,
+        named: &mut Vec<(Piece, (String, u64))>,
+    ) {
         for (record, fields) in records.iter().zip(hashes) {
             // What cannot be read is what a scan shows.
             let Ok(fields) = fields else { continue };
@@ -238,9 +243,6 @@ impl Inner {
                 }
             }
         }
-        let (pieces, bodies): (Vec<_>, Vec<_>) = named.into_iter().unzip();
-        let there = self.are_there(&bodies).await?;
-        Ok(pieces.into_iter().zip(there).filter(|(_, there)| !there).map(|(p, _)| p).collect())
     }
 
     /// Those of these bodies that nothing names.

@@ -13,7 +13,7 @@ use crate::model::Key;
 use crate::storage::{Found, Position, Query};
 
 use super::super::record::{admits_name, is_entry_behind};
-use super::{Fields, Inner, Kept};
+use super::{Inner, Kept};
 
 /// Records fetched together: enough to forget the round trip, few enough to hold with
 /// their small bodies.
@@ -67,20 +67,17 @@ impl Scan {
         if self.names.is_empty() {
             return Ok(None);
         }
-        let names: Vec<Name> = self.names.drain(..self.names.len().min(FETCH)).collect();
+        let mut names: Vec<Name> = self.names.drain(..self.names.len().min(FETCH)).collect();
         if self.query.detail == Detail::Key
             && let Some(known) = self.known_keys(&names)
         {
             return Ok(Some(known));
         }
-        let hashes: Vec<Result<Fields>> = self
-            .inner
-            .ask_each(names.iter().map(|name| {
-                let mut command = cmd("HGETALL");
-                command.arg(&name.record);
-                command
-            }))
-            .await?;
+        let records: Vec<String> = names.iter().map(|name| name.record.clone()).collect();
+        let hashes = self.inner.hashes(&records).await?;
+        for name in names.drain(hashes.len()..).rev() {
+            self.names.push_front(name);
+        }
         let mut kept = Vec::new();
         let mut places = HashMap::new();
         for (name, fields) in names.iter().zip(hashes) {

@@ -5,7 +5,7 @@ use ::redis::{ErrorKind as RedisKind, RedisError, ServerErrorKind};
 use crate::error::Error;
 
 /// The code of an error about a key under which something else lies: one among many.
-pub(super) const NOT_OURS: &str = "not_ours";
+pub(crate) const NOT_OURS: &str = "not_ours";
 
 /// The error of a command to the server of this name.
 pub(super) fn explain(error: RedisError, name: &str) -> Error {

@@ -23,6 +23,9 @@ pub(super) use near::{Change, OneValue, Shelf, Walked};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lying {
     pub bytes: Bytes,
+    /// How long it is, where this is only the beginning of what cannot be a value.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis compares values"))]
+    pub cut: Option<u64>,
     /// When it was laid down, where that is kept beside it.
     pub stored_at: Option<Timestamp>,
     /// When the server forgets it.
@@ -64,7 +67,7 @@ impl New {
     /// What will be read, not what was meant.
     fn lying(&self) -> Lying {
         let (stored_at, forgotten_at) = (Some(self.stored_at), self.forgotten_at);
-        Lying { bytes: self.bytes.clone(), stored_at, forgotten_at, tag: None }
+        Lying { bytes: self.bytes.clone(), stored_at, forgotten_at, ..Lying::default() }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use redis::{FromRedisValue, Value as Answer, cmd, pipe};
 
-use crate::backend::redis::{Link, link, sort};
+use crate::backend::redis::{Link, NOT_OURS, link, sort};
 use crate::error::Result;
 use crate::model::Timestamp;
 use crate::storage::{
@@ -37,9 +37,9 @@ const BATCH: usize = 500;
 const CHANGE: &str = r"
 local there = redis.call('GET', KEYS[1])
 if ARGV[1] == 'nothing' then if there then return 1 end
-elseif ARGV[1] == 'value' then
+elseif ARGV[1] ~= 'anything' then
   if not there then return 0 end
-  if there ~= ARGV[2] then return 1 end
+  if #there ~= tonumber(ARGV[1]) or string.sub(there, 1, #ARGV[2]) ~= ARGV[2] then return 1 end
 end
 if ARGV[3] == '' then redis.call('DEL', KEYS[1])
 elseif ARGV[4] == '' then redis.call('SET', KEYS[1], ARGV[3])
@@ -116,18 +116,51 @@ impl Strings {
     async fn get_with(&self, keys: &[String], end: &str) -> Result<Vec<Option<Lying>>> {
         let mut pipeline = pipe();
         for key in keys {
-            pipeline.cmd("GET").arg(key);
+            pipeline.cmd("STRLEN").arg(key);
+            pipeline.cmd("GETRANGE").arg(key).arg(0).arg(LONGEST_LOOK - 1);
             pipeline.cmd(end).arg(key);
         }
-        let answers = self.link.ask_all(&pipeline).await?;
+        let answers = self.link.ask_apart(&pipeline).await?;
         let begin = if end == "PTTL" { Timestamp::now().millis() } else { 0 };
-        let lying = |pair: &[Answer; 2]| {
-            let bytes = Option::<Vec<u8>>::from_redis_value_ref(&pair[0]).ok()??;
-            let end = i64::from_redis_value_ref(&pair[1]).ok().filter(|end| *end >= 0);
+        let mut all = Vec::with_capacity(keys.len());
+        for (key, answers) in keys.iter().zip(answers.as_chunks::<3>().0) {
+            let [length, start, end] = answers;
+            // Under a name at which something else lies there is no value.
+            if length.as_ref().is_err_and(|e| e.code() == NOT_OURS) {
+                all.push(None);
+                continue;
+            }
+            let said = |answer: &Result<Answer>| match answer {
+                Ok(answer) => Ok(answer.clone()),
+                Err(e) => Err(e.again()),
+            };
+            let length = u64::from_redis_value(said(length)?).unwrap_or_default();
+            let start = Vec::<u8>::from_redis_value(said(start)?).unwrap_or_default();
+            let end = i64::from_redis_value(said(end)?).ok().filter(|end| *end >= 0);
             let forgotten_at = end.map(|end| Timestamp::from_millis(begin.saturating_add(end)));
-            Some(Lying { bytes: bytes.into(), forgotten_at, ..Lying::default() })
-        };
-        Ok(answers.as_chunks::<2>().0.iter().map(lying).collect())
+            let bytes = self.whole(key, start, length).await?;
+            let cut = Some(length).filter(|length| (bytes.len() as u64) < *length);
+            let lying = Lying { bytes: bytes.into(), cut, forgotten_at, ..Lying::default() };
+            all.push((length > 0).then_some(lying));
+        }
+        Ok(all)
+    }
+
+    /// The rest of a value. One that is so long that it may be damage is read only if its end
+    /// may be that of a value.
+    async fn whole(&self, key: &str, mut start: Vec<u8>, length: u64) -> Result<Vec<u8>> {
+        if start.len() as u64 >= length {
+            return Ok(start);
+        }
+        let end: Vec<u8> = self.link.ask(cmd("GETRANGE").arg(key).arg(-16).arg(-1)).await?;
+        if !Form::of(&start).is_some_and(|form| form.may_end_with(&end)) {
+            start.truncate(Form::SIGN);
+            return Ok(start);
+        }
+        let rest: Vec<u8> =
+            self.link.ask(cmd("GETRANGE").arg(key).arg(start.len()).arg(-1)).await?;
+        start.extend_from_slice(&rest);
+        Ok(start)
     }
 
     /// One step over all names: those of values with their lengths, and where to go on; `0` at
@@ -190,10 +223,11 @@ impl FarShelf for Strings {
     }
 
     async fn change(&self, key: &str, seen: Seen<'_>, new: Option<&New>) -> Result<Outcome<()>> {
-        let (over, old): (&str, &[u8]) = match seen {
-            Seen::Anything => ("anything", b""),
-            Seen::Nothing => ("nothing", b""),
-            Seen::Value(old) => ("value", &old.bytes),
+        let (over, old): (String, &[u8]) = match seen {
+            Seen::Anything => ("anything".to_owned(), b""),
+            Seen::Nothing => ("nothing".to_owned(), b""),
+            // By its length and its beginning, which is usually all of it.
+            Seen::Value(old) => (old.cut.unwrap_or(old.bytes.len() as u64).to_string(), &old.bytes),
         };
         let end = new.and_then(|new| new.forgotten_at);
         let end = end.map_or(String::new(), |end| end.millis().max(1).to_string());

@@ -11,7 +11,7 @@
 mod change;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -80,6 +80,13 @@ const USUAL_TTL: Duration = Duration::from_secs(3600);
 /// of generation 2 have one length, but for the last one.
 const LOOK: &str = r"
 local prefix, kind = ARGV[1], ARGV[2]
+-- What is longer than a head is none, and what is no text is not there.
+local function get(name)
+  local length = redis.pcall('STRLEN', name)
+  if type(length) ~= 'number' then return nil end
+  if length > MOST_DATA then return '' end
+  return redis.call('GET', name)
+end
 local function length(stream, chunks)
   local whole = chunks > 1 and #redis.call('LINDEX', stream, 0) or 0
   if kind == 'zset' and whole == 131072 then
@@ -105,17 +112,30 @@ local members = kind == 'zset' and redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCO
   or redis.call('SMEMBERS', KEYS[1])
 for i = 1, #members, kind == 'zset' and 2 or 1 do
   local id = members[i]
-  local data = redis.call('GET', prefix .. ':entry:' .. id)
-  local mark = redis.call('GET', prefix .. ':stream_done:' .. id)
+  local data = get(prefix .. ':entry:' .. id)
+  local mark = get(prefix .. ':stream_done:' .. id)
   if data and mark then
     local stream = prefix .. ':stream:' .. id
-    local chunks = redis.call('LLEN', stream)
+    local chunks = redis.pcall('LLEN', stream)
+    if type(chunks) ~= 'number' then chunks = 0 end
     local ends = kind == 'zset' and members[i + 1] or forgotten(prefix .. ':entry:' .. id)
     out[#out + 1] = {id, data, mark, length(stream, chunks), chunks, tostring(ends)}
   end
 end
 return out
 ";
+
+/// Gives the length of a chunk and a part of it; nil for one that is not there.
+const CHUNK: &str = r"
+local chunk = redis.call('LINDEX', KEYS[1], ARGV[1])
+return chunk and {#chunk, string.sub(chunk, ARGV[2] + 1, ARGV[2] + ARGV[3])}
+";
+
+/// Bytes of a chunk, or of a value, that are brought at a time.
+const PART: u64 = 256 * 1024;
+
+/// No head is longer.
+const MOST_DATA: usize = 4 << 20;
 
 /// Opens it if entries lie behind an index. Their keys tell the mode, unless it is said.
 fn open_found(address: &Address, generation: Generation) -> OpenMarked {
@@ -285,9 +305,11 @@ impl Inner {
 
     /// What [`LOOK`] gives for some keys.
     async fn look(&self, keys: &[String]) -> Result<Vec<Vec<Vec<Answer>>>> {
+        static TEXT: OnceLock<String> = OnceLock::new();
+        let text = TEXT.get_or_init(|| LOOK.replace("MOST_DATA", &MOST_DATA.to_string()));
         let mut pipeline = pipe();
         for key in keys {
-            let look = pipeline.cmd("EVAL").arg(LOOK).arg(1).arg(self.index(key));
+            let look = pipeline.cmd("EVAL").arg(text).arg(1).arg(self.index(key));
             look.arg(&self.prefix).arg(self.kind());
         }
         let answers = self.link.ask_all(&pipeline).await?;
@@ -480,14 +502,61 @@ impl Inner {
 
     /// All chunks of a body that are there.
     fn raw_stream(self: &Arc<Self>, name: String) -> BodyStream {
-        let state = (Arc::clone(self), name, 0);
-        let chunks = stream::try_unfold(state, |(inner, name, at)| async move {
-            let mut command = cmd("LINDEX");
-            command.arg(&name).arg(at);
-            let chunk: Option<Vec<u8>> = inner.link.ask(&command).await?;
-            Ok::<_, Error>(chunk.map(|chunk| (Bytes::from(chunk), (inner, name, at + 1))))
+        let chunks = stream::try_unfold(Chunks::new(self, name), |mut chunks| async move {
+            let part = chunks.next(0).await?;
+            Ok::<_, Error>(part.map(|part| (part, chunks)))
         });
         BodyStream::new(chunks, 0)
+    }
+
+    /// The bytes of a value of any length; `None` when it is not there.
+    async fn raw_value(self: &Arc<Self>, name: &str) -> Result<Option<BodyStream>> {
+        let bytes: u64 = self.link.ask(cmd("STRLEN").arg(name)).await?;
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let (inner, name) = (Arc::clone(self), name.to_owned());
+        let parts = stream::iter((0..bytes).step_by(PART as usize)).then(move |at| {
+            let (inner, mut command) = (Arc::clone(&inner), cmd("GETRANGE"));
+            command.arg(&name).arg(at).arg(at + PART - 1);
+            async move { Ok(Bytes::from(inner.link.ask::<Vec<u8>>(&command).await?)) }
+        });
+        Ok(Some(BodyStream::new(parts, bytes)))
+    }
+}
+
+/// The chunks of a body one by one, and a long one part by part.
+struct Chunks {
+    inner: Arc<Inner>,
+    name: String,
+    chunk: u64,
+    at: u64,
+}
+
+impl Chunks {
+    fn new(inner: &Arc<Inner>, name: String) -> Self {
+        Chunks { inner: Arc::clone(inner), name, chunk: 0, at: 0 }
+    }
+
+    /// The next part behind so many bytes; `None` behind the last chunk.
+    async fn next(&mut self, mut skip: u64) -> Result<Option<Bytes>> {
+        loop {
+            let mut command = cmd("EVAL");
+            command.arg(CHUNK).arg(1).arg(&self.name).arg(self.chunk);
+            command.arg(self.at + skip).arg(PART);
+            let part: Option<(u64, Vec<u8>)> = self.inner.link.ask(&command).await?;
+            let Some((length, part)) = part else { return Ok(None) };
+            let begin = self.at + skip;
+            if begin >= length {
+                (skip, self.chunk, self.at) = (begin - length, self.chunk + 1, 0);
+                continue;
+            }
+            self.at = begin + part.len() as u64;
+            if self.at >= length {
+                (self.chunk, self.at) = (self.chunk + 1, 0);
+            }
+            return Ok(Some(part.into()));
+        }
     }
 }
 
@@ -528,34 +597,18 @@ impl Backend for Streams {
         let (found, row) = entry.ok_or_else(|| Error::changed(&id.key))?;
         let facts = found.head.body;
         let (first, length) = range.within(facts.bytes);
-        let name = self.inner.name("stream", &row.id);
-        let state = (Arc::clone(&self.inner), name, id.key.clone(), 0i64, first, length);
-        let chunks =
-            stream::unfold(state, |(inner, name, key, mut next, mut skip, mut left)| async move {
-                while left > 0 {
-                    let mut command = cmd("LINDEX");
-                    command.arg(&name).arg(next);
-                    let chunk: Result<Option<Vec<u8>>> = inner.link.ask(&command).await;
-                    let chunk = match chunk {
-                        Ok(Some(chunk)) => Bytes::from(chunk),
-                        Ok(None) => {
-                            let error = Error::changed(&key);
-                            return Some((Err(error), (inner, name, key, next, skip, 0)));
-                        }
-                        Err(e) => return Some((Err(e), (inner, name, key, next, skip, 0))),
-                    };
-                    next += 1;
-                    let skipped = skip.min(chunk.len() as u64);
-                    skip -= skipped;
-                    let mut chunk = chunk.slice(skipped as usize..);
-                    chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                    if !chunk.is_empty() {
-                        left -= chunk.len() as u64;
-                        return Some((Ok(chunk), (inner, name, key, next, skip, left)));
-                    }
-                }
-                None
-            });
+        let chunks = Chunks::new(&self.inner, self.inner.name("stream", &row.id));
+        let state = (chunks, id.key.clone(), first, length);
+        let chunks = stream::try_unfold(state, |(mut chunks, key, skip, left)| async move {
+            if left == 0 {
+                return Ok(None);
+            }
+            let part = chunks.next(skip).await?;
+            let mut part = part.ok_or_else(|| Error::changed(&key))?;
+            part.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            let left = left - part.len() as u64;
+            Ok(Some((part, (chunks, key, 0, left))))
+        });
         Ok(match range.covers(facts.bytes) {
             true => BodyStream::checked(chunks.boxed(), facts, id.to_string()),
             false => BodyStream::new(chunks, length),
@@ -605,8 +658,8 @@ impl Backend for Streams {
                 row.ok_or_else(|| missing(&id.to_string()))?.1.data
             }
             Part::Piece(name) => {
-                let data: Option<Vec<u8>> = self.inner.link.ask(cmd("GET").arg(name)).await?;
-                data.ok_or_else(|| missing(name))?
+                let value = self.inner.raw_value(name).await?;
+                return value.ok_or_else(|| missing(name));
             }
             Part::Beside(piece) => {
                 let stream = self.inner.stream_beside(piece).await?;
