@@ -17,7 +17,7 @@ pub(crate) mod wire;
 mod words;
 
 pub use digest::{BodyDigest, BodyFacts, Sha256Digest};
-pub(crate) use digest::{hex, unhex};
+pub(crate) use digest::{MAX_BODY, hex, unhex};
 pub(crate) use entry::is_token;
 pub use entry::{
     EntryHead, Extensions, Metadata, Method, Request, Response, Selecting, Selection, Stored,

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::model::{EntryId, Key, hex};
-use crate::serializer::{Codec, Place, Recorded};
+use crate::model::{EntryId, Key, MAX_BODY, hex};
+use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Place, Recorded};
 use crate::storage::{Cursor, Found, Piece, Problem, Query, is_damage};
+
+use super::INLINE_LIMIT;
 
 /// The name of a key's record where names are limited. A native key is its own name; any
 /// other text is hashed to one that no native key can have.
@@ -58,6 +60,15 @@ pub(super) fn is_entry_behind(after: Option<&Cursor>, id: &EntryId) -> bool {
     after.is_none_or(|after| id.key != after.id.key || id.variant > after.id.variant)
 }
 
+/// No record is longer, in bytes: its document, and for each entry an inline body and what a
+/// backend puts behind it.
+pub(super) const MAX_RECORD: u64 = (MAX_DOCUMENT + MAX_ENTRIES * (INLINE_LIMIT + 64)) as u64;
+
+/// The error of a record that is longer.
+pub(super) fn too_long(bytes: u64) -> Error {
+    torn(&format!("it has {bytes} bytes, and none has so many"))
+}
+
 /// A record as read.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -89,11 +100,13 @@ impl Record {
         if bodies.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(torn("two of its entries name the same body"));
         }
+        if entries.iter().any(|entry| entry.head.body.bytes > MAX_BODY) {
+            return Err(torn("a body of it is impossibly long"));
+        }
         let inline: u64 = entries
             .iter()
             .filter(|e| matches!(e.place, Place::Inline(_)))
-            .try_fold(0u64, |sum, e| sum.checked_add(e.head.body.bytes))
-            .ok_or_else(|| torn("its bodies are impossibly long"))?;
+            .fold(0, |sum, e| sum.saturating_add(e.head.body.bytes));
         let behind = (entries.len() * trailer) as u64;
         let expected = (document as u64).saturating_add(inline).saturating_add(behind);
         if expected != bytes.len() as u64 {

@@ -41,9 +41,10 @@ use crate::storage::{
 
 use super::marker;
 use super::recent::Recent;
-use super::record::{Record, encode, is_body_of, name_of, named};
+use super::record::{MAX_RECORD, Record, encode, is_body_of, name_of, named, too_long};
 #[cfg(not(feature = "foreign"))]
 use bucket::Bucket;
+use bucket::Object;
 use bucket::Settings;
 pub(crate) use bucket::{Begin, Condition};
 use put::S3Put;
@@ -55,6 +56,10 @@ pub(crate) use {address::bucket, bucket::Bucket, bucket::Content, bucket::Listed
 
 const DEFAULT_PREFIX: &str = "hishel/";
 const MARKER: &str = "cachectl.json";
+
+/// No marker is longer.
+const MAX_MARKER: u64 = 4096;
+
 const ENTRIES: &str = "entries/";
 const BODIES: &str = "bodies/";
 
@@ -239,15 +244,18 @@ impl Inner {
 
     async fn read(&self, name: &str) -> Result<Option<Read>> {
         let key = self.record_key(name);
-        let Some(object) = self.bucket.get(&key).await? else { return Ok(None) };
-        let record = self.parse(&key, &object.bytes)?;
+        let Some(object) = self.bucket.get(&key, MAX_RECORD).await? else { return Ok(None) };
+        let record = self.parse(&key, &object)?;
         Ok(Some(Read { record, etag: object.etag }))
     }
 
-    fn parse(&self, object: &str, bytes: &Bytes) -> Result<Record> {
-        let name = object.strip_prefix(&*self.record_key("")).unwrap_or(object);
-        Record::parse(bytes, &self.codec, 0, |body| is_body_of(name, body))
-            .map_err(|e| named(&self.place(object), object, bytes.len() as u64, &e))
+    fn parse(&self, key: &str, object: &Object) -> Result<Record> {
+        let name = key.strip_prefix(&*self.record_key("")).unwrap_or(key);
+        let record = match object.length > MAX_RECORD {
+            true => Err(too_long(object.length)),
+            false => Record::parse(&object.bytes, &self.codec, 0, |body| is_body_of(name, body)),
+        };
+        record.map_err(|e| named(&self.place(key), key, object.length, &e))
     }
 
     /// What the store shows of a record's entries: those whose large body is there.
@@ -351,7 +359,7 @@ impl Inner {
         let keeps = self.keeps_to_absent.get_or_init(async || {
             let marker = format!("{}{MARKER}", self.prefix);
             // The same, in case the server writes it after all.
-            let Ok(Some(there)) = self.bucket.get(&marker).await else { return false };
+            let Ok(Some(there)) = self.bucket.get(&marker, MAX_MARKER).await else { return false };
             matches!(self.bucket.put(&marker, there.bytes, Condition::Absent).await, Ok(false))
         });
         *keeps.await
@@ -412,7 +420,7 @@ impl Inner {
             return Ok(());
         }
         let key = format!("{}{MARKER}", self.prefix);
-        match self.bucket.get(&key).await? {
+        match self.bucket.get(&key, MAX_MARKER).await? {
             Some(marker) => self.check_marker(&marker.bytes)?,
             None => {
                 self.check_that_empty().await?;
@@ -429,7 +437,8 @@ impl Inner {
         if self.marked.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        let Some(marker) = self.bucket.get(&format!("{}{MARKER}", self.prefix)).await? else {
+        let Some(marker) = self.bucket.get(&format!("{}{MARKER}", self.prefix), MAX_MARKER).await?
+        else {
             return Ok(false);
         };
         self.check_marker(&marker.bytes)?;
@@ -441,7 +450,8 @@ impl Inner {
     /// copy of the store does not share.
     async fn identity(&self) -> Result<Identity> {
         let mut names = vec![format!("{} prefix {}", self.bucket.addressed(), self.prefix)];
-        if let Some(marker) = self.bucket.get(&format!("{}{MARKER}", self.prefix)).await?
+        if let Some(marker) =
+            self.bucket.get(&format!("{}{MARKER}", self.prefix), MAX_MARKER).await?
             && let Some((id, at)) = marker::identity(&marker.bytes).zip(marker.modified)
         {
             names.push(format!("s3 store {id} marked at {}", at.secs()));

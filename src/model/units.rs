@@ -4,19 +4,25 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
+/// The longest span of time in seconds: behind it there are no dates, and clocks overflow.
+const LONGEST: u64 = 9999 * 365 * 86_400;
+
 /// Reads a span of time: `90` or `90s`, `15m`, `2h`, `7d`, `4w`, and sums such as `1h30m`.
 /// `none` is `None`.
 ///
 /// # Errors
-/// `Usage` when the text is none of these, or too long to count.
+/// `Usage` when the text is none of these, or longer than 9999 years.
 pub fn parse_duration(text: &str) -> Result<Option<Duration>> {
     if text == "none" {
         return Ok(None);
     }
-    seconds(text).map(|secs| Some(Duration::from_secs(secs))).ok_or_else(|| {
-        Error::usage(format!("{text:?} is not a duration"))
-            .try_this("90s, 15m, 2h, 7d, 4w, 1h30m or none")
-    })
+    seconds(text)
+        .filter(|secs| *secs <= LONGEST)
+        .map(|secs| Some(Duration::from_secs(secs)))
+        .ok_or_else(|| {
+            Error::usage(format!("{text:?} is not a duration"))
+                .try_this("90s, 15m, 2h, 7d, 4w, 1h30m or none")
+        })
 }
 
 fn seconds(text: &str) -> Option<u64> {

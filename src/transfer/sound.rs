@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::model::{EntryHead, Headers, Timestamp, is_token};
+use crate::model::{EntryHead, Headers, MAX_BODY, Timestamp, is_token};
 
 /// How far ahead of this machine's another clock may be.
 const AHEAD: Duration = Duration::from_secs(24 * 3600);
@@ -28,6 +28,8 @@ pub(super) fn unsound(head: &EntryHead, now: Timestamp) -> Option<Error> {
             && part.reason.as_deref().is_none_or(is_line)
     }) {
         "its version or its reason is not a line of text"
+    } else if head.body.bytes > MAX_BODY {
+        "its body is impossibly long"
     } else if is_ahead(head, now) {
         "it was stored in the future"
     } else {
@@ -81,7 +83,8 @@ mod tests {
 
     #[test]
     fn what_is_no_head_is_named() {
-        let changes: [(&str, fn(&mut EntryHead)); 14] = [
+        let changes: [(&str, fn(&mut EntryHead)); 15] = [
+            ("body", |h| h.body.bytes = u64::MAX),
             ("key", |h| h.id.key = String::new().into()),
             ("URL", |h| h.request.url = UrlText::verbatim("")),
             ("URL", |h| h.request.url = UrlText::verbatim("https://e.org/\nX")),

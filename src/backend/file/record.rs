@@ -17,18 +17,14 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Recorded};
+use crate::serializer::{Codec, Recorded};
 
-use super::super::INLINE_LIMIT;
 use super::super::private::{is_about_the_process, store_error};
-use super::super::record::{self, is_body_of, named, torn, unreadable};
+use super::super::record::{self, MAX_RECORD, is_body_of, named, too_long, unreadable};
 use super::place::Spot;
 
 /// One read of this size brings most whole records.
 const FIRST_READ: usize = 32 * 1024;
-
-/// No record is longer: its document, and an inline body and a tally for each entry.
-const MAX_RECORD: u64 = (MAX_DOCUMENT + MAX_ENTRIES * (INLINE_LIMIT + TALLY)) as u64;
 
 const TALLY: usize = 16;
 
@@ -61,7 +57,7 @@ impl Record {
             }
             let length = file.metadata()?.len();
             if length > MAX_RECORD {
-                return Ok(Err(torn(&format!("it has {length} bytes, and none has so many"))));
+                return Ok(Err(too_long(length)));
             }
             bytes.reserve_exact((length as usize).saturating_sub(filled));
             file.take(MAX_RECORD - filled as u64).read_to_end(&mut bytes).map(|_| Ok(()))

@@ -83,7 +83,7 @@ return value and string.sub(value, ARGV[2] + 1, ARGV[2] + ARGV[3])
 ";
 
 /// Bytes of a field that are brought at a time.
-const PART_BYTES: usize = 16 << 20;
+const PART_BYTES: usize = 8 << 20;
 
 /// Whether this user may run scripts, as far as that is known.
 #[derive(Debug, Default)]

@@ -73,7 +73,9 @@ impl From<Bytes> for Content<'_> {
 
 /// An object as read at once.
 pub(crate) struct Object {
+    /// Nothing of one that is longer than was asked for.
     pub(crate) bytes: Bytes,
+    pub(crate) length: u64,
     pub(crate) etag: Option<String>,
     /// When it was written, by the server's clock.
     pub(crate) modified: Option<Timestamp>,
@@ -139,8 +141,8 @@ impl Bucket {
         Asked { action, bucket: &self.name, key, endpoint: self.endpoint() }
     }
 
-    /// Reads a small object; `None` when it is not there.
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<Object>> {
+    /// Reads an object of at most so many bytes; `None` when it is not there.
+    pub(crate) async fn get(&self, key: &str, most: u64) -> Result<Option<Object>> {
         let asked = self.asked("s3:GetObject", key);
         let client = self.client().await?;
         let mut left = ATTEMPTS;
@@ -153,10 +155,16 @@ impl Bucket {
             };
             let (etag, notes) = (output.e_tag, output.metadata.unwrap_or_default());
             let modified = output.last_modified.map(|at| Timestamp::from_secs(at.secs()));
+            let length = output.content_length.unwrap_or(0).max(0).unsigned_abs();
+            if length > most {
+                let bytes = Bytes::new();
+                return Ok(Some(Object { bytes, length, etag, modified, notes }));
+            }
             match output.body.collect().await {
                 Ok(body) => {
                     let bytes = body.into_bytes();
-                    return Ok(Some(Object { bytes, etag, modified, notes }));
+                    let length = bytes.len() as u64;
+                    return Ok(Some(Object { bytes, length, etag, modified, notes }));
                 }
                 // The SDK tries requests again, but not bodies that break off.
                 Err(e) if left > 0 => tracing::debug!("{key} broke off and is read again: {e}"),
@@ -190,9 +198,20 @@ impl Bucket {
     /// The first bytes of an object, at most so many; it may be empty or gone.
     #[cfg(feature = "foreign")]
     pub(crate) async fn begin_of(&self, key: &str, bytes: u64) -> Result<Bytes> {
+        self.part_of(key, format!("bytes=0-{}", bytes.saturating_sub(1))).await
+    }
+
+    /// The last bytes of an object, at most so many.
+    #[cfg(feature = "foreign")]
+    pub(crate) async fn end_of(&self, key: &str, bytes: u64) -> Result<Bytes> {
+        self.part_of(key, format!("bytes=-{bytes}")).await
+    }
+
+    #[cfg(feature = "foreign")]
+    async fn part_of(&self, key: &str, range: String) -> Result<Bytes> {
         let asked = self.asked("s3:GetObject", key);
         let request = self.client().await?.get_object().bucket(&self.name).key(key);
-        match request.range(format!("bytes=0-{}", bytes.saturating_sub(1))).send().await {
+        match request.range(range).send().await {
             Ok(output) => match output.body.collect().await {
                 Ok(body) => Ok(body.into_bytes()),
                 Err(e) => Err(trouble::broken(e, &asked)),

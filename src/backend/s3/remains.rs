@@ -17,7 +17,7 @@ use crate::storage::{
 
 use super::bucket::{Begin, Listed};
 use super::scan::Pages;
-use super::{Change, Inner, Record, body, name_of, trouble};
+use super::{Change, Inner, MAX_RECORD, Record, body, name_of, trouble};
 
 /// No upload takes longer than this beyond what other leftovers are given.
 const LONG_UPLOAD: Duration = Duration::from_secs(24 * 3600);
@@ -111,10 +111,10 @@ impl Inner {
     async fn judge(&self, group: &Group<'_>) -> Judged {
         let mut judged = Judged::default();
         let key = self.record_key(&group.name);
-        let (record, bytes) = match self.bucket.get(&key).await {
+        let (record, bytes) = match self.bucket.get(&key, MAX_RECORD).await {
             Ok(None) => return judged,
-            Ok(Some(object)) => match self.parse(&key, &object.bytes) {
-                Ok(record) => (record, object.bytes.len() as u64),
+            Ok(Some(object)) => match self.parse(&key, &object) {
+                Ok(record) => (record, object.length),
                 Err(e) => return judged.failed(group, &e),
             },
             Err(e) => return judged.failed(group, &e),

@@ -11,7 +11,7 @@ use crate::filter::Detail;
 use crate::model::Key;
 use crate::storage::{Found, Query};
 
-use super::super::record::{admits_name, is_entry_behind, is_name, name_of, record_of};
+use super::super::record::{MAX_RECORD, admits_name, is_entry_behind, is_name, name_of, record_of};
 use super::Inner;
 use super::bucket::{Begin, Listed};
 
@@ -20,6 +20,9 @@ const PAGE: i32 = 1000;
 
 /// Records that are fetched at the same time.
 const AT_ONCE: usize = 32;
+
+/// A batch ends with the record that makes it as long as this many bytes.
+const BATCH_BYTES: u64 = 8 << 20;
 
 /// The large bodies that are known to be there.
 #[derive(Default)]
@@ -149,8 +152,8 @@ enum Batch {
 
 async fn read(inner: Arc<Inner>, name: String, bodies: Arc<Bodies>) -> Vec<Result<Found>> {
     let key = inner.record_key(&name);
-    let record = match inner.bucket.get(&key).await {
-        Ok(Some(object)) => inner.parse(&key, &object.bytes),
+    let record = match inner.bucket.get(&key, MAX_RECORD).await {
+        Ok(Some(object)) => inner.parse(&key, &object),
         // Removed since it was listed.
         Ok(None) => return Vec::new(),
         Err(e) => return vec![Err(e)],
@@ -173,9 +176,15 @@ impl Scan {
             if !self.records.fill(&self.inner).await? {
                 return Ok(None);
             }
-            let some = self.records.ready.len().min(4 * AT_ONCE);
-            let some = self.records.ready.drain(..some).map(|object| object.key);
-            names.extend(some.filter(|name| admits_name(&self.query, name)));
+            let mut bytes = 0;
+            while bytes < BATCH_BYTES && names.len() < 4 * AT_ONCE {
+                let Some(object) = self.records.ready.pop_front() else { break };
+                if admits_name(&self.query, &object.key) {
+                    // What is longer than a record is not read.
+                    bytes += if object.bytes > MAX_RECORD { 0 } else { object.bytes };
+                    names.push(object.key);
+                }
+            }
         }
         if self.query.detail == Detail::Key && names.iter().all(|name| Key::is_native(name)) {
             let after = self.query.after.as_ref().map(|after| &*after.id.key);

@@ -15,6 +15,10 @@ use super::place::{Database, Snapshot};
 /// Bytes of a chunk; all chunks of a body but the last have this length.
 const CHUNK: usize = 256 * 1024;
 
+/// Bytes of a value that are read at a time where it may be of any length: SQLite walks to them
+/// from its beginning.
+const RAW_PART: usize = 4 << 20;
+
 /// Chunks written in one transaction: short enough for other writers to get in between.
 const BATCH: usize = 4;
 
@@ -187,7 +191,7 @@ pub(super) fn raw_values(
                 let mut statement = connection.prepare_cached(&next)?;
                 let row = statement.query_row([least, last], |row| row.get(0)).optional()?;
                 let Some(row) = row else { return Ok(None) };
-                let part = sqlite_file::part_of(connection, (&table, column, row), at, CHUNK)?;
+                let part = sqlite_file::part_of(connection, (&table, column, row), at, RAW_PART)?;
                 let (part, length) = part.unwrap_or_default();
                 at += part.len() as u64;
                 if at >= length {

@@ -357,7 +357,11 @@ impl Database {
     /// Whether the store's tables are there, as their mark says; a layout from the future
     /// is refused.
     fn has_mark(&self) -> Result<bool> {
-        let sql = self.sql(r#"SELECT value FROM "{t}_meta" WHERE name = 'layout'"#);
+        // A look at each row: to find one by its name SQLite brings all of it.
+        let sql = self.sql(
+            r#"SELECT CASE WHEN octet_length(value) < 100 THEN value END FROM "{t}_meta"
+               WHERE octet_length(name) < 100 AND +name = 'layout'"#,
+        );
         let tables = PARTS.map(|part| format!("{}{part}", self.table));
         let tables = tables.each_ref().map(String::as_str);
         let (layout, are_plain) = self.read(|connection| {

@@ -132,7 +132,7 @@ return chunk and {#chunk, string.sub(chunk, ARGV[2] + 1, ARGV[2] + ARGV[3])}
 ";
 
 /// Bytes of a chunk, or of a value, that are brought at a time.
-const PART: u64 = 256 * 1024;
+const PART: u64 = 8 << 20;
 
 /// No head is longer.
 const MOST_DATA: usize = 4 << 20;

@@ -94,7 +94,7 @@ const MOST_UNDER_A_KEY: usize = 16 << 20;
 const INLINE: u64 = 16 * 1024;
 
 /// Bytes of a value that are read at a time.
-const PART: usize = 256 * 1024;
+const PART: usize = 1 << 20;
 
 /// What hishel removes for good after this time, others may too.
 const REMOVED_FOR_GOOD: Duration = Duration::from_secs(3600);
@@ -391,14 +391,17 @@ impl BlockingBackend for Rows {
     fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
         let changed = || Error::changed(&id.key);
         let inner = &self.inner;
-        let sql = format!("{} WHERE e.cache_key = ?1 OR e.cache_key IS NULL", inner.kind.select());
         let row = inner.database.read(|connection| {
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query([id.key.as_bytes()])?;
-            while let Some(row) = rows.next()? {
-                let row = Row::of(row)?;
-                if row.stamp() == seen {
-                    return Ok(Some(row));
+            // Only the beta has rows without a key.
+            for which in ["e.cache_key = ?1", "e.cache_key IS NULL AND ?1 IS NOT NULL"] {
+                let sql = format!("{} WHERE {which}", inner.kind.select());
+                let mut statement = connection.prepare_cached(&sql)?;
+                let mut rows = statement.query([id.key.as_bytes()])?;
+                while let Some(row) = rows.next()? {
+                    let row = Row::of(row)?;
+                    if row.stamp() == seen {
+                        return Ok(Some(row));
+                    }
                 }
             }
             Ok(None)

@@ -206,7 +206,8 @@ fn time(value: ValueRef<'_>) -> Option<Timestamp> {
 }
 
 impl Table {
-    /// The first row of a key, which is the one that hishel reads.
+    /// The first row of a key, which is the one that hishel reads. The plus keeps SQLite from
+    /// taking the key for the length that is asked about.
     fn first(
         connection: &Connection,
         keys: &mut Keys,
@@ -217,7 +218,8 @@ impl Table {
             Lies::Only(row) | Lies::From(row) => row,
         };
         let sql = "SELECT rowid, CASE WHEN typeof(date_created) IN ('real', 'integer')
-                     THEN date_created END FROM cache WHERE rowid >= ?1 AND key = ?2
+                     THEN date_created END FROM cache
+                   WHERE rowid >= ?1 AND octet_length(key) <= 65536 AND +key = ?2
                    ORDER BY rowid LIMIT 1";
         let mut statement = connection.prepare_cached(sql)?;
         statement
@@ -230,7 +232,11 @@ impl Table {
         let (sql, row) = match keys.find(connection, key)? {
             Lies::Nowhere => return Ok(()),
             Lies::Only(row) => ("DELETE FROM cache WHERE rowid = ?1 AND key = ?2", row),
-            Lies::From(row) => ("DELETE FROM cache WHERE rowid >= ?1 AND key = ?2", row),
+            Lies::From(row) => {
+                let sql = "DELETE FROM cache
+                           WHERE rowid >= ?1 AND octet_length(key) <= 65536 AND +key = ?2";
+                (sql, row)
+            }
         };
         connection.prepare_cached(sql)?.execute(params![row, key])?;
         keys.note(key, None);
@@ -295,7 +301,8 @@ impl Table {
     }
 
     fn row_of(&self, key: &str) -> Result<i64> {
-        let sql = "SELECT rowid FROM cache WHERE key = ?1 ORDER BY rowid LIMIT 1";
+        let sql = "SELECT rowid FROM cache WHERE octet_length(key) <= 65536 AND +key = ?1
+                   ORDER BY rowid LIMIT 1";
         let row = self.database.read(|c| c.query_row(sql, [key], |row| row.get(0)).optional())?;
         Ok(row.unwrap_or(i64::MIN))
     }

@@ -49,7 +49,11 @@ impl DirReader {
             Error::new(ErrorKind::LocalFile, format!("cannot read {}", folder.display())).because(e)
         };
         let root = folder.canonicalize().map_err(cannot)?;
-        let index = File::open(root.join(INDEX)).map_err(cannot)?;
+        let index = open_below(&root, INDEX).map_err(cannot)?;
+        let Some(index) = index else {
+            let told = Error::codec(format!("{INDEX} is not a file of the folder"));
+            return Err(told.coded("bad_format"));
+        };
         let mut lines = Lines::new(input::open(Box::new(index))?);
         opening(&mut lines, |line| line.cachectl_index)?;
         Ok(DirReader { root, lines, entries: 0, spoiled: false, finished: false, body: Body::None })
@@ -123,19 +127,24 @@ impl DirReader {
             return Err(outside());
         }
         let broken = |e| damaged(&head.id, &format!("{path} cannot be opened")).because(e);
-        // The way may lead over links, and each could lead elsewhere.
-        let real = self.root.join(path).canonicalize().map_err(broken)?;
-        // Opening what is no file may block, so it is looked at before.
-        if !real.starts_with(&self.root) || !real.is_file() {
-            return Err(outside());
-        }
-        let file = File::open(real).map_err(broken)?;
+        let file = open_below(&self.root, path).map_err(broken)?.ok_or_else(outside)?;
         match file.metadata() {
             Ok(about) if about.len() == head.body.bytes => Ok(file),
             Ok(_) => Err(damaged(&head.id, &format!("{path} has another length"))),
             Err(e) => Err(broken(e)),
         }
     }
+}
+
+/// Opens what has this path below a folder; `None` for what is no file, or lies elsewhere.
+fn open_below(root: &Path, path: &str) -> std::io::Result<Option<File>> {
+    // The way may lead over links, and each could lead elsewhere.
+    let real = root.join(path).canonicalize()?;
+    // Opening what is no file may block, so it is looked at before.
+    if !real.starts_with(root) || !real.is_file() {
+        return Ok(None);
+    }
+    File::open(real).map(Some)
 }
 
 impl Reader for DirReader {

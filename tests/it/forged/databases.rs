@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::Connection;
 
-use super::{GOOD, Rest, Scene, VICTIM, fifo, forge, items, link, shelf, sparse};
+use super::{GOOD, Rest, Scene, VICTIM, fifo, fill, forge, link, sparse};
 use crate::testkit::alone;
 
 /// A database of which the file is known.
@@ -19,6 +19,11 @@ impl Base<'_> {
     fn sql(&self, sql: &str) {
         let connection = Connection::open(&self.path).expect("a database");
         connection.pragma_update(None, "writable_schema", true).expect("allowed");
+        connection.pragma_update(None, "foreign_keys", false).expect("allowed");
+        let sql = match sql.contains("VICTIM_ROW") {
+            true => &sql.replace("VICTIM_ROW", &victim_row(&connection).to_string()),
+            false => sql,
+        };
         connection.execute_batch(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
@@ -39,6 +44,17 @@ impl Base<'_> {
         let sql = "UPDATE cache_record SET record = ?1 WHERE id = ?2";
         connection.execute(sql, (forge(&record, change), row)).expect("written");
     }
+}
+
+/// The row of the victim in a database of hishel's, whose value holds its URL.
+fn victim_row(connection: &Connection) -> i64 {
+    let find = |table: &str| {
+        let sql = format!(
+            "SELECT rowid FROM {table} WHERE instr(data, CAST(?1 AS BLOB)) > 0 OR instr(data, ?1) > 0"
+        );
+        connection.query_row(&sql, ["victim.example"], |row| row.get(0))
+    };
+    find("entries").or_else(|_| find("cache")).expect("the victim's row")
 }
 
 /// Only the victim's row.
@@ -64,8 +80,8 @@ const NATIVE: &[Case] = &[
         victim!("created_at = 9223372036854775807, expires_at = -9223372036854775808"),
     ),
     ("a stamp that is too short", Rest::Usable, victim!("stamp = x'01'")),
-    ("a URL of a gigabyte", Rest::Usable, victim!("url = zeroblob(500000000)")),
-    ("a key of many megabytes", Rest::Usable, victim!("key = CAST(zeroblob(50000000) AS TEXT)")),
+    ("a URL of many megabytes", Rest::Usable, victim!("url = zeroblob(80000000)")),
+    ("a key of many megabytes", Rest::Usable, victim!("key = CAST(zeroblob(15000000) AS TEXT)")),
     ("a body that is another's", Rest::Usable, |b| {
         b.sql(&format!(
             "UPDATE cache SET body = (SELECT body FROM cache WHERE url = '{}') WHERE url = '{VICTIM}'",
@@ -82,9 +98,9 @@ const NATIVE: &[Case] = &[
     ("a body by name", Rest::Usable, |b| {
         b.forge(|entries| entries[0]["body"]["in"] = "../../outside/precious.txt".into());
     }),
-    ("a record of a gigabyte", Rest::Usable, |b| {
+    ("a record of many megabytes", Rest::Usable, |b| {
         b.sql(&format!(
-            "UPDATE cache_record SET record = zeroblob(500000000)
+            "UPDATE cache_record SET record = zeroblob(80000000)
              WHERE id = (SELECT id FROM cache WHERE url = '{VICTIM}')"
         ));
     }),
@@ -99,9 +115,9 @@ const NATIVE: &[Case] = &[
             "DELETE FROM cache_record WHERE id = (SELECT id FROM cache WHERE url = '{VICTIM}')"
         ));
     }),
-    ("a chunk of a gigabyte", Rest::Usable, |b| {
+    ("a chunk of many megabytes", Rest::Usable, |b| {
         b.sql(&format!(
-            "UPDATE cache_chunk SET data = zeroblob(500000000)
+            "UPDATE cache_chunk SET data = zeroblob(80000000)
              WHERE id = (SELECT body << 20 FROM cache WHERE url = '{VICTIM}')"
         ));
     }),
@@ -120,6 +136,9 @@ const NATIVE: &[Case] = &[
              FROM n, cache c WHERE c.url = '{VICTIM}'"
         ));
     }),
+];
+
+const AROUND: &[Case] = &[
     ("a layout that is text", Rest::Lost, |b| b.sql("UPDATE cache_meta SET value = 'one'")),
     ("a layout from the future", Rest::Lost, |b| b.sql("UPDATE cache_meta SET value = 99")),
     ("a layout of a gigabyte", Rest::Lost, |b| {
@@ -196,43 +215,48 @@ const NATIVE: &[Case] = &[
 ];
 
 #[test]
-fn native_databases() {
+fn rows_of_native_databases() {
     try_cases("sqlite:s.db", NATIVE);
+}
+
+#[test]
+fn what_lies_around_the_rows() {
+    try_cases("sqlite:s.db", AROUND);
 }
 
 /// What rows of hishel 1 and 2 have.
 const ROWS: &[Case] = &[
-    ("a head of a gigabyte", Rest::Usable, |b| {
-        b.sql("UPDATE entries SET data = zeroblob(500000000) WHERE rowid = 3");
+    ("a head of many megabytes", Rest::Usable, |b| {
+        b.sql("UPDATE entries SET data = zeroblob(80000000) WHERE rowid = VICTIM_ROW");
     }),
     ("a head that is a number", Rest::Usable, |b| {
-        b.sql("UPDATE entries SET data = 7 WHERE rowid = 3");
+        b.sql("UPDATE entries SET data = 7 WHERE rowid = VICTIM_ROW");
     }),
     ("a key of many megabytes", Rest::Usable, |b| {
-        b.sql("UPDATE entries SET cache_key = zeroblob(50000000) WHERE rowid = 3");
+        b.sql("UPDATE entries SET cache_key = zeroblob(15000000) WHERE rowid = VICTIM_ROW");
     }),
     ("a key that is text", Rest::Usable, |b| {
-        b.sql("UPDATE entries SET cache_key = CAST(cache_key AS TEXT) WHERE rowid = 3");
+        b.sql("UPDATE entries SET cache_key = CAST(cache_key AS TEXT) WHERE rowid = VICTIM_ROW");
     }),
     ("an identity that is text", Rest::Usable, |b| {
-        b.sql("UPDATE entries SET id = 'identity' WHERE rowid = 3");
+        b.sql("UPDATE entries SET id = 'identity' WHERE rowid = VICTIM_ROW");
     }),
-    ("a chunk of a gigabyte", Rest::Usable, |b| {
+    ("a chunk of many megabytes", Rest::Usable, |b| {
         b.sql(
-            "UPDATE streams SET chunk_data = zeroblob(500000000)
-               WHERE chunk_number = 0 AND entry_id = (SELECT id FROM entries WHERE rowid = 3)",
+            "UPDATE streams SET chunk_data = zeroblob(80000000)
+               WHERE chunk_number = 0 AND entry_id = (SELECT id FROM entries WHERE rowid = VICTIM_ROW)",
         );
     }),
     ("a chunk that is text", Rest::Usable, |b| {
         b.sql(
             "UPDATE streams SET chunk_data = 'text'
-               WHERE chunk_number = 0 AND entry_id = (SELECT id FROM entries WHERE rowid = 3)",
+               WHERE chunk_number = 0 AND entry_id = (SELECT id FROM entries WHERE rowid = VICTIM_ROW)",
         );
     }),
     ("chunks with impossible numbers", Rest::Usable, |b| {
         b.sql(
             "UPDATE streams SET chunk_number = 9223372036854775807
-               WHERE chunk_number = 0 AND entry_id = (SELECT id FROM entries WHERE rowid = 3)",
+               WHERE chunk_number = 0 AND entry_id = (SELECT id FROM entries WHERE rowid = VICTIM_ROW)",
         );
     }),
     ("a view for the entries", Rest::Lost, |b| {
@@ -257,7 +281,7 @@ const ROWS: &[Case] = &[
         b.sql(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
                INSERT INTO entries SELECT randomblob(16), e.cache_key, zeroblob(4000000), NULL,
-                 0, 0, NULL, NULL FROM n, entries e WHERE e.rowid = 3",
+                 0, 0, NULL, NULL FROM n, entries e WHERE e.rowid = VICTIM_ROW",
         );
     }),
 ];
@@ -269,29 +293,29 @@ fn databases_of_hishel_2() {
 
 /// What rows of hishel 0 have.
 const VALUES: &[Case] = &[
-    ("a value of a gigabyte", Rest::Usable, |b| {
-        b.sql("UPDATE cache SET data = zeroblob(500000000) WHERE rowid = 3");
+    ("a value of many megabytes", Rest::Usable, |b| {
+        b.sql("UPDATE cache SET data = zeroblob(80000000) WHERE rowid = VICTIM_ROW");
     }),
     ("a value that begins well and goes on for ever", Rest::Usable, |b| {
         b.sql(
-            "UPDATE cache SET data = CAST('{\"response\": {' AS BLOB) || zeroblob(500000000)
-               WHERE rowid = 3",
+            "UPDATE cache SET data = CAST('{\"response\": {' AS BLOB) || zeroblob(80000000)
+               WHERE rowid = VICTIM_ROW",
         );
     }),
     ("a value that is a number", Rest::Usable, |b| {
-        b.sql("UPDATE cache SET data = 7 WHERE rowid = 3");
+        b.sql("UPDATE cache SET data = 7 WHERE rowid = VICTIM_ROW");
     }),
     ("a key of many megabytes", Rest::Usable, |b| {
-        b.sql("UPDATE cache SET key = CAST(zeroblob(50000000) AS TEXT) WHERE rowid = 3");
+        b.sql("UPDATE cache SET key = CAST(zeroblob(15000000) AS TEXT) WHERE rowid = VICTIM_ROW");
     }),
     ("a key that is bytes", Rest::Usable, |b| {
-        b.sql("UPDATE cache SET key = x'ff00ff' WHERE rowid = 3");
+        b.sql("UPDATE cache SET key = x'ff00ff' WHERE rowid = VICTIM_ROW");
     }),
     ("a key that is not UTF-8", Rest::Usable, |b| {
-        b.sql("UPDATE cache SET key = CAST(x'ff00ff' AS TEXT) WHERE rowid = 3");
+        b.sql("UPDATE cache SET key = CAST(x'ff00ff' AS TEXT) WHERE rowid = VICTIM_ROW");
     }),
     ("a time that is text", Rest::Usable, |b| {
-        b.sql("UPDATE cache SET date_created = 'yesterday' WHERE rowid = 3");
+        b.sql("UPDATE cache SET date_created = 'yesterday' WHERE rowid = VICTIM_ROW");
     }),
     ("a view for the table", Rest::Lost, |b| {
         b.sql(
@@ -315,7 +339,7 @@ fn try_cases(store: &str, cases: &[Case]) {
     }
     for (what, rest, forge) in cases {
         let scene = Scene::new();
-        shelf::fill(&scene.desk, store, &items());
+        fill(&scene, store);
         forge(&Base { scene: &scene, path: scene.desk.file("s.db") });
         scene.try_all(store, *rest, what);
     }

@@ -50,7 +50,7 @@ impl Native<'_> {
 
 type Case = (&'static str, Rest, fn(&Native<'_>));
 
-const CASES: &[Case] = &[
+const BODIES: &[Case] = &[
     ("a body by an absolute path", Rest::Usable, |s| {
         let precious = s.scene.precious();
         s.body_at(precious.to_str().unwrap(), Some(&precious));
@@ -93,6 +93,9 @@ const CASES: &[Case] = &[
     ("an entry of another key", Rest::Usable, |s| {
         s.forge(|entries| entries[0]["key"] = json!(key(GOOD[0])));
     }),
+];
+
+const RECORDS: &[Case] = &[
     ("a million entries in a record", Rest::Usable, |s| {
         let content = format!("\"entries\":[{}0]}}", "{},".repeat(1_000_000));
         fs::write(s.record(), signed(&content, b"")).expect("written");
@@ -112,9 +115,9 @@ const CASES: &[Case] = &[
         fs::write(s.record(), signed(&content, b"")).expect("written");
     }),
     ("a record without an end", Rest::Usable, |s| {
-        sparse(&s.record(), b"{\"cachectl\":1,\"xxh3\":\"", 4 << 30);
+        sparse(&s.record(), b"{\"cachectl\":1,\"xxh3\":\"", 100 << 20);
     }),
-    ("a record of zeros", Rest::Usable, |s| sparse(&s.record(), b"", 1 << 30)),
+    ("a record of zeros", Rest::Usable, |s| sparse(&s.record(), b"", 100 << 20)),
     ("a YAML record that laughs", Rest::Usable, |s| {
         let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for n in 1..12 {
@@ -144,6 +147,9 @@ const CASES: &[Case] = &[
         record.extend_from_slice(&content);
         fs::write(s.record(), record).expect("written");
     }),
+];
+
+const INSTEAD: &[Case] = &[
     ("a pipe for a record", Rest::Usable, |s| fifo(&s.record())),
     ("a folder for a record", Rest::Usable, |s| {
         fs::remove_file(s.record()).expect("removed");
@@ -175,6 +181,9 @@ const CASES: &[Case] = &[
         fs::remove_file(&body).expect("removed");
         fs::create_dir(&body).expect("made");
     }),
+];
+
+const AROUND: &[Case] = &[
     ("a link for a folder of bodies", Rest::Usable, |s| {
         link(&s.part("bodies"), &s.scene.desk.file("outside/folder"));
     }),
@@ -217,15 +226,34 @@ const CASES: &[Case] = &[
     }),
 ];
 
-#[test]
-fn native_folders() {
+fn try_cases(cases: &[Case]) {
     if !alone::is_child() {
         return alone::run_here();
     }
-    for (what, rest, forge) in CASES {
+    for (what, rest, forge) in cases {
         let scene = Scene::new();
         shelf::fill(&scene.desk, "file:s", &items());
         forge(&Native { scene: &scene, base: scene.desk.file("s") });
         scene.try_all("file:s", *rest, what);
     }
+}
+
+#[test]
+fn records_that_name_what_is_not_theirs() {
+    try_cases(BODIES);
+}
+
+#[test]
+fn records_without_measure() {
+    try_cases(RECORDS);
+}
+
+#[test]
+fn what_is_no_record() {
+    try_cases(INSTEAD);
+}
+
+#[test]
+fn what_lies_around_the_records() {
+    try_cases(AROUND);
 }

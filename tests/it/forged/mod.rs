@@ -96,6 +96,8 @@ impl Scene {
         let mut command = self.desk.command(args);
         command.stdout(File::create(&out).expect("a file"));
         command.stderr(File::create(&err).expect("a file"));
+        // A child begins with the peak of its parent.
+        fs::write("/proc/self/clear_refs", "5").expect("clear the peak");
         let mut child = command.spawn().expect("the program runs");
         let started = Instant::now();
         let status = loop {
@@ -167,6 +169,13 @@ impl Scene {
 fn items() -> Vec<Item> {
     let large = |url| Item { body: vec![b'x'; 40_000].into(), ..item(url, HOUR) };
     vec![item(GOOD[0], HOUR), large(GOOD[1]), large(VICTIM)]
+}
+
+/// Moves what every forged store holds to a store.
+fn fill(scene: &Scene, store: &str) {
+    shelf::fill(&scene.desk, "file:seed", &items());
+    let ran = scene.run(&["migrate", "file:seed", store], "the store is filled");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
 /// The native key of a URL.

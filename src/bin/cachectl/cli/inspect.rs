@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use anyhow::Result;
-use cachectl::{Access, Detail, Error, Found, Headers, Manage, Part, Piece, State, freshness};
+use cachectl::{
+    Access, BodyDigest, ByteRange, Detail, Error, ErrorKind, Found, Headers, Part, Piece,
+    Sha256Digest, State, freshness, is_about_one,
+};
 use clap::Args;
 use futures_util::TryStreamExt;
 use serde::Serialize;
@@ -90,13 +93,19 @@ async fn print_all(
             }
         };
         match format {
-            Some(Format::Json) => {
-                out.write_all(if count == 0 { b"[\n" } else { b",\n" })?;
-                serde_json::to_writer_pretty(&mut out, &shown.object(open, &found).await?)?;
-            }
-            Some(Format::Ndjson) => {
-                serde_json::to_writer(&mut out, &shown.object(open, &found).await?)?;
-                out.write_all(b"\n")?;
+            Some(format @ (Format::Json | Format::Ndjson)) => {
+                let (object, trouble) = shown.object(open, &found).await?;
+                if format == Format::Json {
+                    out.write_all(if count == 0 { b"[\n" } else { b",\n" })?;
+                    serde_json::to_writer_pretty(&mut out, &object)?;
+                } else {
+                    serde_json::to_writer(&mut out, &object)?;
+                    out.write_all(b"\n")?;
+                }
+                if let Some(error) = trouble {
+                    talk::warning(error.message(), &error.causes());
+                    code = exit::PARTIAL;
+                }
             }
             _ => {
                 let gap = if count > 0 { "\n" } else { "" };
@@ -141,6 +150,16 @@ struct Shown {
     view: View,
 }
 
+/// The digest of a body that its store has none of.
+async fn digest(open: &OpenStore, found: &Found) -> cachectl::Result<Option<Sha256Digest>> {
+    let mut body = open.store.body(&found.head.id, found.stamp, ByteRange::WHOLE).await?;
+    let mut digest = BodyDigest::new();
+    while let Some(chunk) = body.chunk().await? {
+        digest.update(&chunk);
+    }
+    Ok(digest.finish().sha256)
+}
+
 /// The entry object, and what only `inspect` shows.
 #[derive(Serialize)]
 struct Object {
@@ -160,7 +179,8 @@ struct MessageObject {
 }
 
 impl Shown {
-    async fn object(&self, open: &OpenStore, found: &Found) -> Result<Object> {
+    /// The object of an entry, and what is wrong with the body, should that have to be read.
+    async fn object(&self, open: &OpenStore, found: &Found) -> Result<(Object, Option<Error>)> {
         let head = &found.head;
         let mut entry = EntryObject::of(found, &self.view);
         let is_hidden = |headers: &Headers| {
@@ -170,10 +190,15 @@ impl Shown {
         };
         entry.redacted |= is_hidden(&head.headers) || is_hidden(&head.request.headers);
         let sha256 = match head.body.sha256 {
-            Some(digest) => digest.to_string(),
-            None => cachectl::Sha256Digest::of(&open.store.body_of(found).await?).to_string(),
+            Some(digest) => Ok(Some(digest)),
+            None => digest(open, found).await,
         };
-        Ok(Object {
+        let (sha256, trouble) = match sha256 {
+            Ok(digest) => (digest, None),
+            Err(e) if is_about_one(&e) || e.kind() == ErrorKind::Changed => (None, Some(e)),
+            Err(e) => return Err(e.into()),
+        };
+        let object = Object {
             entry,
             request: MessageObject {
                 headers: self.pairs(&head.request.headers),
@@ -189,9 +214,10 @@ impl Shown {
                     .as_deref()
                     .map(|r| String::from_utf8_lossy(r).into_owned()),
             },
-            body_sha256: Some(sha256),
+            body_sha256: sha256.map(|digest| digest.to_string()),
             location: open.store.location(&head.id),
-        })
+        };
+        Ok((object, trouble))
     }
 
     fn pairs(&self, headers: &Headers) -> Vec<(String, String)> {

@@ -118,6 +118,9 @@ Exit codes:
   0 everything is in the store    1 not what --locked says    5 some URLs have failed
   3 store cannot be used          8 a list cannot be read     130 interrupted";
 
+/// The longest time between two requests that is of any use.
+const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 86_400);
+
 /// The time between two requests: `5/s`, `100/m`, `1/h`; a plain number is one a second.
 fn rate(text: &str) -> Result<Duration, String> {
     let refuse = || "a rate is a number in a time, such as 5/s, 0.5/s or 100/m".to_owned();
@@ -131,7 +134,8 @@ fn rate(text: &str) -> Result<Duration, String> {
     };
     let is_sensible = number.is_finite() && number > 0.0;
     is_sensible.then_some(()).ok_or_else(refuse)?;
-    Duration::try_from_secs_f64(seconds / number).map_err(|_| refuse())
+    let span = Duration::try_from_secs_f64(seconds / number).map_err(|_| refuse())?;
+    (span <= LONGEST_PAUSE).then_some(span).ok_or_else(refuse)
 }
 
 /// Fills the store; gives the exit code.
