@@ -148,7 +148,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__body)
-            opts="-o -b -v -q -h --output --decode --store --backend --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-o -b -v -q -h --output --decode --store --backend --readonly --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -302,7 +302,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__config__subcmd__show)
-            opts="-b -v -q -h --origin --json --store --backend --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-b -v -q -h --origin --json --store --backend --readonly --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -340,7 +340,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__convert)
-            opts="-n -y -j -b -v -q -h --to --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -j -b -v -q -h --to --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -592,7 +592,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__explain)
-            opts="-X -H -b -v -q -h --request --header --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-X -H -b -v -q -h --request --header --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -650,7 +650,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__export)
-            opts="-o -j -b -v -q -h --output --as --redact --no-bodies --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --jobs --progress --store --backend --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-o -j -b -v -q -h --output --as --redact --no-bodies --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --jobs --progress --store --backend --readonly --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -788,7 +788,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__gc)
-            opts="-n -y -j -b -v -q -h --expired --older-than --unused-for --max-size --max-entries --corrupt --only --keep --max-delete --compact --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -j -b -v -q -h --expired --older-than --unused-for --max-size --max-entries --corrupt --only --keep --max-delete --compact --dry-run --yes --no-input --jobs --progress --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -874,7 +874,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__get)
-            opts="-o -i -I -X -L -S -w -f -H -b -v -q -h --output --include --head --request --no-location --location --show-error --write-out --retry --offline --max-stale --stale-if-error --no-store --locked --best-effort --fail --fail-with-body --no-fail --why --json --header --max-redirs --max-time --connect-timeout --read-timeout --revalidate --refresh --max-age --compressed --force-cache --tag --store --backend --serializer --ttl --readonly --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-o -i -I -X -L -S -w -f -H -b -v -q -h --output --include --head --request --no-location --location --show-error --write-out --retry --offline --max-stale --stale-if-error --no-store --locked --best-effort --fail --fail-with-body --no-fail --why --json --header --max-redirs --max-time --connect-timeout --read-timeout --revalidate --refresh --max-age --compressed --force-cache --tag --store --backend --readonly --serializer --ttl --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -992,7 +992,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__import)
-            opts="-n -b -v -q -h --as --dry-run --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --progress --serializer --ttl --readonly --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -b -v -q -h --as --dry-run --yes --on-conflict --no-verify --max-errors --include-expired --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --progress --serializer --ttl --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1134,7 +1134,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__inspect)
-            opts="-b -v -q -h --raw --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-b -v -q -h --raw --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1252,7 +1252,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__list)
-            opts="-0 -b -v -q -h --keys --null --after --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --columns --no-header --header --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-0 -b -v -q -h --keys --null --after --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --readonly --format --json --columns --no-header --header --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1554,7 +1554,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__purge)
-            opts="-n -y -j -b -v -q -h --all --ignore-missing --error-on-empty --max-delete --compact --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -j -b -v -q -h --all --ignore-missing --error-on-empty --max-delete --compact --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1692,7 +1692,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__stats)
-            opts="-b -v -q -h --by --top --fast --progress --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-b -v -q -h --by --top --fast --progress --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1822,7 +1822,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__touch)
-            opts="-n -y -j -b -v -q -h --ttl --stale --add-tag --remove-tag --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -j -b -v -q -h --ttl --stale --add-tag --remove-tag --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1964,7 +1964,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__verify)
-            opts="-n -y -j -b -v -q -h --sample --repair --quarantine --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -y -j -b -v -q -h --sample --repair --quarantine --key --url --host --url-regex --method --status --type --state --stored-as --tag --older-than --newer-than --unused-for --larger-than --smaller-than --where --keys-from --sort --limit --dry-run --yes --no-input --jobs --progress --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2102,7 +2102,7 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__warm)
-            opts="-n -H -j -b -v -q -h --from --from-format --sitemap --accept --min-remaining --per-host --rate --retry --strict --fail-fast --max-errors --failed --lock --locked --dry-run --header --max-redirs --max-time --connect-timeout --read-timeout --revalidate --refresh --max-age --compressed --force-cache --tag --jobs --progress --store --backend --serializer --ttl --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-n -H -j -b -v -q -h --from --from-format --sitemap --accept --min-remaining --per-host --rate --retry --strict --fail-fast --max-errors --failed --lock --locked --dry-run --header --max-redirs --max-time --connect-timeout --read-timeout --revalidate --refresh --max-age --compressed --force-cache --tag --jobs --progress --store --backend --readonly --serializer --ttl --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -309,6 +309,9 @@ impl Client {
     }
 }
 
+/// What a `304` answers (RFC 9110 section 15.4.5).
+const CONDITIONS: &[&str] = &["if-none-match", "if-modified-since"];
+
 /// `Authorization: Basic …` for user information in a URL.
 fn basic(credentials: &Credentials) -> String {
     let joined = [&credentials.user[..], b":", &credentials.password[..]].concat();
@@ -395,14 +398,13 @@ impl Job<'_> {
         }
     }
 
-    /// Looks under the key. What cannot be decoded is a miss and a warning.
+    /// Looks under the key. What cannot be read is a miss and a warning.
     async fn look_up(&mut self) -> Result<Known> {
-        let (found, usable) = match self.client.store.candidates(&self.key).await {
+        let mut damage = Ok(());
+        let found = self.client.readable(&self.key, &mut damage).await;
+        self.warnings.extend(damage.err().map(Warning::Damaged));
+        let (found, usable) = match found {
             Ok(found) => (found, true),
-            Err(e) if e.kind() == ErrorKind::Codec && e.code() != "version_too_new" => {
-                self.warnings.push(Warning::Damaged(e));
-                (Vec::new(), true)
-            }
             Err(e) if self.options.best_effort => {
                 self.warnings.push(Warning::Store(e));
                 (Vec::new(), false)
@@ -517,7 +519,12 @@ impl Job<'_> {
                 headers: forward.headers.clone(),
                 deadline: self.options.deadline,
             };
-            let (incoming, requested_at) = match client.send(outgoing, self.options.retries).await {
+            let sent = client.send(outgoing, self.options.retries).await;
+            let sent = sent.and_then(|sent| match self.nonsense(&forward, sent.0.status) {
+                Some(error) => Err(error),
+                None => Ok(sent),
+            });
+            let (incoming, requested_at) = match sent {
                 Ok(sent) => sent,
                 Err(error) => return self.stand_in(&known, decision, &demands, error).await,
             };
@@ -591,6 +598,20 @@ impl Job<'_> {
                 }
             }
         }
+    }
+
+    /// The error of a status that is no answer to what was asked, whatever comes with it.
+    fn nonsense(&self, forward: &Forward, status: u16) -> Option<Error> {
+        let asks = |names: &[&str]| names.iter().any(|name| forward.headers.contains(name));
+        let why = match status {
+            ..200 => "it is no final status",
+            206 if !asks(&["range"]) => "nobody has asked for a part",
+            304 if !asks(CONDITIONS) => "nobody has said what there is already",
+            _ => return None,
+        };
+        let url = crate::model::Secrets::built_in().url(self.request.url.as_str()).into_owned();
+        let told = format!("{url} answers {status}, which is no answer to this request");
+        Some(Error::new(ErrorKind::Network, told).because(why).coded("bad_answer"))
     }
 
     /// The origin cannot be reached: something stale may stand in (rule X2).

@@ -31,12 +31,12 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::BoxStream;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Part,
-    Piece, Problem, Put, Query, Removed, Usage,
+    Piece, Problem, Put, Query, Removed, Usage, is_damage,
 };
 
 use super::marker;
@@ -310,9 +310,7 @@ impl Inner {
             let (parts, seen) = match self.read(&name).await {
                 Ok(Some(read)) => (read.record.into_parts(), Some(read.etag)),
                 Ok(None) => (Vec::new(), None),
-                Err(e)
-                    if heals && e.kind() == ErrorKind::Codec && e.code() != "version_too_new" =>
-                {
+                Err(e) if heals && is_damage(&e) => {
                     tracing::warn!("a damaged record gives way to a new one: {e:?}");
                     (Vec::new(), Some(None))
                 }

@@ -81,7 +81,10 @@ impl Way {
 
     /// Takes the next step, if the answer is a redirect.
     fn goes_on(&mut self, answer: &Answer) -> Result<bool> {
-        let Some(next) = next_hop(&self.request, answer) else { return Ok(false) };
+        if !is_redirecting(answer.status) {
+            return Ok(false);
+        }
+        let next = next_hop(&self.request, answer).ok_or_else(|| leads_nowhere(answer))?;
         if self.hops == self.most {
             let url = Secrets::built_in().url(answer.url.as_str()).into_owned();
             return Err(Error::new(
@@ -97,16 +100,31 @@ impl Way {
     }
 }
 
-/// Whether an answer with this head points elsewhere.
-pub(super) fn is_redirect(status: u16, headers: &Headers) -> bool {
-    matches!(status, 301 | 302 | 303 | 307 | 308) && headers.contains("location")
+/// Whether an answer of this status is no answer, but says where one is.
+fn is_redirecting(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// The request for the target of a redirect; `None` when the answer is none.
+/// Whether an answer with this head points elsewhere.
+pub(super) fn is_redirect(status: u16, headers: &Headers) -> bool {
+    is_redirecting(status) && headers.contains("location")
+}
+
+/// The error of a redirect that cannot be followed: what it brings along is not what was asked
+/// for.
+fn leads_nowhere(answer: &Answer) -> Error {
+    let secrets = Secrets::built_in();
+    let url = secrets.url(answer.url.as_str()).into_owned();
+    let error = Error::new(ErrorKind::Network, format!("{url} redirects, and not to a URL"));
+    let why = match answer.headers.get_text("location") {
+        Some(location) => format!("its Location is {:?}", secrets.url(&location)),
+        None => "it names no Location".to_owned(),
+    };
+    error.because(why).coded("bad_redirect")
+}
+
+/// The request for the target of a redirect; `None` when that is no URL that can be fetched.
 fn next_hop(request: &Request, answer: &Answer) -> Option<Request> {
-    if !is_redirect(answer.status, &answer.headers) {
-        return None;
-    }
     let location = answer.headers.get("location")?;
     let reference = percent_encoded(location);
     let (url, credentials) = request.url.join_with_credentials(&reference)?;

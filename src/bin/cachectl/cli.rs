@@ -32,9 +32,13 @@ mod warm;
 mod warm_lists;
 mod warm_report;
 
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
 use anyhow::Result;
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::environment;
 use crate::output::talk;
@@ -161,6 +165,10 @@ fn with_environment(command: clap::Command) -> clap::Command {
         let is_ours = |long: &&str| !NEVER.contains(long) && !is_other(long, &name);
         let Some(long) = arg.get_long().filter(is_ours) else { return arg };
         let name = format!("CACHECTL_{}", long.replace('-', "_").to_ascii_uppercase());
+        // A CI sets what nobody has said to nothing.
+        if environment::is_empty(&name) {
+            return arg;
+        }
         let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
         let arg = arg.env(name).hide_env(true);
         if is_flag { arg.value_parser(FalseyValueParser::new()) } else { arg }
@@ -168,14 +176,37 @@ fn with_environment(command: clap::Command) -> clap::Command {
     command.mut_subcommands(with_environment)
 }
 
+/// The flags that a variable has set.
+static BY_VARIABLE: OnceLock<HashSet<String>> = OnceLock::new();
+
+fn note_variables(matches: &ArgMatches) {
+    let (mut names, mut level) = (HashSet::new(), Some(matches));
+    while let Some(matches) = level {
+        let is_set =
+            |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::EnvVariable);
+        names.extend(matches.ids().filter(is_set).map(ToString::to_string));
+        level = matches.subcommand().map(|(_, below)| below);
+    }
+    let _ = BY_VARIABLE.set(names);
+}
+
+/// Whether the value of a flag comes from its variable.
+pub fn is_by_variable(flag: &str) -> bool {
+    BY_VARIABLE.get().is_some_and(|names| names.contains(&flag.replace('-', "_")))
+}
+
 /// Parses the arguments and does what they say; gives the exit code.
 pub fn run() -> Result<u8> {
     let cli = match parse_alone() {
         Some(cli) => cli,
-        None => match definition().try_get_matches().and_then(|m| Cli::from_arg_matches(&m)) {
-            Ok(cli) => cli,
-            Err(error) => return Ok(failure::usage(&error)),
-        },
+        None => {
+            let parsed = definition().try_get_matches();
+            let parsed = parsed.inspect(|matches| note_variables(matches));
+            match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+                Ok(cli) => cli,
+                Err(error) => return Ok(failure::usage(&error)),
+            }
+        }
     };
     talk::start(&cli.common)?;
     match cli.command {

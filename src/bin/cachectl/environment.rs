@@ -12,6 +12,11 @@ pub fn text(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Whether a variable is set to nothing, which is as good as not set.
+pub fn is_empty(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| value.is_empty())
+}
+
 /// Whether any flag may be set by a variable.
 pub fn sets_flags() -> bool {
     env::vars_os().any(|(name, _)| {

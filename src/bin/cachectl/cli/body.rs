@@ -49,7 +49,7 @@ pub fn run(args: &BodyArgs, common: &CommonArgs) -> Result<u8> {
                 ))
                 .into());
         }
-        let found = found.swap_remove(0);
+        let found = found.swap_remove(0)?;
         let body = open.store.open_body(&found, ByteRange::WHOLE).await?;
         let to_file = args.output.as_ref().is_some_and(|path| path.as_os_str() != "-");
         let target = match to_file {

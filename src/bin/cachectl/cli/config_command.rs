@@ -184,7 +184,7 @@ struct Checked {
 
 fn check(connect: bool, output: &OutputArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
-    let default = StoreArgs { backend: None };
+    let default = StoreArgs { backend: None, readonly: false };
     let mut names: Vec<String> = config.stores.keys().cloned().collect();
     let chosen = store::choose(&default, None, &config);
     let default_name = chosen.as_ref().map_or_else(|_| "default".to_owned(), |c| c.name.clone());
@@ -199,7 +199,7 @@ fn check(connect: bool, output: &OutputArgs, common: &CommonArgs) -> Result<u8> 
 }
 
 fn check_store(name: &str, connect: bool, config: &Config, common: &CommonArgs) -> Checked {
-    let store = StoreArgs { backend: Some(name.to_owned()) };
+    let store = StoreArgs { backend: Some(name.to_owned()), readonly: false };
     let mut checked = Checked {
         name: name.to_owned(),
         kind: "-".to_owned(),

@@ -6,21 +6,23 @@ use anyhow::Result;
 use async_trait::async_trait;
 use cachectl::policy::{self, Decision, Forward, Freshness, Fwd, LifetimeSource, Plan, VaryCheck};
 use cachectl::{
-    Access, CacheStatus, Client, EntryHead, Error, ErrorKind, Filter, Found, Incoming, Method,
-    Outgoing, Query, Request, RequestOptions, Secrets, Settings, Timestamp, Transport,
+    Access, CacheStatus, Client, Detail, EntryHead, Error, ErrorKind, Found, Incoming, Method,
+    Outgoing, Query, Request, RequestOptions, Secrets, Settings, Timestamp, Transport, UrlText,
+    is_about_one,
 };
 use clap::Args;
 use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::options::Format;
-use super::selection::find_named;
+use super::selection::{find_named, is_url};
 use super::store::OpenStore;
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, fetch, store};
 use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::entry::EntryObject;
 use crate::output::sink;
+use crate::output::talk;
 use crate::output::text::{escaped, size};
 
 /// Say why a request would be a hit or a miss.
@@ -79,7 +81,11 @@ pub fn run(args: &ExplainArgs, common: &CommonArgs) -> Result<u8> {
             .with_settings(settings.clone())
             .with_partition(partition.clone());
         let (request, key) = args.request(&config, &open, &client, &partition).await?;
-        let found = open.store.candidates(&key).await?;
+        // What cannot be read is a miss, for get too.
+        let (found, trouble) = match open.store.candidates(&key).await {
+            Err(e) if is_about_one(&e) => (Vec::new(), Some(e)),
+            found => (found?, None),
+        };
         let heads: Vec<EntryHead> = found.iter().map(|f| f.head.clone()).collect();
         let now = Timestamp::now();
         let options = RequestOptions::default();
@@ -89,8 +95,11 @@ pub fn run(args: &ExplainArgs, common: &CommonArgs) -> Result<u8> {
             _ => Vec::new(),
         };
         let secrets = config.secrets(common);
-        Ok(Explained { request, key, heads, decision, closest, now, settings, secrets })
+        let explained =
+            Explained { request, key, heads, decision, closest, now, settings, secrets };
+        Ok((explained, trouble))
     })?;
+    let (explained, trouble) = explained;
     match args.output.wanted() {
         Some(Format::Json) => {
             sink::print(&format!("{}\n", serde_json::to_string_pretty(&explained.object())?))?;
@@ -100,7 +109,9 @@ pub fn run(args: &ExplainArgs, common: &CommonArgs) -> Result<u8> {
         }
         _ => sink::print(&explained.text())?,
     }
-    Ok(exit::DONE)
+    let Some(trouble) = trouble else { return Ok(exit::DONE) };
+    talk::warning(trouble.message(), &trouble.causes());
+    Ok(exit::PARTIAL)
 }
 
 impl ExplainArgs {
@@ -113,7 +124,7 @@ impl ExplainArgs {
         partition: &str,
     ) -> Result<(Request, String)> {
         let method = self.method.as_deref().map(Method::parse).transpose()?;
-        if self.target.starts_with("http://") || self.target.starts_with("https://") {
+        if is_url(&self.target) {
             let method = method.unwrap_or(Method::GET);
             let request = fetch::request_for(
                 method,
@@ -125,7 +136,8 @@ impl ExplainArgs {
             let key = client.key_of(&request).0;
             return Ok((request, key));
         }
-        let found = find_named(open, &self.target, &Method::GET, partition).await?.swap_remove(0);
+        let found =
+            find_named(open, &self.target, &Method::GET, partition).await?.swap_remove(0)?;
         let mut request = found.head.request;
         if let Some(method) = method {
             request.method = method;
@@ -138,27 +150,51 @@ impl ExplainArgs {
     }
 }
 
-/// Entries that were perhaps meant: the same host and path with another query.
+/// Entries that were perhaps meant: the same host and path with another query first, then
+/// those that a slip of the hand makes of them.
 async fn closest(open: &OpenStore, request: &Request) -> Result<Vec<Found>> {
-    let host = request.url.host().unwrap_or_default();
-    let same = Filter::test("host", "=", host)?.and(Filter::test("path", "=", request.url.path())?);
-    let settings = Settings::default();
-    let moment = cachectl::Moment { now: Timestamp::now(), settings: &settings };
     let far = open.store.capabilities().remote;
     let most = if far { MOST_SCANNED_FAR } else { MOST_SCANNED };
-    let mut scan = open.store.scan(Query::default()).take(most);
-    let mut closest = Vec::new();
+    let mut scan = open.store.scan(Query::with_detail(Detail::Columns)).take(most);
+    let (mut same, mut alike) = (Vec::new(), Vec::new());
+    let asked = request.url.clone();
     while let Some(item) = scan.next().await {
         crate::signals::check()?;
-        let Ok(found) = item else { continue };
-        if same.matches(&found.head, found.stored_bytes, moment) {
-            closest.push(found);
-            if closest.len() == MOST_CLOSEST {
+        let found = match item {
+            Err(e) if is_about_one(&e) => continue,
+            found => found?,
+        };
+        let url = &found.head.request.url;
+        if (url.host(), url.path()) == (asked.host(), asked.path()) {
+            same.push(found);
+            if same.len() == MOST_CLOSEST {
                 break;
             }
+        } else if alike.len() < MOST_CLOSEST && likeness(url) == likeness(&asked) {
+            alike.push(found);
         }
     }
-    Ok(closest)
+    same.extend(alike);
+    same.truncate(MOST_CLOSEST);
+    Ok(same)
+}
+
+/// What stays of a URL when what is easily mistaken goes: letter case, names of this machine,
+/// `www`, a slash or an ending at the end.
+fn likeness(url: &UrlText) -> (String, String) {
+    let host = url.host().unwrap_or_default().to_ascii_lowercase();
+    let host = match host.as_str() {
+        "127.0.0.1" | "[::1]" => "localhost",
+        host => host.strip_prefix("www.").unwrap_or(host),
+    };
+    let path = url.path().to_ascii_lowercase();
+    let path = path.trim_end_matches('/');
+    let path = match path.rsplit_once('.') {
+        Some((stem, ending)) if !ending.contains('/') && ending.len() <= 5 => stem,
+        _ => path,
+    };
+    let path = path.strip_suffix("/index").unwrap_or(path);
+    (host.to_owned(), path.to_owned())
 }
 
 struct Explained {

@@ -40,6 +40,10 @@ pub struct ImportArgs {
     #[arg(short = 'n', long)]
     dry_run: bool,
 
+    /// Do not ask, which import never does
+    #[arg(short, long)]
+    yes: bool,
+
     #[command(flatten)]
     transfer: TransferArgs,
 

@@ -63,6 +63,10 @@ pub struct StoreArgs {
     /// store of the configuration [default: file]
     #[arg(short, long, visible_alias = "store", value_name = "ADDR")]
     pub backend: Option<String>,
+
+    /// Change nothing in the store, not even the count of uses
+    #[arg(long)]
+    pub readonly: bool,
 }
 
 /// How a store is written to.
@@ -76,10 +80,6 @@ pub struct WriteArgs {
     /// How long what is stored now may stay, such as 90s, 2h, 7d; none lifts the store's
     #[arg(long, value_name = "DUR", value_parser = ttl)]
     pub ttl: Option<Ttl>,
-
-    /// Change nothing in the store, not even the count of uses
-    #[arg(long)]
-    pub readonly: bool,
 }
 
 /// How listings are written.

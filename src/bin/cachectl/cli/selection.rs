@@ -269,7 +269,7 @@ impl Selection {
                 Err(e) => Err(e),
             };
             match found {
-                Ok(found) => found.into_iter().map(Ok).collect(),
+                Ok(found) => found.into_iter().map(|found| found.map_err(Into::into)).collect(),
                 Err(e) => vec![Err(e)],
             }
         });
@@ -305,8 +305,7 @@ impl Selection {
         // As `list --keys` writes them; a URL has no such escapes.
         let read = |line: Result<String>| {
             let line = line?;
-            let is_url = line.starts_with("http://") || line.starts_with("https://");
-            Ok(if is_url { line } else { unescaped(&line).into_owned() })
+            Ok(if is_url(&line) { line } else { unescaped(&line).into_owned() })
         };
         let listed = self.listed.iter().flat_map(Lines::iter).map(read);
         self.targets.iter().cloned().map(Ok).chain(listed)
@@ -408,13 +407,22 @@ fn first<'a>(entries: BoxStream<'a, Result<Found>>, most: usize) -> BoxStream<'a
     count.boxed()
 }
 
-/// Entries that an argument names; none is an error.
+/// Whether an argument is a URL, and no key.
+pub fn is_url(text: &str) -> bool {
+    let text = text.trim_start();
+    let begins = |scheme: &str| {
+        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    begins("http://") || begins("https://")
+}
+
+/// Entries that an argument names, and what cannot be read of them; none is an error.
 pub async fn find_named(
     open: &OpenStore,
     target: &str,
     method: &Method,
     partition: &str,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<cachectl::Result<Found>>> {
     let found = find(open, target, method, partition).await?;
     if found.is_empty() {
         let shown = Secrets::built_in().url(target).into_owned();
@@ -432,14 +440,14 @@ async fn find(
     target: &str,
     method: &Method,
     partition: &str,
-) -> Result<Vec<Found>> {
-    if target.starts_with("http://") || target.starts_with("https://") {
+) -> Result<Vec<cachectl::Result<Found>>> {
+    if is_url(target) {
         let url = UrlText::parse(target)?;
         let request = Request::new(method.clone(), url);
         let key = open.store.key_of(&request, partition);
-        return Ok(open.store.candidates(&key).await?);
+        return under(open, &key).await;
     }
-    let exact = open.store.candidates(target).await?;
+    let exact = under(open, target).await?;
     if !exact.is_empty() || Key::is_native(target) {
         return Ok(exact);
     }
@@ -451,18 +459,46 @@ async fn find(
         .into());
     }
     let mut scan = open.store.scan(Query::with_key_prefix(target));
-    let mut found: Vec<Found> = Vec::new();
+    let mut found: Vec<cachectl::Result<Found>> = Vec::new();
+    let mut key: Option<String> = None;
     while let Some(item) = scan.next().await {
         let item = match item {
-            Err(e) if is_about_one(&e) => continue,
+            Err(e) if is_about_one(&e) => {
+                // Whose key is not known may be anybody's.
+                let is_meant = Piece::of(&e)
+                    .and_then(|piece| piece.key.as_deref())
+                    .is_some_and(|key| key.starts_with(target));
+                found.extend(is_meant.then_some(Err(e)));
+                continue;
+            }
             item => item?,
         };
-        if found.first().is_some_and(|first| first.head.id.key != item.head.id.key) {
+        if key.as_deref().is_some_and(|first| first != &*item.head.id.key) {
             return Err(Error::usage(format!("several keys begin with {target:?}"))
                 .try_this("more of the key")
                 .into());
         }
-        found.push(item);
+        key = Some(item.head.id.key.to_string());
+        found.push(Ok(item));
+    }
+    Ok(found)
+}
+
+/// What lies under a key: trouble with one entry does not hide the others.
+async fn under(open: &OpenStore, key: &str) -> Result<Vec<cachectl::Result<Found>>> {
+    let trouble = match open.store.candidates(key).await {
+        Ok(found) => return Ok(found.into_iter().map(Ok).collect()),
+        Err(e) if is_about_one(&e) => e,
+        Err(e) => return Err(e.into()),
+    };
+    let mut found = vec![Err(trouble)];
+    let mut scan = open.store.scan(Query::with_key_prefix(key));
+    while let Some(item) = scan.next().await {
+        match item {
+            Ok(item) if item.head.id.key == key => found.push(Ok(item)),
+            Err(e) if !is_about_one(&e) => return Err(e.into()),
+            _ => {}
+        }
     }
     Ok(found)
 }

@@ -47,7 +47,7 @@ impl Chosen {
 /// Finds the store that flag, environment, files or the default name.
 pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> Result<Chosen> {
     let (text, origin) = match (&store.backend, &config.backend) {
-        (Some(text), _) => (text.clone(), said_by_flag("--backend", "CACHECTL_BACKEND", text)),
+        (Some(text), _) => (text.clone(), said_by_flag("backend", text)),
         (None, Some(given)) => (given.value.clone(), Where(given.line.to_string())),
         (None, None) => ("file".to_owned(), Where("the default".to_owned())),
     };
@@ -82,7 +82,7 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
     if let Some(ttl) = config.ttl.as_ref().filter(|_| address.param("ttl").is_none()) {
         address = address.with_param("ttl", ttl.value.clone());
     }
-    let readonly = write.is_some_and(|w| w.readonly)
+    let readonly = store.readonly
         || (address.param("readonly").is_none()
             && config.readonly.as_ref().is_some_and(|g| g.value));
     if readonly {
@@ -95,12 +95,12 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
     Ok(chosen)
 }
 
-/// A value that came by a flag or its variable; a variable that says the same is no
-/// different.
-fn said_by_flag(flag: &str, variable: &str, text: &str) -> Where {
-    let by_variable = environment::text(variable).as_deref() == Some(text)
-        && !std::env::args().any(|arg| arg == text || arg.ends_with(&format!("={text}")));
-    Where(if by_variable { variable.to_owned() } else { format!("{flag} {}", shown(text)) })
+/// A value that came by a flag or its variable.
+fn said_by_flag(flag: &str, text: &str) -> Where {
+    Where(match super::is_by_variable(flag) {
+        true => format!("CACHECTL_{}", flag.replace('-', "_").to_ascii_uppercase()),
+        false => format!("--{flag} {}", shown(text)),
+    })
 }
 
 fn shown(text: &str) -> String {
