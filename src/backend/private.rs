@@ -29,6 +29,22 @@ pub(crate) fn new_file() -> OpenOptions {
     options
 }
 
+/// How many bytes this user may still write to the disk that a file lies on; `None` where that
+/// is not known.
+#[cfg(feature = "sqlite")]
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(path).ok().filter(|disk| disk.f_blocks > 0)?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// Whether files cannot be made beside this one.
 #[cfg(feature = "sqlite")]
 pub(crate) fn is_read_only_place(path: &Path) -> bool {

@@ -458,7 +458,7 @@ impl BlockingBackend for SqliteStorage {
 
     fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let inner = &self.inner;
-        let (outcome, body) = inner.database.write(|c| inner.take_out(c, id, seen))?;
+        let (outcome, body) = inner.database.write_to_remove(|c| inner.take_out(c, id, seen))?;
         if let Some(body) = body {
             body::remove(&inner.database, body);
         }

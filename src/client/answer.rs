@@ -102,7 +102,7 @@ impl Answer {
     /// As [`chunk`](Self::chunk).
     pub async fn read_ahead(&mut self, most: usize) -> Result<()> {
         let mut bytes: usize = self.body.ahead.iter().map(Bytes::len).sum();
-        while bytes <= most && !self.body.is_done() {
+        while bytes <= most && self.rest().is_none() {
             let Some(chunk) = self.next_chunk().await? else { return Ok(()) };
             if !self.body.is_muted() {
                 bytes += chunk.len();
@@ -147,13 +147,24 @@ impl Answer {
         self.body.is_done()
     }
 
-    /// Lets the end of the body not commit the entry: [`settle`](Self::settle) does.
-    pub(super) fn hold(&mut self) {
+    /// Lets the end of the body not commit the entry: [`settle`](Self::settle) does. For callers
+    /// who know more of what a good body is.
+    pub fn hold(&mut self) {
         self.body.holds = true;
     }
 
-    /// Makes the entry visible whose body has been taken to its end.
-    pub(super) async fn settle(&mut self) -> Result<()> {
+    /// What was [read ahead](Self::read_ahead) and has not been taken yet; `None` unless that is
+    /// the rest of the body.
+    pub fn rest(&self) -> Option<impl Iterator<Item = &Bytes>> {
+        let is_all = matches!(self.body.source, Source::Done | Source::Held(_));
+        is_all.then(|| self.body.ahead.iter())
+    }
+
+    /// Makes the entry visible whose body was held, once that has come to its end.
+    ///
+    /// # Errors
+    /// `Differs` when the body is not the locked one.
+    pub async fn settle(&mut self) -> Result<()> {
         if matches!(self.body.source, Source::Held(_)) { self.commit().await } else { Ok(()) }
     }
 

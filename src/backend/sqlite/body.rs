@@ -52,6 +52,7 @@ pub(super) struct Incoming {
 
 impl Incoming {
     pub(super) fn begin(database: &Database) -> Result<Self> {
+        database.check_room(BATCH * CHUNK)?;
         let body = database.write(|connection| begin(database, connection))?;
         Ok(Incoming { body, next_chunk: 0, pending: BytesMut::new() })
     }
@@ -76,6 +77,7 @@ impl Incoming {
         if self.next_chunk + (bytes.len() / CHUNK) as i64 >= 1 << CHUNK_BITS {
             return Err(Error::store("a body above 256 GiB does not fit into an SQLite store"));
         }
+        database.check_room(bytes.len())?;
         let (body, first) = (self.body, self.next_chunk);
         self.next_chunk = database.write(|connection| {
             let next = insert_chunks(database, connection, body, first, bytes)?;
@@ -148,13 +150,13 @@ pub(super) fn remove(database: &Database, body: i64) {
     );
     let (first, last) = rows(body);
     let bounds = [first, last, body, REMOVE_BATCH];
-    let batch = || database.write(|c| c.prepare_cached(&chunks)?.execute(bounds));
+    let batch = || database.write_to_remove(|c| c.prepare_cached(&chunks)?.execute(bounds));
     while matches!(batch(), Ok(removed) if removed > 0) {}
     let number = database.sql(
         r#"DELETE FROM "{t}_body" WHERE id = ?1
              AND NOT EXISTS (SELECT 1 FROM "{t}" WHERE body = ?1)"#,
     );
-    let _ = database.write(|c| c.prepare_cached(&number)?.execute([body]));
+    let _ = database.write_to_remove(|c| c.prepare_cached(&number)?.execute([body]));
 }
 
 /// How many bytes lie under a body's number.

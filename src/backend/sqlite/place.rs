@@ -34,6 +34,9 @@ const LAYOUT: i64 = 1;
 /// Memory for pages while many entries are put, in KiB.
 const BULK_CACHE_KIB: i32 = 8 * 1024;
 
+/// Bytes that are left free for removing something.
+const ROOM_TO_CLEAN: u64 = 256 << 10;
+
 /// Idle reading connections that are kept.
 const MOST_IDLE: usize = 4;
 
@@ -98,6 +101,8 @@ enum Source {
         made_here: AtomicBool,
         /// Something may not have reached the disk.
         unsynced: AtomicBool,
+        /// There was no room for a log, so the writer has the database for itself.
+        has_no_room: AtomicBool,
     },
 }
 
@@ -163,6 +168,7 @@ impl Database {
             idle: Mutex::new(Vec::new()),
             made_here: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
+            has_no_room: AtomicBool::new(false),
         };
         let database = Database { source, table: table.to_owned(), name };
         if !(exists && database.has_store()?) {
@@ -202,6 +208,9 @@ impl Database {
         let Source::File { path, .. } = &self.source else {
             return self.on_given(work);
         };
+        if self.has_no_room() {
+            return self.on_writer(|connection| work(connection));
+        }
         for _ in 0..READ_AGAIN {
             let reader = self.take_reader()?;
             let done = work(&reader);
@@ -241,7 +250,13 @@ impl Database {
         let reader = match *only_reads {
             true => Reader::unchanging(path, *busy),
             false => {
-                sqlite_file::undo_half_way(path, *busy).and_then(|()| Reader::usual(path, *busy))
+                let usual = sqlite_file::undo_half_way(path, *busy)
+                    .and_then(|()| Reader::usual(path, *busy));
+                match usual {
+                    // SQLite would make files beside the database.
+                    Err(Trouble::Sqlite(e)) if is_no_room(&e) => Reader::unchanging(path, *busy),
+                    usual => usual,
+                }
             }
         };
         let reader = reader.map_err(explained)?;
@@ -255,6 +270,92 @@ impl Database {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
         self.on_writer(|connection| transact(connection, work))
+    }
+
+    /// Looks whether so many bytes can be written. They go into the log and into the database,
+    /// and what is in the log already needs room there too: where that is not left, the log
+    /// could not be merged any more, and nothing could be removed.
+    pub(super) fn check_room(&self, bytes: usize) -> Result<()> {
+        let Source::File { path, .. } = &self.source else { return Ok(()) };
+        let log = sqlite_file::beside(path, "-wal").metadata().map_or(0, |meta| meta.len());
+        let needed = log + 2 * bytes as u64 + ROOM_TO_CLEAN;
+        match private::free_bytes(path) {
+            Some(free) if free < needed => Err(Error::store(format!("no space for {}", self.name))
+                .because(format!("{free} bytes are free, {needed} are needed"))
+                .coded("no_space")
+                .try_this("free some space, or choose another place with --backend")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for what makes room, also where there is none: then without a log beside the
+    /// database, in which what is half done could be undone by somebody else.
+    pub(super) fn write_to_remove<T>(
+        &self,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        match self.try_on_writer(|connection| transact(connection, &mut work))? {
+            Err(e) if is_no_room(&e) && matches!(self.source, Source::File { .. }) => {
+                tracing::info!("there is no room beside {}: {e}", self.name);
+                self.do_without_room()?;
+                self.on_writer(|connection| transact(connection, work))
+            }
+            done => done.map_err(|e| self.error(e)),
+        }
+    }
+
+    /// Takes the database for the writer alone, with what would have to be undone in memory.
+    fn do_without_room(&self) -> Result<()> {
+        let Source::File { path, busy, writer, has_no_room, .. } = &self.source else {
+            return Ok(());
+        };
+        self.close();
+        let connection = self.open_writer(path, *busy, false)?;
+        let set = |name: &str, value: &str| {
+            let read = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+            connection.pragma_update_and_check(None, name, value, read).map_err(|e| self.error(e))
+        };
+        set("locking_mode", "EXCLUSIVE")?;
+        if set("journal_mode", "MEMORY")? != "memory" {
+            return Err(Error::store(format!("no space for {}", self.name))
+                .because("its log cannot be done without while others use it")
+                .coded("no_space")
+                .try_this("free some space, or end the other programs"));
+        }
+        *lock(writer) = Some(connection);
+        has_no_room.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the writer has the database for itself, as there was no room for a log.
+    pub(super) fn has_no_room(&self) -> bool {
+        match &self.source {
+            Source::File { has_no_room, .. } => has_no_room.load(Ordering::Relaxed),
+            Source::Given(_) => false,
+        }
+    }
+
+    /// Gives the writer this much memory for pages, in KiB.
+    pub(super) fn use_more_memory(&self, kib: i64) -> Result<()> {
+        match self.try_on_writer(|c| c.pragma_update(None, "cache_size", -kib))? {
+            // SQLite has looked at the database, which may take room.
+            Err(e) if is_no_room(&e) => Ok(()),
+            done => done.map_err(|e| self.error(e)),
+        }
+    }
+
+    /// Lets the database have its log again.
+    fn end_without_room(&self) {
+        let Source::File { writer, has_no_room, .. } = &self.source else { return };
+        if !has_no_room.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        if let Some(connection) = &*lock(writer) {
+            let set = connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()));
+            if let Err(e) = set {
+                tracing::warn!("{} stays without a log: {e}", self.name);
+            }
+        }
     }
 
     /// The same for changes all over the tables: with more memory, so that pages which
@@ -286,6 +387,13 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
+        self.try_on_writer(work)?.map_err(|e| self.error(e))
+    }
+
+    fn try_on_writer<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<rusqlite::Result<T>> {
         let mut guard;
         let mut slot;
         let connection = match &self.source {
@@ -302,7 +410,7 @@ impl Database {
                 }
             }
         };
-        work(connection).map_err(|e| self.error(e))
+        Ok(work(connection))
     }
 
     /// Waits until the disk has everything that was committed.
@@ -350,6 +458,7 @@ impl Database {
                 tracing::warn!("{} may not be on the disk yet: {e:?}", self.name);
             }
             lock(idle).clear();
+            self.end_without_room();
             *lock(writer) = None;
         }
     }
@@ -604,8 +713,10 @@ impl Database {
     /// A reader that sees the database as it is now, and keeps nobody out; `None` where there
     /// can be none.
     fn steady_reader(&self) -> Result<Option<Reader>> {
-        if matches!(self.source, Source::Given(_)) {
-            return Ok(None);
+        match &self.source {
+            Source::Given(_) => return Ok(None),
+            Source::File { .. } if self.has_no_room() => return Ok(None),
+            Source::File { .. } => {}
         }
         let reader = self.take_reader()?;
         if reader.keeps_out() {
@@ -615,6 +726,14 @@ impl Database {
         reader.execute_batch("BEGIN").map_err(|e| self.error(e))?;
         Ok(Some(reader))
     }
+}
+
+/// Whether an error says that no file beside the database can be made, or made longer.
+fn is_no_room(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+    )
 }
 
 /// Changes several things at once, or nothing. Waits for other writers.

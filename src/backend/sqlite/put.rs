@@ -129,6 +129,8 @@ impl Inner {
     pub(super) fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
         let ready: Vec<Result<Ready>> =
             entries.into_iter().map(|entry| Ready::of(self, entry)).collect();
+        let bytes = ready.iter().flatten().map(Ready::bytes).sum();
+        self.database.check_room(bytes)?;
         let outcomes = self.database.write_many(|connection| {
             let place = |ready: &Result<Ready>| match ready {
                 Ok(ready) => ready.place(self, connection).map(Some),
@@ -164,6 +166,11 @@ struct Ready {
 }
 
 impl Ready {
+    /// About how much will be written.
+    fn bytes(&self) -> usize {
+        self.record.len() + self.large.as_ref().map_or(0, Bytes::len)
+    }
+
     fn of(inner: &Inner, entry: Parcel) -> Result<Self> {
         let (head, body, over) = entry.into_parts();
         let is_small = body.len() <= INLINE_LIMIT;
@@ -242,6 +249,7 @@ impl BlockingPut for SqlitePut {
         let inline = body.is_none().then(|| std::mem::take(&mut self.small).freeze());
         let entry = Recorded { head, stamp: Stamp::fresh(), place };
         let record = inner.record(&entry, inline.as_deref())?;
+        inner.database.check_room(record.len())?;
         let replaced = inner.database.write(|connection| {
             // A clean-up may have taken a body that came in very slowly.
             if let Some(body) = body

@@ -75,10 +75,10 @@ impl Inner {
     pub(super) fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
         let mut outcomes = Vec::with_capacity(entries.len());
         if entries.len() > BATCH / 8 {
-            self.database.on_writer(|c| c.pragma_update(None, "cache_size", -BULK_CACHE))?;
+            self.database.use_more_memory(BULK_CACHE)?;
         }
         for batch in entries.chunks(BATCH) {
-            let removed = self.database.write(|connection| {
+            let removed = self.database.write_to_remove(|connection| {
                 let remove =
                     |(id, stamp): &(EntryId, Stamp)| self.take_out(connection, id, Some(*stamp));
                 batch.iter().map(remove).collect::<rusqlite::Result<Vec<_>>>()
@@ -96,7 +96,8 @@ impl Inner {
     /// See [`Backend::discard`](crate::Backend::discard).
     pub(super) fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         if let Some((id, stamp)) = &piece.entry {
-            let (outcome, body) = self.database.write(|c| self.take_out(c, id, Some(*stamp)))?;
+            let (outcome, body) =
+                self.database.write_to_remove(|c| self.take_out(c, id, Some(*stamp)))?;
             if let Some(body) = body {
                 body::remove(&self.database, body);
             }
@@ -113,7 +114,7 @@ impl Inner {
             return self.discard_odd_row(row);
         }
         let Some(row) = number(&piece.name, "record") else { return Ok(Outcome::Absent) };
-        let removed = self.database.write(|connection| {
+        let removed = self.database.write_to_remove(|connection| {
             let sql = self.sql(
                 r#"DELETE FROM "{t}_record" WHERE id = ?1 AND id NOT IN (SELECT id FROM "{t}")"#,
             );
@@ -126,7 +127,7 @@ impl Inner {
     fn discard_odd_row(&self, row: i64) -> Result<Outcome<u64>> {
         let look = self.sql(&format!("SELECT {STORED} WHERE c.id = ?1"));
         let size = self.sql(r#"SELECT octet_length(record) FROM "{t}_record" WHERE id = ?1"#);
-        self.database.write(|connection| {
+        self.database.write_to_remove(|connection| {
             let stored = connection.query_row(&look, [row], Stored::of).optional();
             match stored {
                 Err(e) if is_about_the_row(&e) => {}
@@ -321,6 +322,9 @@ pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> BlockingPieces
     Box::new(walk(Left::Rows).chain(walk(Left::Records)).chain(walk(Left::Bodies)))
 }
 
+/// Pages that a database may keep when it is made smaller without a log.
+const MOST_IN_MEMORY: i64 = 8192;
+
 impl Database {
     /// What the file and its log take; `None` in memory.
     pub(super) fn disk_bytes(&self) -> Option<u64> {
@@ -348,8 +352,13 @@ impl Database {
         if when == Compact::Never || self.disk_bytes().is_none() {
             return Ok(());
         }
-        // Readers of this process would keep the log from being cut.
-        self.close();
+        // Without room for a log, what is copied has to be held in memory.
+        let has_no_room = self.has_no_room();
+        let is_due = is_due && !(has_no_room && all - free > MOST_IN_MEMORY);
+        if !has_no_room {
+            // Readers of this process would keep the log from being cut.
+            self.close();
+        }
         let vacuum = if is_due { "VACUUM; " } else { "" };
         self.on_writer(|connection| {
             // Rows of others may be longer than any of ours.

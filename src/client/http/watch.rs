@@ -85,7 +85,13 @@ impl<In: Transport> Connector<In> for Watcher {
         _: &ConnectionDetails<'_>,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        Ok(chained.map(|inner| Watched { inner, in_head: true, watch: Watch::default() }))
+        Ok(chained.map(|inner| Watched {
+            inner,
+            in_head: true,
+            waiting: 0,
+            is_noted: false,
+            watch: Watch::default(),
+        }))
     }
 }
 
@@ -94,17 +100,36 @@ impl<In: Transport> Connector<In> for Watcher {
 pub(super) struct Watched<T> {
     inner: T,
     in_head: bool,
+    /// How much input there was at the last look.
+    waiting: usize,
+    /// What the input begins with was noted.
+    is_noted: bool,
     watch: Watch,
 }
 
+/// Does something with a connection that is not to look for itself.
+fn below<T>(work: impl FnOnce() -> T) -> T {
+    DEPTH.with(|depth| depth.set(depth.get() + 1));
+    let done = work();
+    DEPTH.with(|depth| depth.set(depth.get() - 1));
+    done
+}
+
 impl<T: Transport> Watched<T> {
-    /// Keeps a header section that is complete in the input. The caller takes each one out
-    /// before it waits for the next, so none is seen twice.
+    /// Notes a header section that is complete at the beginning of the input: each once, though
+    /// one packet may bring several. Input becomes less only when what was noted is taken out.
     fn look(&mut self) {
-        if !self.in_head {
+        if !self.in_head || DEPTH.with(Cell::get) > 0 {
             return;
         }
-        let Some(section) = first_section(self.inner.buffers().input()) else { return };
+        let input = below(|| self.inner.buffers().input());
+        self.is_noted &= input.len() >= self.waiting;
+        self.waiting = input.len();
+        if self.is_noted {
+            return;
+        }
+        let Some(section) = first_section(input) else { return };
+        self.is_noted = true;
         let interim =
             parse(section).filter(|head| (100..200).contains(&head.status) && head.status != 101);
         self.in_head = interim.is_some();
@@ -126,11 +151,10 @@ impl<T: Transport> Watched<T> {
         &mut self,
         wait: impl FnOnce(&mut T) -> Result<bool, ureq::Error>,
     ) -> Result<bool, ureq::Error> {
-        DEPTH.with(|depth| depth.set(depth.get() + 1));
-        let waited = wait(&mut self.inner);
-        DEPTH.with(|depth| depth.set(depth.get() - 1));
+        self.look();
+        let waited = below(|| wait(&mut self.inner));
         match &waited {
-            Ok(_) if DEPTH.with(Cell::get) == 0 => self.look(),
+            Ok(_) => self.look(),
             // Some of these count as the end of a body further up.
             Err(ureq::Error::Io(e)) if is_break(e.kind()) => {
                 self.watch.0.store(true, Ordering::Relaxed);
@@ -152,13 +176,15 @@ fn is_break(kind: io::ErrorKind) -> bool {
 }
 
 impl<T: Transport> Transport for Watched<T> {
+    /// Whoever is about to take input out comes here first.
     fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
+        self.look();
+        below(|| self.inner.buffers())
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         // Whoever sends begins a new exchange.
-        self.in_head = true;
+        (self.in_head, self.is_noted, self.waiting) = (true, false, 0);
         self.inner.transmit_output(amount, timeout)
     }
 

@@ -376,3 +376,123 @@ fn an_interrupt_stores_nothing_and_leaves_nothing() {
         }
     }
 }
+
+/// An origin that sends these bytes in two pieces, cut where the query says.
+fn cutting(message: Vec<u8>) -> Origin {
+    Origin::start(move |seen| {
+        let at: usize = seen.target.split('=').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
+        let (first, rest) = message.split_at(at.min(message.len()));
+        let pause = Step::Wait(Duration::from_millis(3));
+        vec![Step::Send(first.to_vec()), pause, Step::Send(rest.to_vec()), Step::Close]
+    })
+}
+
+#[test]
+fn a_message_is_the_same_however_it_is_cut_into_packets() {
+    let last = b"HTTP/1.1 200 Fine\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhi";
+    let early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let messages = [
+        [&b"HTTP/1.1 100 Continue\r\n\r\n"[..], last].concat(),
+        [&early[..], last].concat(),
+        [&early[..], early, b"HTTP/1.1 102 Processing\r\n\r\n", last].concat(),
+    ];
+    let store =
+        cachectl::open_with(&"memory:".parse().expect("an address"), cachectl::Access::Create);
+    let options = cachectl::HttpOptions { in_place: true, ..Default::default() };
+    let client = cachectl::Client::new(
+        store.expect("a store").in_place(),
+        cachectl::HttpTransport::new(options),
+    );
+    for message in messages {
+        let length = message.len();
+        let interim = message.windows(10).filter(|part| part == b"HTTP/1.1 1").count();
+        let origin = cutting(message);
+        for at in 0..=length {
+            let request =
+                cachectl::Request::get(&origin.url(&format!("/?at={at}"))).expect("a URL");
+            let (status, seen, body) = cachectl::block_on(async {
+                let mut answer =
+                    client.fetch(&request, &Default::default()).await.expect("an answer");
+                let body = answer.collect_body().await.expect("a body");
+                (answer.status, answer.interim.len(), body)
+            });
+            assert_eq!((status, seen, &body[..]), (200, interim, &b"hi"[..]), "cut at {at}");
+        }
+    }
+    // So many that they need several reads.
+    let many = [&early.repeat(50)[..], last].concat();
+    let origin = cutting(many);
+    assert_eq!(Desk::new().ok(&["get", &origin.url("/?at=0")]), "hi");
+}
+
+#[test]
+fn what_is_no_answer_to_the_request_is_a_network_failure() {
+    let cases: [(&str, &str); 8] = [
+        ("302 Found", "Location: ftp://127.0.0.1/x"),
+        ("301 Moved", "Location: file:///etc/passwd\nCache-Control: max-age=60"),
+        ("307 Temporary", "Location: javascript:alert(1)"),
+        ("308 Permanent", "Location: http://[::1"),
+        ("302 Found", ""),
+        ("304 Not Modified", "ETag: \"x\""),
+        ("101 Switching Protocols", "Upgrade: websocket\nConnection: upgrade"),
+        ("206 Partial Content", "Content-Range: bytes 0-4/10\nCache-Control: max-age=60"),
+    ];
+    for (status, fields) in cases {
+        let body =
+            if status.starts_with("304") || status.starts_with("101") { "" } else { "moved" };
+        let origin = Origin::start(move |_| response(status, fields, body));
+        let desk = Desk::new();
+        desk.write("keep.txt", "precious");
+        let url = origin.url("/x");
+        let ran = desk.run(&["get", "-o", "keep.txt", &url]);
+        ran.failed(6, &["error:", "cause:"]);
+        let kept = fs::read_to_string(desk.file("keep.txt")).expect("there");
+        assert_eq!(kept, "precious", "{status} {fields}");
+        assert_eq!(desk.ok(&["list"]), "", "{status} {fields}: nothing is stored");
+        assert_eq!(desk.run(&["get", &url]).stdout, b"", "{status} {fields}");
+        assert_eq!(desk.run(&["warm", &url]).code, 5, "{status} {fields}");
+    }
+    // Who asks for it gets it.
+    let origin = Origin::start(|seen| match seen.header("if-none-match") {
+        Some(_) => response("304 Not Modified", "ETag: \"x\"", ""),
+        None => response("302 Found", "Location: ftp://127.0.0.1/x", "moved"),
+    });
+    let desk = Desk::new();
+    let url = origin.url("/x");
+    assert_eq!(desk.ok(&["get", "--no-location", &url]), "moved");
+    let ran = desk.run(&["get", "--no-store", "-H", "If-None-Match: \"x\"", "-i", &url]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.text().starts_with("HTTP/1.1 304"), "{}", ran.text());
+}
+
+#[test]
+fn a_coding_that_cannot_be_undone_is_not_stored() {
+    let whole = {
+        use std::io::Write;
+        let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        coder.write_all(&noise(3, 300_000)).expect("coded");
+        coder.finish().expect("coded")
+    };
+    let cut = whole[..whole.len() / 2].to_vec();
+    let broken = [&whole[..1000], b"garbage", &whole[1000..]].concat();
+    for (what, body) in [("cut", cut), ("broken", broken), ("text", b"plain text".to_vec())] {
+        for more in [&[][..], &["-i"], &["--json"], &["-o", "keep.txt"]] {
+            let body = body.clone();
+            let fields = "Content-Encoding: gzip\nCache-Control: max-age=600";
+            let origin = Origin::start(move |_| response("200 OK", fields, body.clone()));
+            let desk = Desk::new();
+            desk.write("keep.txt", "precious");
+            let url = origin.url("/x");
+            let ran = desk.run(&[&["get", "--compressed", &url], more].concat());
+            ran.failed(6, &["cannot be decoded", "without --compressed"]);
+            assert_eq!(desk.ok(&["list"]), "", "{what} {more:?}");
+            assert_eq!(fs::read(desk.file("keep.txt")).expect("there"), b"precious", "{what}");
+        }
+    }
+    // Trouble with the output is something else, and what came is good.
+    let fields = "Content-Encoding: gzip\nCache-Control: max-age=600";
+    let origin = Origin::start(move |_| response("200 OK", fields, whole.clone()));
+    let desk = Desk::new();
+    let ran = desk.run(&["get", "--compressed", "-o", "/dev/full", &origin.url("/x")]);
+    ran.failed(8, &["cannot be written"]);
+}

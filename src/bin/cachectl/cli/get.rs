@@ -17,7 +17,7 @@ use super::options::span;
 use super::store::{self, OpenStore};
 use super::{CommonArgs, StoreArgs, WriteArgs, exit};
 use crate::config::Config;
-use crate::output::sink::{Delivery, Sink, Target};
+use crate::output::sink::{self, Delivery, Sink, Target};
 use crate::output::talk;
 
 /// Fetch a URL through the cache; its body goes to standard output.
@@ -250,16 +250,26 @@ impl Get<'_> {
     async fn deliver(&self, answer: &mut Answer) -> Result<u64> {
         const SMALL: usize = 64 * 1024;
         let shows_head = self.args.include || self.args.head;
+        let decode = self.args.fetch.compressed;
+        if decode {
+            // What cannot be decoded is not worth keeping.
+            answer.hold();
+        }
         if shows_head || self.args.json {
             // A small body is stored first, so that the verdict in the head is final.
             answer.read_ahead(SMALL).await?;
+            let can_be_decoded =
+                answer.rest().is_some_and(|rest| !decode || sink::decodes(&answer.headers, rest));
+            if can_be_decoded {
+                answer.settle().await?;
+            }
         }
         let mut sink = Sink::open(self.target(answer), self.args.output.as_deref())?;
         if shows_head {
             sink.head(&self.report(answer, 0).head())?;
         }
-        let decode = self.args.fetch.compressed;
         let size = sink.body(answer, Delivery { decode }).await?;
+        answer.settle().await?;
         sink.finish()?;
         Ok(size)
     }

@@ -1,5 +1,6 @@
 //! Where bodies go: standard output, a file that appears whole, standard error, nowhere.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -7,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bytes::Bytes;
-use cachectl::{Answer, BodyStream, EntryHead, Error, ErrorKind, FilePart, Headers, decode};
+use cachectl::{
+    Answer, BodyStream, EntryHead, Error, ErrorKind, FilePart, Headers, Secrets, decode,
+};
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -48,6 +51,9 @@ pub trait Source {
 
     /// The file behind it turned out to be damaged.
     async fn condemn(&mut self);
+
+    /// The error of a body whose coding cannot be undone.
+    fn undecodable(&self, why: io::Error) -> Error;
 }
 
 impl Source for Answer {
@@ -65,6 +71,14 @@ impl Source for Answer {
 
     async fn condemn(&mut self) {
         Answer::condemn(self).await;
+    }
+
+    fn undecodable(&self, why: io::Error) -> Error {
+        let url = Secrets::built_in().url(self.url.as_str()).into_owned();
+        Error::new(ErrorKind::Network, format!("the body from {url} cannot be decoded"))
+            .because(why)
+            .coded("bad_coding")
+            .try_this("without --compressed the body passes as it came")
     }
 }
 
@@ -104,6 +118,14 @@ impl Source for StoredBody {
 
     /// Who only looks removes nothing.
     async fn condemn(&mut self) {}
+
+    fn undecodable(&self, why: io::Error) -> Error {
+        let url = Secrets::built_in().url(self.head.request.url.as_str()).into_owned();
+        Error::codec(format!("the body of {url} cannot be decoded"))
+            .because(why)
+            .coded("bad_coding")
+            .try_this("without --decode the body passes as it was stored")
+    }
 }
 
 /// The page of a failure is shown up to this length.
@@ -165,19 +187,16 @@ impl Sink {
         }
         let coded = if decodes { Some(source.headers().clone()) } else { None };
         let mut size = 0;
+        let is_output = Cell::new(false);
         let mut writer: Box<dyn Write + '_> = match &mut self.out {
-            Some(out) => Box::new(out),
+            Some(out) => Box::new(Told { out, failed: &is_output }),
             None if self.target == Target::Complaint => Box::new(&mut self.complaint),
             None => Box::new(io::sink()),
         };
         if let Some(headers) = &coded {
             writer = decode::decoder(headers, writer).ok_or_else(|| {
                 let codings = decode::codings(headers).join(", ");
-                Error::new(
-                    ErrorKind::LocalFile,
-                    format!("the content coding {codings} is not known"),
-                )
-                .try_this("without --compressed the body passes as it came")
+                source.undecodable(io::Error::other(format!("the coding {codings} is not known")))
             })?;
         }
         let guards = self.is_terminal && self.target == Target::Stdout { even_binary: false };
@@ -189,10 +208,12 @@ impl Sink {
                     .into());
             }
             size += chunk.len() as u64;
-            writer.write_all(&chunk).map_err(|e| undone(e, coded.is_some()))?;
+            writer
+                .write_all(&chunk)
+                .map_err(|e| undone(e, coded.is_none() || is_output.get(), source))?;
         }
         if size > 0 || coded.is_none() {
-            writer.flush().map_err(|e| undone(e, coded.is_some()))?;
+            writer.flush().map_err(|e| undone(e, coded.is_none() || is_output.get(), source))?;
         }
         Ok(size)
     }
@@ -244,17 +265,47 @@ fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::LocalFile, format!("cannot write {}", path.display())).because(error)
 }
 
+/// An output that tells whether it has failed, and not the decoder before it.
+struct Told<'a, W> {
+    out: W,
+    failed: &'a Cell<bool>,
+}
+
+impl<W: Write> Write for Told<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).inspect_err(|e| {
+            self.failed.set(e.kind() != io::ErrorKind::Interrupted);
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush().inspect_err(|_| self.failed.set(true))
+    }
+}
+
 /// An error of the output, or of the decoder before it.
-fn undone(error: io::Error, decoded: bool) -> anyhow::Error {
+fn undone(error: io::Error, is_output: bool, source: &impl Source) -> anyhow::Error {
+    if is_output { unwritten(error) } else { source.undecodable(error).into() }
+}
+
+fn unwritten(error: io::Error) -> anyhow::Error {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return error.into();
     }
-    let what = if decoded && error.kind() != io::ErrorKind::StorageFull {
-        "the body cannot be decoded, or its output cannot be written"
-    } else {
-        "the body cannot be written"
-    };
-    Error::new(ErrorKind::LocalFile, what).because(error).into()
+    Error::new(ErrorKind::LocalFile, "the body cannot be written").because(error).into()
+}
+
+/// Whether the coding of a body that is in hand can be undone.
+pub fn decodes<'a>(headers: &Headers, body: impl Iterator<Item = &'a Bytes>) -> bool {
+    let Some(mut decoder) = decode::decoder(headers, Box::new(io::sink())) else { return false };
+    let mut is_empty = true;
+    for chunk in body {
+        is_empty &= chunk.is_empty();
+        if decoder.write_all(chunk).is_err() {
+            return false;
+        }
+    }
+    is_empty || decoder.flush().is_ok()
 }
 
 /// A file that gets its name when it is complete.
@@ -336,7 +387,7 @@ impl From<MoveError> for anyhow::Error {
     fn from(error: MoveError) -> Self {
         match error {
             MoveError::Damaged(e) | MoveError::Read(e) => e.into(),
-            MoveError::Write(e) => undone(e, false),
+            MoveError::Write(e) => unwritten(e),
             MoveError::Stopped(e) => e.into(),
         }
     }
