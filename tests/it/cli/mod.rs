@@ -2,12 +2,14 @@
 
 mod ci;
 mod config;
+mod cut_off;
 mod explain;
 mod generated;
 mod get;
 mod get_trouble;
 mod list;
 mod moving;
+mod same;
 mod selection;
 mod snapshots;
 mod upkeep;

@@ -1,6 +1,7 @@
 //! From what the user said to an open store.
 
 use std::mem::ManuallyDrop;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -456,10 +457,28 @@ pub fn open_pair(
     is_dry: bool,
     common: &CommonArgs,
 ) -> Result<Pair> {
-    pair(from, common, |_| match is_dry {
+    let (source, access) = from;
+    // Whoever only reads a database lends what it knows to nobody who writes.
+    let writes_beside = !is_dry && share_a_file(&source.address, &to.address);
+    let access = if writes_beside { Access::Existing } else { access };
+    pair((source, access), common, |_| match is_dry {
         false => Ok(open(to, Access::Create, common)?.without_runtime()),
         true => Ok(open_as_if_made(to, common)?.without_runtime()),
     })
+}
+
+/// Whether two addresses lead to tables of one database.
+fn share_a_file(a: &Address, b: &Address) -> bool {
+    let kind = |address| cachectl::open::driver(address).map_or("", |driver| driver.kind);
+    if (kind(a), kind(b)) != ("sqlite", "sqlite") {
+        return false;
+    }
+    let file =
+        |address: &Address| address.path().ok().flatten().and_then(|path| path.metadata().ok());
+    match (file(a), file(b)) {
+        (Some(a), Some(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => a.location() == b.location(),
+    }
 }
 
 /// Opens two stores that have to be there.
