@@ -268,13 +268,13 @@ impl Reader {
     pub(crate) fn unchanging(path: &Path, busy: Duration) -> Result<Self, Trouble> {
         check(path)?;
         if !has_log_mode(path) {
-            let reader = Reader::usual(path, busy)?;
-            return match reader.probe() {
-                Err(e) if is_left_half_way(&e) => {
-                    drop(reader);
-                    Reader::of_copy(path)
-                }
-                probed => Ok(probed.map(|()| reader)?),
+            let looked = Reader::usual(path, busy).and_then(|reader| {
+                reader.probe()?;
+                Ok(reader)
+            });
+            return match looked {
+                Err(Trouble::Sqlite(e)) if is_left_half_way(&e) => Reader::of_copy(path),
+                looked => looked,
             };
         }
         // Somebody in this process writes: files beside it are there and in use.

@@ -52,7 +52,7 @@ impl Scene {
     fn new(from: &'static str, to: &'static str) -> Self {
         let desk = Desk::new();
         let store = shelf::open(&desk, "file:seed");
-        for i in 0..120u64 {
+        for i in 0..60u64 {
             let put = async {
                 let mut put = store.put(head(&format!("https://e.org/{i}"))).await?;
                 put.write(noise(i, if i % 10 == 0 { 60_000 } else { 300 })).await?;
@@ -145,7 +145,7 @@ impl Scene {
         match then {
             Then::Nothing => {}
             Then::DestinationDeleted => {
-                if self.count(self.from) >= 120 {
+                if self.count(self.from) >= 60 {
                     let place = self.place(self.to);
                     let _ = std::fs::remove_dir_all(&place);
                     for ending in ["", "-wal", "-shm", "-journal"] {
@@ -200,7 +200,7 @@ fn try_all(from: &'static str, to: &'static str, moves: bool) {
         }
         // Nothing is lost: what is not in the one is whole in the other.
         let left = scene.count(scene.from);
-        assert!(left + scene.count(scene.to) >= 120, "{what}");
+        assert!(left + scene.count(scene.to) >= 60, "{what}");
         let (args, folder) = scene.prepare(then, moves);
         let output = scene.desk.command(&[]).args(&args).current_dir(folder).output();
         let output = output.expect("the program runs");

@@ -9,6 +9,7 @@ mod get;
 mod get_trouble;
 mod list;
 mod moving;
+mod reading;
 mod same;
 mod selection;
 mod snapshots;

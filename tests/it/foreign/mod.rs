@@ -6,3 +6,4 @@ mod moving;
 mod mutations;
 mod neighbours;
 mod sharing;
+mod together;
