@@ -25,8 +25,8 @@ pub use entry::{
 pub use headers::Headers;
 pub use key::{EntryId, Key, Stamp, Variant};
 pub use lock::{Lock, Locked};
-pub(crate) use secrets::REDACTED;
 pub use secrets::Secrets;
+pub(crate) use secrets::{REDACTED, port_that_is_none};
 pub use status::StatusSet;
 pub use time::{Civil, Timestamp};
 pub use units::{format_duration, parse_duration, parse_size};

@@ -164,20 +164,51 @@ impl Secrets {
 
     fn without_password<'a>(&self, url: &'a str) -> Cow<'a, str> {
         let Some(start) = url.find("://").map(|i| i + 3) else { return Cow::Borrowed(url) };
-        // In the address of a store a password may have been typed as it is, slashes and all.
         let is_web = url[..start].to_ascii_lowercase().starts_with("http");
-        let ends: &[char] = if is_web { &['/', '?', '#'] } else { &['?'] };
-        let end = url[start..].find(ends).map_or(url.len(), |i| start + i);
-        let Some(at) = url[start..end].rfind('@').map(|i| start + i) else {
-            return Cow::Borrowed(url);
-        };
-        match url[start..at].find(':') {
-            Some(colon) => {
-                Cow::Owned(format!("{}:{REDACTED}{}", &url[..start + colon], &url[at..]))
-            }
-            None => Cow::Borrowed(url),
+        if is_web {
+            let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |i| start + i);
+            return without_login(url, start, end);
         }
+        // In the address of a store a password may have been typed as it is, slashes and all.
+        let Some(colon) = port_that_is_none(&url[start..]).map(|i| start + i) else {
+            let end = url[start..].find('?').map_or(url.len(), |i| start + i);
+            return without_login(url, start, end);
+        };
+        let shown = match url[colon..].contains('@') {
+            true => url,
+            false => {
+                let end = url[colon..].find(['/', '?', '#']).map_or(url.len(), |i| colon + i);
+                &format!("{}:{REDACTED}{}", &url[..colon], &url[end..])
+            }
+        };
+        Cow::Owned(without_login(shown, start, shown.len()).into_owned())
     }
+}
+
+/// A URL without the password of the login that ends at the last `@` before `end`.
+fn without_login(url: &str, start: usize, end: usize) -> Cow<'_, str> {
+    let at = url[start..end].rfind('@').map(|i| start + i);
+    match at.and_then(|at| Some((at, start + url[start..at].find(':')?))) {
+        Some((at, colon)) => Cow::Owned(format!("{}:{REDACTED}{}", &url[..colon], &url[at..])),
+        None => Cow::Borrowed(url),
+    }
+}
+
+/// Where, in the address of a store behind its `://`, a colon stands with no port behind it:
+/// what follows may be a password that ends at a `/`, `?` or `#` of its own, or lacks its `@`.
+pub(crate) fn port_that_is_none(rest: &str) -> Option<usize> {
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let mut start = authority.rfind('@').map_or(0, |at| at + 1);
+    for host in authority[start..].split(',') {
+        let bracket = host.rfind(']').unwrap_or(0);
+        if let Some(colon) = host[bracket..].find(':').map(|at| bracket + at)
+            && !host[colon + 1..].bytes().all(|b| b.is_ascii_digit())
+        {
+            return Some(start + colon);
+        }
+        start += host.len() + 1;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -194,6 +225,14 @@ mod tests {
             ("https://u@e.org/x:y@z", "https://u@e.org/x:y@z"),
             ("redis://u:a/b@c@h:1/0?x=1", "redis://u:[redacted]@h:1/0?x=1"),
             ("s3://bucket/a@b", "s3://bucket/a@b"),
+            ("redis://:SE/CR@ET@h:x/", "redis://:[redacted]@h:x/"),
+            ("redis://:SE@CRET@h:x/", "redis://:[redacted]@h:[redacted]/"),
+            ("redis://:[redacted]@h:[redacted]/", "redis://:[redacted]@h:[redacted]/"),
+            ("redis://u:SE?CR=ET@h/0", "redis://u:[redacted]@h/0"),
+            ("redis://u:SE#CRET@h", "redis://u:[redacted]@h"),
+            ("redis://h:SECRET", "redis://h:[redacted]"),
+            ("redis://h:1,g:SECRET/0", "redis://h:1,g:[redacted]/0"),
+            ("redis://[::1]:1/0", "redis://[::1]:1/0"),
             ("https://e.org/?token=x&b=2#f", "https://e.org/?token=[redacted]&b=2#f"),
             (
                 "https://e.org/?b=2&X-Amz-Signature=x",

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::model::{REDACTED, Secrets, parse_duration, percent_decode};
+use crate::model::{REDACTED, Secrets, parse_duration, percent_decode, port_that_is_none};
 
 /// Where a store is, and how to open it.
 ///
@@ -181,6 +181,10 @@ impl FromStr for Address {
             Error::usage(format!("{shown:?} is not the address of a store: {why}"))
                 .coded("bad_address")
         };
+        if has_text_as_port(text) {
+            return Err(refuse("what stands behind a host's colon is no port")
+                .try_this("in a password, %2F stands for /, %3F for ?, %23 for # and %40 for @"));
+        }
         let (place, params) = match text.split_once('?') {
             Some((place, params)) => {
                 (place, Address::parse_params(params).map_err(|why| refuse(&why))?)
@@ -254,6 +258,11 @@ fn without_password(scheme: &str, location: &str) -> String {
     }
 }
 
+/// Whether no number stands where a port should: mostly a password that nothing tells from it.
+fn has_text_as_port(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(_, rest)| port_that_is_none(rest).is_some())
+}
+
 /// Only what would end or split a parameter is escaped.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -311,7 +320,6 @@ mod tests {
             ("redis", "redis"),
             ("redis://u:p%40ss@h:1/0?ttl=2h&namespace=x", "redis://u@h:1/0?namespace=x&ttl=2h"),
             ("redis://:secret@h", "redis://h"),
-            ("redis://:se/cr@et@h:1/0", "redis://h:1/0"),
             ("redis://u:12/3@h", "redis://u@h"),
             ("s3://b/a@b", "s3://b/a@b"),
             ("file:a:b@c", "file:a:b@c"),
@@ -326,6 +334,22 @@ mod tests {
             assert_eq!(address(shown).to_string(), shown, "reading back changes nothing");
         }
         assert!(!format!("{:?}", address("redis://:secret@h")).contains("secret"));
+    }
+
+    #[test]
+    fn a_password_that_is_not_escaped_is_refused_and_not_repeated() {
+        for text in [
+            "redis://:se/cr@et@h:1/0",
+            "redis://:se?cr=et@h",
+            "redis://u:se#cret@h/0",
+            "rediss://h:secret",
+            "redis://a:1,b:secret/0",
+        ] {
+            let error = text.parse::<Address>().unwrap_err();
+            assert_eq!(error.code(), "bad_address", "{text}");
+            let said = format!("{error} {error:?}");
+            assert!(!["se/", "se?", "se#", "cret"].iter().any(|s| said.contains(s)), "{said}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::error::{ErrorKind, Result};
 use crate::interchange::{Wanted, Writer, Written};
 use crate::storage::{Backend, BodyStream, ByteRange, Found, Manage, Piece, is_about_one};
 
-use super::report::{Event, Failure, Report, Tally};
+use super::report::{Action, Event, Failure, Report, Tally};
 
 /// Writes entries in the order in which they come. Those that were replaced meanwhile are
 /// left out, damaged ones are failures; trouble with the store or the file ends it all.
@@ -45,7 +45,7 @@ pub async fn export(
             }
             // What was named and is not there is no reason to leave out the others.
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                report.tallies.count(super::Action::Missing, 0);
+                report.tallies.count(Action::Missing, 0);
                 tracing::warn!("{e}");
                 continue;
             }
@@ -56,10 +56,13 @@ pub async fn export(
             Err(e) => Err(e),
         };
         match written {
-            Ok(()) => on(Event::Done(Tally { entries: 1, bytes: found.head.body.bytes }))?,
+            Ok(action) => {
+                report.tallies.count(action, found.head.body.bytes);
+                on(Event::Done(Tally { entries: 1, bytes: found.head.body.bytes }))?;
+            }
             // Replaced or removed since it was found.
             Err(e) if e.kind() == ErrorKind::Changed => {
-                report.tallies.count(super::Action::Changed, found.head.body.bytes);
+                report.tallies.count(Action::Changed, found.head.body.bytes);
             }
             Err(error) if is_about_one(&error) => {
                 let url = Some(found.head.request.url.as_str().to_owned());
@@ -77,10 +80,10 @@ pub async fn export(
     Ok((written, report))
 }
 
-async fn write_one(writer: &mut dyn Writer, found: &Found, mut body: BodyStream) -> Result<()> {
+async fn write_one(writer: &mut dyn Writer, found: &Found, mut body: BodyStream) -> Result<Action> {
     match writer.begin(&found.head, found.stored_bytes)? {
-        Wanted::LeftOut(_) => return Ok(()),
-        Wanted::NoBody => return writer.end(),
+        Wanted::LeftOut(_) => return Ok(Action::Skip),
+        Wanted::NoBody => return writer.end().map(|()| Action::Copy),
         Wanted::Body => {}
     }
     loop {
@@ -90,7 +93,7 @@ async fn write_one(writer: &mut dyn Writer, found: &Found, mut body: BodyStream)
                     writer.chunk(part)?;
                 }
             }
-            Ok(None) => return writer.end(),
+            Ok(None) => return writer.end().map(|()| Action::Copy),
             Err(e) => {
                 writer.abandon()?;
                 return Err(e);

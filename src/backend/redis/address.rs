@@ -119,9 +119,9 @@ impl Server {
         let db = if is_socket { "" } else { path.trim_start_matches('/') };
         let db = match address.param("db").unwrap_or(db) {
             "" => 0,
-            text => text.parse().map_err(|_| {
-                address.refuse(&format!("a database has a number, {text:?} is none"))
-            })?,
+            text => {
+                text.parse().map_err(|_| address.refuse("a database is a number, such as 0"))?
+            }
         };
         let server = Server {
             hosts: if is_socket { Vec::new() } else { hosts_of(hosts, address)? },
@@ -274,9 +274,10 @@ fn hosts_of(text: &str, address: &Address) -> Result<Vec<(String, Option<u16>)>>
                 Some(at) => (&host[..bracket + at], Some(&host[bracket + at + 1..])),
                 None => (host, None),
             };
-            let port = port.map(str::parse).transpose().map_err(|_| {
-                address.refuse(&format!("a port is a number up to 65535, in {host:?} it is not"))
-            })?;
+            let port = port
+                .map(str::parse)
+                .transpose()
+                .map_err(|_| address.refuse("a port is a number up to 65535"))?;
             let name = name.trim_start_matches('[').trim_end_matches(']');
             if name.is_empty() {
                 return Err(address.refuse("a host is missing"));
