@@ -29,6 +29,25 @@ pub(crate) fn new_file() -> OpenOptions {
     options
 }
 
+/// Makes the file of a database, and the folders above it, for its owner alone: SQLite would
+/// let everybody read it. One that is there already stays as it is.
+///
+/// # Errors
+/// `Store` when it cannot be made.
+#[cfg(feature = "sqlite")]
+pub(crate) fn create_database_file(path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        create_dir_all(folder)
+            .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
+    }
+    match new_file().open(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+            Err(store_error(format!("cannot create {}", path.display()), e))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How many bytes this user may still write to the disk that a file lies on; `None` where that
 /// is not known.
 #[cfg(feature = "sqlite")]

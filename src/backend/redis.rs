@@ -382,7 +382,8 @@ impl Inner {
     /// The one entry with this identity.
     async fn only(&self, id: &EntryId) -> Result<Option<Kept>> {
         let name = self.names.record(&id.key);
-        let mut fields = self.entries(&[name.clone()], std::slice::from_ref(id)).await?;
+        let mut fields =
+            self.entries(std::slice::from_ref(&name), std::slice::from_ref(id)).await?;
         self.read_only(&name, id, fields.swap_remove(0)?)
     }
 

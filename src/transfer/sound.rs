@@ -83,9 +83,10 @@ mod tests {
 
     #[test]
     fn what_is_no_head_is_named() {
-        let changes: [(&str, fn(&mut EntryHead)); 15] = [
+        type Change = fn(&mut EntryHead);
+        let changes: [(&str, Change); 15] = [
             ("body", |h| h.body.bytes = u64::MAX),
-            ("key", |h| h.id.key = String::new().into()),
+            ("key", |h| h.id.key = String::new()),
             ("URL", |h| h.request.url = UrlText::verbatim("")),
             ("URL", |h| h.request.url = UrlText::verbatim("https://e.org/\nX")),
             ("URL", |h| h.request.url = UrlText::verbatim("https://e.org/a b")),

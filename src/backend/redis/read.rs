@@ -185,7 +185,7 @@ impl Inner {
                             answer => OneEntry::from_redis_value(answer)
                                 .map_err(|e| trouble::explain(e.into(), self.link.name())),
                         }
-                    }))
+                    }));
                 }
                 None => {
                     let plain = names.iter().zip(ids).map(|(name, id)| {

@@ -566,18 +566,7 @@ impl Database {
                 .try_this("another file; nothing was changed"));
         }
         if let Source::File { path, busy, writer, made_here, .. } = &self.source {
-            if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-                private::create_dir_all(folder).map_err(|e| {
-                    private::store_error(format!("cannot create {}", folder.display()), e)
-                })?;
-            }
-            // Made by hand first: SQLite would let everybody read it.
-            match private::new_file().open(path) {
-                Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(private::store_error(format!("cannot create {}", self.name), e));
-                }
-                _ => {}
-            }
+            private::create_database_file(path)?;
             // The journal of a database that is in use already is its owner's choice.
             let is_new = path.metadata().is_ok_and(|meta| meta.len() == 0);
             *lock(writer) = Some(self.open_writer(path, *busy, is_new)?);

@@ -201,7 +201,7 @@ pub fn run() -> Result<u8> {
         Some(cli) => cli,
         None => {
             let parsed = definition().try_get_matches();
-            let parsed = parsed.inspect(|matches| note_variables(matches));
+            let parsed = parsed.inspect(note_variables);
             match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
                 Ok(cli) => cli,
                 Err(error) => return Ok(failure::usage(&error)),

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 
-use crate::backend::private::{create_dir_all, place_of, store_error};
+use crate::backend::private::{create_database_file, place_of};
 use crate::backend::sqlite_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
@@ -122,18 +122,16 @@ fn open(address: &Address, access: Access, kind: Kind) -> Result<Opened> {
             let error = Error::store(format!("there is no database {name}"));
             return Err(error.coded("store_missing"));
         }
-        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-            create_dir_all(folder)
-                .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        Connection::open_with_flags(&path, flags)
-            .map_err(|e| Error::store(format!("cannot create {name}")).because(e))?;
+        create_database_file(&path)?;
     }
     let database = Database::new(path, busy, access);
     match database.read(Kind::of)? {
         Some(found) if found == kind => {}
-        None if may_create && database.read(|c| database::columns(c, "entries"))?.is_empty() => {
+        None if database.read(|c| database::columns(c, "entries"))?.is_empty() => {
+            if !may_create {
+                let error = Error::store(format!("{name} has no tables of {}", kind.name()));
+                return Err(error.coded("store_missing"));
+            }
             database.write(|c| c.execute_batch(kind.schema()))?;
         }
         _ => {

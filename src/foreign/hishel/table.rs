@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::backend::private::{create_dir_all, place_of, store_error};
+use crate::backend::private::{create_database_file, place_of};
 use crate::backend::sqlite_file;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
@@ -75,13 +75,7 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
             let error = Error::store(format!("there is no database {name}"));
             return Err(error.coded("store_missing"));
         }
-        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-            create_dir_all(folder)
-                .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        Connection::open_with_flags(&path, flags)
-            .map_err(|e| Error::store(format!("cannot create {name}")).because(e))?;
+        create_database_file(&path)?;
     }
     let table = Table { database: Database::new(path, busy, access) };
     if table.database.read(|c| database::columns(c, "cache"))?.is_empty() {
@@ -93,6 +87,9 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
     }
     Ok(Opened::Blocking(Arc::new(OneValue::open(table, address)?)))
 }
+
+/// A key, what lies under it, and the number of the row.
+type Row = (String, Lying, i64);
 
 struct Table {
     database: Database<Keys>,
@@ -272,7 +269,7 @@ impl Table {
     }
 
     /// A page of rows behind this one, and the last row that was looked at.
-    fn page(&self, after: i64, values: bool) -> Result<(Vec<(String, Lying, i64)>, Option<i64>)> {
+    fn page(&self, after: i64, values: bool) -> Result<(Vec<Row>, Option<i64>)> {
         let sql = format!(
             "SELECT rowid, key, CASE WHEN typeof(date_created) IN ('real', 'integer')
                THEN date_created END FROM cache WHERE rowid > ?1 AND {IS_KEY}

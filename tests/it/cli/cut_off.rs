@@ -86,7 +86,7 @@ impl Scene {
     }
 
     fn place(&self, store: &str) -> PathBuf {
-        let name = store.split_once(':').expect("an address").1.split('?').next().unwrap();
+        let name = store.split_once(':').expect("an address").1.split('?').next().expect("a path");
         self.desk.file(name)
     }
 

@@ -159,7 +159,7 @@ fn try_all(layout: &'static str) {
             user.execute_batch("INSERT INTO theirs VALUES (3)")
                 .unwrap_or_else(|e| panic!("{what}: {e}"));
             let most: i64 =
-                user.query_row("SELECT max(x) FROM theirs", [], |row| row.get(0)).unwrap();
+                user.query_row("SELECT max(x) FROM theirs", [], |row| row.get(0)).expect("a row");
             assert_eq!(most, 3, "{what}");
             drop(user);
             let ran = scene.desk.run(&[

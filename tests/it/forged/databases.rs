@@ -142,7 +142,7 @@ const TABLES: &[Case] = &[
     ("a layout that is text", Rest::Lost, |b| b.sql("UPDATE cache_meta SET value = 'one'")),
     ("a layout from the future", Rest::Lost, |b| b.sql("UPDATE cache_meta SET value = 99")),
     ("a layout of many megabytes", Rest::Lost, |b| {
-        b.sql("UPDATE cache_meta SET value = zeroblob(100000000)")
+        b.sql("UPDATE cache_meta SET value = zeroblob(100000000)");
     }),
     ("a view without an end", Rest::Lost, |b| {
         b.sql(
@@ -186,7 +186,7 @@ const BESIDE: &[Case] = &[
     ("a journal that names another file", Rest::Lost, |b| {
         // What a transaction over several databases leaves: SQLite removes the file in the end.
         let name = b.scene.precious();
-        let name = name.to_str().unwrap().as_bytes();
+        let name = name.to_str().expect("text").as_bytes();
         let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
         journal.resize(512, 0);
         journal.extend_from_slice(&1u32.to_be_bytes());

@@ -28,7 +28,7 @@ impl Native<'_> {
     fn body(&self) -> PathBuf {
         let mut bodies = fs::read_dir(self.part("bodies")).expect("a folder").flatten();
         let is_victims = |path: &PathBuf| {
-            path.file_name().unwrap().as_bytes().starts_with(key(VICTIM).as_bytes())
+            path.file_name().expect("a name").as_bytes().starts_with(key(VICTIM).as_bytes())
         };
         bodies.find_map(|entry| Some(entry.path()).filter(is_victims)).expect("a body")
     }
@@ -53,7 +53,7 @@ type Case = (&'static str, Rest, fn(&Native<'_>));
 const BODIES: &[Case] = &[
     ("a body by an absolute path", Rest::Usable, |s| {
         let precious = s.scene.precious();
-        s.body_at(precious.to_str().unwrap(), Some(&precious));
+        s.body_at(precious.to_str().expect("text"), Some(&precious));
     }),
     ("a body by a path upwards", Rest::Usable, |s| {
         s.body_at("../../../outside/precious.txt", Some(&s.scene.precious()));
@@ -62,7 +62,7 @@ const BODIES: &[Case] = &[
         let good = key(GOOD[1]);
         let folder = s.base.join("bodies").join(&good[..2]);
         let bodies = fs::read_dir(folder).expect("a folder").flatten();
-        let name = bodies.map(|e| e.file_name().into_string().unwrap());
+        let name = bodies.map(|e| e.file_name().into_string().expect("a name"));
         let name = name.into_iter().find(|n| n.starts_with(&good)).expect("a body");
         s.body_at(&format!("../{}/{name}", &good[..2]), None);
     }),
@@ -87,7 +87,7 @@ const BODIES: &[Case] = &[
         s.forge(|entries| {
             let mut second = entries[0].clone();
             second["variant"] = json!("0123456789abcdef0123456789abcdef");
-            entries.as_array_mut().unwrap().push(second);
+            entries.as_array_mut().expect("a list").push(second);
         });
     }),
     ("an entry of another key", Rest::Usable, |s| {
@@ -158,7 +158,7 @@ const INSTEAD: &[Case] = &[
     }),
     ("a link for a record", Rest::Usable, |s| link(&s.record(), &s.scene.precious())),
     ("a link to a device for a record", Rest::Usable, |s| {
-        link(&s.record(), Path::new("/dev/zero"))
+        link(&s.record(), Path::new("/dev/zero"));
     }),
     ("a link to nothing for a record", Rest::Usable, |s| link(&s.record(), Path::new("/nowhere"))),
     ("a link to a record for a record", Rest::Usable, |s| {
@@ -168,7 +168,7 @@ const INSTEAD: &[Case] = &[
     ("a socket for a record", Rest::Usable, |s| {
         fs::remove_file(s.record()).expect("removed");
         // By a short name: sockets have no long ones.
-        let here = s.base.parent().unwrap().join("sock");
+        let here = s.base.parent().expect("a folder").join("sock");
         let socket = std::os::unix::net::UnixListener::bind(&here).expect("a socket");
         fs::rename(here, s.record()).expect("moved");
         drop(socket);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use super::{GOOD, Scene, fifo, items, link, shelf, sparse};
+use super::{Forge, GOOD, Scene, fifo, items, link, shelf, sparse};
 use crate::testkit::alone;
 
 /// An archive's first line.
@@ -74,7 +74,7 @@ const CASES: &[Case] = &[
                 p,
                 OPENING.to_owned()
                     + &line(|l| {
-                        l["response"]["headers"] = serde_json::json!([["A", "b\r\nX-Split: 1"]])
+                        l["response"]["headers"] = serde_json::json!([["A", "b\r\nX-Split: 1"]]);
                     }),
             );
         },
@@ -88,7 +88,7 @@ const CASES: &[Case] = &[
                 p,
                 OPENING.to_owned()
                     + &line(|l| {
-                        l["response"]["headers"] = serde_json::json!([["A\u{1b}[31m", "b"]])
+                        l["response"]["headers"] = serde_json::json!([["A\u{1b}[31m", "b"]]);
                     }),
             );
         },
@@ -333,7 +333,7 @@ fn folders_to_import() {
     if !alone::is_child() {
         return alone::run_here();
     }
-    let cases: [(&str, fn(&Scene)); 6] = [
+    let cases: [(&str, Forge); 6] = [
         ("a link in the folder", |s| {
             let body = first_body(s);
             link(&body, &s.precious());

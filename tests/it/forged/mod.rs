@@ -62,6 +62,9 @@ fn look(folder: &Path) -> BTreeMap<PathBuf, String> {
     seen
 }
 
+/// What is done to a scene.
+type Forge = fn(&Scene);
+
 /// A desk with something precious outside of every store.
 struct Scene {
     desk: Desk,
@@ -180,7 +183,7 @@ fn fill(scene: &Scene, store: &str) {
 
 /// The native key of a URL.
 fn key(url: &str) -> String {
-    Key::native("", &Method::GET, &UrlText::parse(url).expect("a URL")).to_string()
+    Key::native("", &Method::GET, &UrlText::parse(url).expect("a URL"))
 }
 
 /// A native record with something else in it, and the right checksum.

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use super::{Scene, fifo, items, link, shelf};
+use super::{Forge, Scene, fifo, items, link, shelf};
 use crate::testkit::alone;
 
 /// The user's own file.
@@ -128,7 +128,7 @@ fn a_project_file_is_a_file() {
     if !alone::is_child() {
         return alone::run_here();
     }
-    let cases: [(&str, fn(&Scene)); 5] = [
+    let cases: [(&str, Forge); 5] = [
         ("a pipe", |s| fifo(&s.desk.file(".cachectl.toml"))),
         ("a device", |s| link(&s.desk.file(".cachectl.toml"), std::path::Path::new("/dev/zero"))),
         ("a folder", |s| fs::create_dir(s.desk.file(".cachectl.toml")).expect("made")),

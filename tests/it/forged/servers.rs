@@ -76,14 +76,14 @@ const NATIVE: &[Case<Redis>] = &[
     }),
     ("a body that is a text", Rest::Usable, |r| {
         let record: Vec<u8> = r.server.ask(&["HGET", &r.record(), "m"]);
-        let body = String::from_utf8_lossy(&record).rsplit('|').next().unwrap().to_owned();
+        let body = String::from_utf8_lossy(&record).rsplit('|').next().expect("a part").to_owned();
         let name = format!("{}:{body}", r.record());
         r.ask(&["DEL", &name]);
         r.ask(&["SET", &name, "x"]);
     }),
     ("a chunk of many megabytes", Rest::Usable, |r| {
         let record: Vec<u8> = r.server.ask(&["HGET", &r.record(), "m"]);
-        let body = String::from_utf8_lossy(&record).rsplit('|').next().unwrap().to_owned();
+        let body = String::from_utf8_lossy(&record).rsplit('|').next().expect("a part").to_owned();
         r.ask(&["EVAL", LONG, "1", &format!("{}:{body}", r.record()), "0"]);
     }),
     ("names that are nearly ours", Rest::Usable, |r| {
@@ -192,7 +192,7 @@ const OBJECTS: &[Case<S3>] = &[
     }),
     ("a body that is another's", Rest::Usable, |s| {
         let bodies = std::fs::read_dir(s.path("s/bodies")).expect("a folder").flatten();
-        let name = bodies.map(|entry| entry.file_name().into_string().unwrap());
+        let name = bodies.map(|entry| entry.file_name().into_string().expect("a name"));
         let name = name.into_iter().find(|name| name.starts_with(&key(GOOD[1]))).expect("a body");
         s.forge(|entries| entries[0]["body"]["in"] = name.into());
     }),
@@ -202,7 +202,7 @@ const OBJECTS: &[Case<S3>] = &[
     }),
     ("names that are nearly ours", Rest::Usable, |s| {
         for name in ["s/entries/notes.txt", "s/bodies/notes.txt", "s/entries/x", "s/other/y"] {
-            std::fs::create_dir_all(s.path(name).parent().unwrap()).expect("made");
+            std::fs::create_dir_all(s.path(name).parent().expect("a folder")).expect("made");
             std::fs::write(s.path(name), "theirs").expect("written");
         }
     }),
