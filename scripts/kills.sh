@@ -81,7 +81,7 @@ usable() {
     local code=0
     "$BIN" list --backend "$1" >listed.txt 2>err.txt || code=$?
     [ $code = 0 ] || { [ $code = 3 ] && grep -qE 'there is no|has no table|has no tables' err.txt; } \
-        || { bad "list ends with $code: $(head -3 err.txt)"; return 1; }
+        || { bad "list ends with $code: $(head -8 err.txt | tr "\n" " ")"; return 1; }
     [ $code = 0 ] || { : >listed.txt; return 0; }
     "$BIN" verify --backend "$1" >verify.txt 2>err.txt \
         || { bad "verify: $(head -3 verify.txt) $(head -3 err.txt)"; return 1; }

@@ -9,7 +9,7 @@
 //! | no log | under SQLite's own shared lock, which leaves no trace |
 //! | a log that is empty, and nobody has the database open | the file as it is |
 //! | a log and its index | with the index opened for reading: SQLite takes it from its owner, or makes one in memory where that is gone |
-//! | a log without an index | with an index in memory |
+//! | a log without an index, or with the one of an earlier log | with an index in memory |
 //! | a journal that somebody left half-way | a copy, in which the change is undone |
 //!
 //! Where no lock protects the reader, what was read counts only if the files still look as
@@ -80,9 +80,24 @@ type FileId = (u64, u64);
 struct Known {
     /// To look into it.
     file: Option<File>,
-    connections: usize,
-    /// Those among them that have the index of a log open for reading only.
-    reading_index: usize,
+    /// How many connections use the index of its log in each of the ways of [`Index`].
+    connections: [usize; 3],
+}
+
+impl Known {
+    fn has(&self, index: Index) -> bool {
+        self.connections[index as usize] > 0
+    }
+}
+
+/// How a connection uses the index of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Index {
+    /// It has none, or its own in memory.
+    Leaves,
+    Reads,
+    /// As SQLite does, which makes the index where it is not there.
+    Writes,
 }
 
 /// The databases that this process has open. SQLite's locks are POSIX's: they are gone once the
@@ -136,22 +151,21 @@ fn read_header(mut file: &File) -> Header {
 #[derive(Debug)]
 struct Use {
     id: Option<FileId>,
-    reads_index: bool,
+    index: Index,
 }
 
 impl Use {
-    fn begin(path: &Path, reads_index: bool) -> Self {
+    fn begin(path: &Path, index: Index) -> Self {
         let id = file_id(path);
         if let Some(id) = id {
             let mut all = known();
             let known = all.entry(id).or_insert_with(|| {
                 let file = open_file(path);
-                Known { file, connections: 0, reading_index: 0 }
+                Known { file, connections: [0; 3] }
             });
-            known.connections += 1;
-            known.reading_index += usize::from(reads_index);
+            known.connections[index as usize] += 1;
         }
-        Use { id, reads_index }
+        Use { id, index }
     }
 }
 
@@ -160,9 +174,8 @@ impl Drop for Use {
         let Some(id) = self.id else { return };
         let mut all = known();
         if let Some(known) = all.get_mut(&id) {
-            known.connections -= 1;
-            known.reading_index -= usize::from(self.reads_index);
-            if known.connections == 0 {
+            known.connections[self.index as usize] -= 1;
+            if known.connections == [0; 3] {
                 all.remove(&id);
             }
         }
@@ -254,7 +267,7 @@ impl Reader {
     /// Opens a database as SQLite does: with files beside it, for a program that writes too.
     pub(crate) fn usual(path: &Path, busy: Duration) -> Result<Self, Trouble> {
         check(path)?;
-        let used = Use::begin(path, false);
+        let used = Use::begin(path, Index::Writes);
         let connection = open(path, "mode=ro", OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(waits(busy))?;
         // Merging the log is the writer's business.
@@ -278,14 +291,14 @@ impl Reader {
             };
         }
         // Somebody in this process writes: files beside it are there and in use.
-        if is_written_here(path) {
+        if is_used_here(path, Index::Writes) && beside(path, "-shm").exists() {
             return Reader::usual(path, busy);
         }
         let looks = Looks::of(path);
         let [_, log, _] = &looks.0;
-        if beside(path, "-shm").exists() {
+        if has_its_index(path) {
             let params = "mode=ro&readonly_shm=1";
-            let used = Use::begin(path, true);
+            let used = Use::begin(path, Index::Reads);
             let connection = open(path, params, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
             connection.busy_timeout(waits(busy))?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -297,7 +310,7 @@ impl Reader {
                 Err(e) => return Err(e.into()),
             }
         }
-        let used = Use::begin(path, false);
+        let used = Use::begin(path, Index::Leaves);
         let connection = if log.is_none_or(|(bytes, _)| bytes == 0) {
             open(path, "immutable=1", OpenFlags::SQLITE_OPEN_READ_ONLY)?
         } else {
@@ -333,7 +346,7 @@ impl Reader {
             }
             let connection = open(&copy, "mode=rw", OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             let taken_as = Some(looks);
-            let used = Use::begin(&copy, false);
+            let used = Use::begin(&copy, Index::Leaves);
             let _copy = Some(folder);
             let reader = Reader { connection, taken_as, keeps_out: false, _use: used, _copy };
             reader.probe()?;
@@ -412,9 +425,8 @@ impl Writer {
     /// Opens a database for writing. What was left half-way is undone.
     pub(crate) fn open(path: &Path, busy: Duration) -> Result<Self, Trouble> {
         check(path)?;
-        let used = Use::begin(path, false);
-        let reads_index = |known: &Known| known.reading_index > 0;
-        if used.id.is_some_and(|id| known().get(&id).is_some_and(reads_index)) {
+        let used = Use::begin(path, Index::Writes);
+        if is_used_here(path, Index::Reads) {
             let name = path.display();
             let error = Error::store(format!("{name} is open in this process to be read only"));
             return Err(error.coded("store_busy").into());
@@ -450,11 +462,10 @@ pub(crate) fn sync_names(path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Whether this process has a database open, by somebody who may write.
-fn is_written_here(path: &Path) -> bool {
-    let is_written = |known: &Known| known.connections > known.reading_index;
-    file_id(path).is_some_and(|id| known().get(&id).is_some_and(is_written))
-        && beside(path, "-shm").exists()
+/// Whether this process has a database open, with a connection that uses the index of its log in
+/// this way.
+fn is_used_here(path: &Path, index: Index) -> bool {
+    file_id(path).is_some_and(|id| known().get(&id).is_some_and(|known| known.has(index)))
 }
 
 /// Undoes what somebody may have left half-way, if this user may write to the database.
@@ -568,9 +579,34 @@ pub(crate) fn is_left_half_way(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
 }
 
-/// Whether the index of a log is of no use.
+/// Whether the index of a log is of no use to somebody who may not write to it.
 fn is_no_index(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+    use ErrorCode::{CannotOpen, FileLockingProtocolFailed, ReadOnly};
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ReadOnly | CannotOpen | FileLockingProtocolFailed))
+}
+
+/// Whether there is an index, and it is one of the log that is there. A writer that is killed
+/// between the header of a new log and its index leaves an older one, for whose writer SQLite
+/// waits ten seconds before it gives up. Both begin with the salts of the log
+/// (<https://sqlite.org/walformat.html>, sections 2.1 and 4.1).
+fn has_its_index(path: &Path) -> bool {
+    if !beside(path, "-shm").exists() {
+        return false;
+    }
+    // A connection of this process loses its locks on the index when the process closes it.
+    let all = known();
+    let has_locks = |known: &Known| known.has(Index::Reads) || known.has(Index::Writes);
+    if file_id(path).is_some_and(|id| all.get(&id).is_some_and(has_locks)) {
+        return true;
+    }
+    let salts = |ending: &str, at: u64| {
+        let mut file = open_file(&beside(path, ending))?;
+        let mut salts = [0; 8];
+        file.seek(SeekFrom::Start(at)).ok()?;
+        file.read_exact(&mut salts).is_ok().then_some(salts)
+    };
+    salts("-wal", 16).is_none_or(|log| salts("-shm", 32) == Some(log))
 }
 
 /// The error of a database that is changed whenever somebody looks.
