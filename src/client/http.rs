@@ -129,8 +129,17 @@ impl HttpTransport {
             .timeout_global(left)
             .proxy(self.options.proxies.for_url(&request.url)?)
             .build();
-        watch::forget();
-        let response = self.agent.run(message).map_err(fail)?;
+        // Each of the connections that were kept may be gone by now.
+        let mut others = self.options.keep_per_host;
+        let response = loop {
+            watch::forget();
+            match self.agent.run(message.clone()) {
+                Err(_) if watch::was_gone() && others > 0 && request.method.is_idempotent() => {
+                    others -= 1;
+                }
+                answered => break answered.map_err(fail)?,
+            }
+        };
         let seen = watch::take().ok_or_else(|| {
             Error::new(ErrorKind::Internal, format!("the response from {name} was not seen"))
         })?;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use crate::backend::private;
+use crate::backend::private::{self, create_database_file};
 use crate::backend::sqlite_file::{self, Reader, Trouble, Writer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::Access;
+use crate::storage::{Access, Address};
 
 /// How long to wait for other writers, unless the address says so. hishel waits as long.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -86,7 +86,55 @@ pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<
     names.collect()
 }
 
+/// What the databases of a layout have.
+pub(super) struct Tables<'a> {
+    /// The layout, as messages call it.
+    pub layout: &'a str,
+    /// The table that tells whether there is a store.
+    pub table: &'a str,
+    /// What makes the tables.
+    pub schema: &'a str,
+}
+
 impl<M: Default> Database<M> {
+    /// Opens a database, and makes the file and its tables where that is meant.
+    ///
+    /// # Errors
+    /// `Store`: `store_missing` when there is none, or none of its tables; `not_a_store` when the
+    /// table is another one, as `is_its` says.
+    pub(super) fn open(
+        path: PathBuf,
+        address: &Address,
+        access: Access,
+        tables: &Tables<'_>,
+        is_its: impl Fn(&Connection) -> rusqlite::Result<bool>,
+    ) -> Result<Self> {
+        let may_create = access == Access::Create;
+        let missing = |what: String| Err(Error::store(what).coded("store_missing"));
+        let name = path.display().to_string();
+        let layout = tables.layout;
+        match path.exists() {
+            true => {}
+            false if may_create => create_database_file(&path)?,
+            false => return missing(format!("there is no database {name}")),
+        }
+        let database =
+            Database::new(path, address.duration("busy_timeout")?.unwrap_or(BUSY), access);
+        if database.read(&is_its)? {
+            return Ok(database);
+        }
+        if !database.read(|c| columns(c, tables.table))?.is_empty() {
+            return Err(Error::store(format!("{name} is no database of {layout}"))
+                .coded("not_a_store")
+                .try_this("another file, or no ?layout=; nothing was changed"));
+        }
+        match may_create {
+            true => database.write(|c| c.execute_batch(tables.schema))?,
+            false => return missing(format!("{name} has no tables of {layout}")),
+        }
+        Ok(database)
+    }
+
     pub(super) fn new(path: PathBuf, busy: Duration, access: Access) -> Self {
         Database { path, busy, access, reader: Mutex::new(None), writer: Mutex::new(None) }
     }

@@ -63,6 +63,11 @@ impl Method {
     pub fn is_safe(&self) -> bool {
         matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE")
     }
+
+    /// Whether to send the request twice is the same as to send it once (RFC 9110, section 9.2.2).
+    pub fn is_idempotent(&self) -> bool {
+        self.is_safe() || matches!(&*self.0, "PUT" | "DELETE")
+    }
 }
 
 impl fmt::Display for Method {

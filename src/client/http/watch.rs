@@ -22,6 +22,9 @@ thread_local! {
     /// How many watched connections are waiting inside each other: below one through a
     /// proxy lies the one to the proxy, and only the outer sees what the origin says.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
+
+    /// Whether the exchange on this thread has met a connection from earlier that was gone.
+    static WAS_GONE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What came before a body.
@@ -47,6 +50,14 @@ pub(super) struct Head {
 /// Forgets what an earlier exchange on this thread has seen.
 pub(super) fn forget() {
     SEEN.with(|seen| seen.borrow_mut().take());
+    WAS_GONE.set(false);
+}
+
+/// Whether the exchange on this thread has failed because the origin had closed a connection that
+/// was kept from an earlier exchange. It has sent nothing back then, and another connection may
+/// be tried (RFC 9112, section 9.3.1).
+pub(super) fn was_gone() -> bool {
+    WAS_GONE.get()
 }
 
 /// What the exchange on this thread has seen.
@@ -90,6 +101,7 @@ impl<In: Transport> Connector<In> for Watcher {
             in_head: true,
             waiting: 0,
             is_noted: false,
+            is_kept: false,
             watch: Watch::default(),
         }))
     }
@@ -104,6 +116,8 @@ pub(super) struct Watched<T> {
     waiting: usize,
     /// What the input begins with was noted.
     is_noted: bool,
+    /// An earlier exchange has had its answer.
+    is_kept: bool,
     watch: Watch,
 }
 
@@ -133,6 +147,7 @@ impl<T: Transport> Watched<T> {
         let interim =
             parse(section).filter(|head| (100..200).contains(&head.status) && head.status != 101);
         self.in_head = interim.is_some();
+        self.is_kept |= !self.in_head;
         let section = section.to_vec();
         SEEN.with(|seen| {
             let mut seen = seen.borrow_mut();
@@ -153,21 +168,32 @@ impl<T: Transport> Watched<T> {
     ) -> Result<bool, ureq::Error> {
         self.look();
         let waited = below(|| wait(&mut self.inner));
+        let is_end = match &waited {
+            Ok(has_input) => !has_input,
+            Err(e) => is_break_of(e),
+        };
+        self.note_gone(is_end);
         match &waited {
             Ok(_) => self.look(),
             // Some of these count as the end of a body further up.
-            Err(ureq::Error::Io(e)) if is_break(e.kind()) => {
-                self.watch.0.store(true, Ordering::Relaxed);
-            }
-            _ => {}
+            Err(e) if is_break_of(e) => self.watch.0.store(true, Ordering::Relaxed),
+            Err(_) => {}
         }
         waited
     }
+
+    /// Notes that the connection has ended, if nothing has come since the request was sent.
+    fn note_gone(&self, is_end: bool) {
+        if is_end && self.is_kept && self.in_head && self.waiting == 0 {
+            WAS_GONE.set(true);
+        }
+    }
 }
 
-fn is_break(kind: io::ErrorKind) -> bool {
+fn is_break_of(error: &ureq::Error) -> bool {
+    let ureq::Error::Io(e) = error else { return false };
     matches!(
-        kind,
+        e.kind(),
         io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::UnexpectedEof
@@ -185,7 +211,9 @@ impl<T: Transport> Transport for Watched<T> {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         // Whoever sends begins a new exchange.
         (self.in_head, self.is_noted, self.waiting) = (true, false, 0);
-        self.inner.transmit_output(amount, timeout)
+        let sent = self.inner.transmit_output(amount, timeout);
+        self.note_gone(sent.as_ref().is_err_and(is_break_of));
+        sent
     }
 
     fn maybe_await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {

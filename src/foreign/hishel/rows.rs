@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::backend::private::{create_database_file, place_of};
+use crate::backend::private::place_of;
 use crate::backend::sqlite_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
@@ -28,7 +28,7 @@ use crate::storage::{
     Problem, Query, Usage,
 };
 
-use super::super::database::{self, BUSY, Database, MOST_KEY};
+use super::super::database::{BUSY, Database, MOST_KEY, Tables};
 use super::super::{Layout, Sign};
 use super::blob::{Blob, Generation};
 use super::key::{CLIENT, Client, key_2};
@@ -113,34 +113,13 @@ fn lies_at(address: &Address, kind: Kind) -> Result<bool> {
 }
 
 fn open(address: &Address, access: Access, kind: Kind) -> Result<Opened> {
-    let path = path_of(address, kind)?;
-    let busy = address.duration("busy_timeout")?.unwrap_or(BUSY);
-    let name = path.display().to_string();
-    let may_create = access == Access::Create && kind != Kind::Beta;
-    if !path.exists() {
-        if !may_create {
-            let error = Error::store(format!("there is no database {name}"));
-            return Err(error.coded("store_missing"));
-        }
-        create_database_file(&path)?;
-    }
-    let database = Database::new(path, busy, access);
-    match database.read(Kind::of)? {
-        Some(found) if found == kind => {}
-        None if database.read(|c| database::columns(c, "entries"))?.is_empty() => {
-            if !may_create {
-                let error = Error::store(format!("{name} has no tables of {}", kind.name()));
-                return Err(error.coded("store_missing"));
-            }
-            database.write(|c| c.execute_batch(kind.schema()))?;
-        }
-        _ => {
-            let what = kind.name();
-            return Err(Error::store(format!("{name} is no database of {what}"))
-                .coded("not_a_store")
-                .try_this("another file, or no ?layout=; nothing was changed"));
-        }
-    }
+    let access = match access {
+        Access::Create if kind == Kind::Beta => Access::Existing,
+        access => access,
+    };
+    let tables = Tables { layout: kind.name(), table: "entries", schema: kind.schema() };
+    let is_its = |c: &Connection| Ok(Kind::of(c)? == Some(kind));
+    let database = Database::open(path_of(address, kind)?, address, access, &tables, is_its)?;
     let rfc = match address.flag("rfc")? {
         Some(rfc) => rfc,
         None => kind == Kind::Second && uses_rfc_keys(&database)?,

@@ -11,16 +11,16 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::backend::private::{create_database_file, place_of};
+use crate::backend::private::place_of;
 use crate::backend::sqlite_file;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Timestamp;
 use crate::storage::{
     Access, Address, BlockingPieces, Cursor, Identity, Opened, Outcome, Param, Piece, Position,
     Problem,
 };
 
-use super::super::database::{self, BUSY, Database};
+use super::super::database::{self, BUSY, Database, Tables};
 use super::super::{Layout, Sign};
 use super::one::{Change, Lying, OneValue, Shelf, Walked};
 use super::value::Form;
@@ -61,30 +61,17 @@ fn lies_at(address: &Address) -> Result<bool> {
     if address.location() == Some(":memory:") || !sqlite_file::is_database(&path) {
         return Ok(false);
     }
-    let columns =
-        Database::<()>::new(path, BUSY, Access::Read).read(|c| database::columns(c, "cache"))?;
-    Ok(columns == ["key", "data", "date_created"])
+    Database::<()>::new(path, BUSY, Access::Read).read(is_its)
+}
+
+fn is_its(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(database::columns(connection, "cache")? == ["key", "data", "date_created"])
 }
 
 fn open(address: &Address, access: Access) -> Result<Opened> {
-    let path = path_of(address)?;
-    let busy = address.duration("busy_timeout")?.unwrap_or(BUSY);
-    if !path.exists() {
-        let name = path.display();
-        if access != Access::Create {
-            let error = Error::store(format!("there is no database {name}"));
-            return Err(error.coded("store_missing"));
-        }
-        create_database_file(&path)?;
-    }
-    let table = Table { database: Database::new(path, busy, access) };
-    if table.database.read(|c| database::columns(c, "cache"))?.is_empty() {
-        if access != Access::Create {
-            let error = Error::store(format!("{table:?} has no table of hishel 0.x"));
-            return Err(error.coded("store_missing"));
-        }
-        table.database.write(|c| c.execute_batch(SCHEMA))?;
-    }
+    let tables = Tables { layout: "hishel 0.x", table: "cache", schema: SCHEMA };
+    let database = Database::open(path_of(address)?, address, access, &tables, is_its)?;
+    let table = Table { database };
     Ok(Opened::Blocking(Arc::new(OneValue::open(table, address)?)))
 }
 

@@ -2,7 +2,7 @@
 //! nothing lost.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -423,6 +423,72 @@ fn a_message_is_the_same_however_it_is_cut_into_packets() {
     let many = [&early.repeat(50)[..], last].concat();
     let origin = cutting(many);
     assert_eq!(Desk::new().ok(&["get", &origin.url("/?at=0")]), "hi");
+}
+
+/// An origin that takes the second request of its first connection and hangs up, as one does that
+/// has just given up an idle connection. What the requests of all connections were, in the end.
+fn hanging_up() -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let serving = std::thread::spawn(move || {
+        let mut requests = Vec::new();
+        let mut ask = |stream: &mut std::net::TcpStream| {
+            let mut input = [0; 4096];
+            let length = stream.read(&mut input).expect("a request");
+            let line = String::from_utf8_lossy(&input[..length]);
+            requests.push(line.lines().next().unwrap_or_default().to_owned());
+        };
+        let answer = b"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 2\r\n\r\nhi";
+        let (mut first, _) = listener.accept().expect("a connection");
+        ask(&mut first);
+        first.write_all(answer).expect("sent");
+        ask(&mut first);
+        drop(first);
+        let (mut second, _) = listener.accept().expect("another connection");
+        ask(&mut second);
+        if !requests[1].starts_with("POST") {
+            second.write_all(answer).expect("sent");
+        }
+        requests
+    });
+    (url, serving)
+}
+
+#[test]
+fn a_kept_connection_that_is_gone_is_no_trouble_for_what_may_be_sent_twice() {
+    for (method, is_trouble) in [("GET", false), ("DELETE", false), ("POST", true)] {
+        let (url, serving) = hanging_up();
+        let store =
+            cachectl::open_with(&"memory:".parse().expect("an address"), cachectl::Access::Create);
+        let options = cachectl::HttpOptions { in_place: true, ..Default::default() };
+        let transport = cachectl::HttpTransport::new(options);
+        let client = cachectl::Client::new(store.expect("a store").in_place(), transport);
+        let fetch = |method: &str| {
+            let request = cachectl::Request::new(
+                cachectl::Method::parse(method).expect("a method"),
+                cachectl::UrlText::parse(&url).expect("a URL"),
+            );
+            cachectl::block_on(async {
+                let mut answer = client.fetch(&request, &Default::default()).await?;
+                answer.collect_body().await
+            })
+        };
+        assert_eq!(&fetch("GET").expect("the first")[..], b"hi");
+        assert_eq!(fetch(method).is_err(), is_trouble, "{method}");
+        if is_trouble {
+            // Nobody has asked again, which ends the origin's wait.
+            assert!(fetch("GET").is_err());
+        }
+        let requests = serving.join().expect("served");
+        assert_eq!(
+            requests.iter().filter(|line| line.starts_with(method)).count(),
+            match method {
+                "GET" => 3,
+                "DELETE" => 2,
+                _ => 1,
+            }
+        );
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod ci;
 mod config;
 mod cut_off;
+mod damage;
 mod explain;
 mod generated;
 mod get;

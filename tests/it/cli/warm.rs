@@ -519,6 +519,24 @@ fn a_lock_holds_answers_fast() {
 }
 
 #[test]
+fn a_lock_file_is_private_and_holds_no_credential() {
+    use std::os::unix::fs::MetadataExt;
+    let desk = Desk::new();
+    let origin = Origin::start(|_| response("200 OK", FRESH, "body"));
+    let url = origin.url("/a?token=planted-secret");
+    let plain = origin.url("/b");
+    desk.ok(&["warm", "--lock", "x.lock", &url, &plain]);
+    let lock = std::fs::read_to_string(desk.file("x.lock")).expect("the lock");
+    assert!(!lock.contains("planted-secret"), "{lock}");
+    assert!(lock.contains("token=[redacted]"), "{lock}");
+    let mode = std::fs::metadata(desk.file("x.lock")).expect("the lock").mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // Who has the credential can go by the lock all the same.
+    desk.ok(&["warm", "--lock", "x.lock", "--locked", "--refresh", &url, &plain]);
+    desk.ok(&["get", "--offline", "--locked", "x.lock", &url]);
+}
+
+#[test]
 fn get_gives_only_what_a_lock_names() {
     let desk = Desk::new();
     let changed = Arc::new(AtomicBool::new(false));

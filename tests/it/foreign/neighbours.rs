@@ -16,6 +16,7 @@ use crate::testkit::origin::Origin;
 use crate::testkit::program::Desk;
 use crate::testkit::redis::RedisServer;
 use crate::testkit::sample::{head, noise};
+use crate::testkit::shelf::{self, HOUR, item};
 
 fn put(store: &InPlaceStore, head: EntryHead, seed: u64) -> Found {
     block_on(store.put_whole(head, noise(seed, 9))).expect("stored")
@@ -557,4 +558,32 @@ fn a_move_removes_what_has_arrived_and_nothing_else() {
     }
     desk.ok(&["migrate", "--move", "--yes", "sqlite:one", "file:both"]);
     assert_eq!((count("sqlite:one"), count("file:both")), (1, 1));
+}
+
+/// A program that was killed when it had just made the database leaves one without tables.
+#[test]
+fn a_database_without_tables_holds_nothing_yet() {
+    for (layout, name) in
+        [("hishel-0", "hishel 0.x"), ("hishel-1", "hishel 1.x"), ("hishel-2", "hishel 2.x")]
+    {
+        let desk = Desk::new();
+        shelf::fill(&desk, "file:seed", &[item("https://e.org/", HOUR)]);
+        desk.write("c.db", "");
+        let store = format!("sqlite:c.db?layout={layout}");
+        for command in ["list", "verify", "stats"] {
+            let ran = desk.run(&[command, "--backend", &store]);
+            ran.failed(3, &[&format!("c.db has no tables of {name}")]);
+        }
+        assert_eq!(fs::metadata(desk.file("c.db")).expect("it stays").len(), 0, "{layout}");
+        // Somebody else's table of the same name is not taken for an empty one.
+        let theirs = Connection::open(desk.file("theirs.db")).expect("a database");
+        let sql = "CREATE TABLE cache (id, value); CREATE TABLE entries (id, value)";
+        theirs.execute_batch(sql).expect("made");
+        let theirs = format!("sqlite:theirs.db?layout={layout}");
+        for args in [&["list", "--backend", &theirs][..], &["migrate", "file:seed", &theirs]] {
+            desk.run(args).failed(3, &[&format!("theirs.db is no database of {name}")]);
+        }
+        desk.ok(&["migrate", "-q", "file:seed", &store]);
+        assert_eq!(desk.ok(&["list", "--backend", &store]).lines().count(), 1, "{layout}");
+    }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use super::selection::find_named;
 use super::{CommonArgs, StoreArgs, exit, store};
 use crate::config::Config;
-use crate::output::sink::{Delivery, Sink, StoredBody, Target};
+use crate::output::sink::{self, Delivery, Sink, StoredBody, Target};
 
 /// Print the stored body of an entry.
 ///
@@ -58,7 +58,9 @@ pub fn run(args: &BodyArgs, common: &CommonArgs) -> Result<u8> {
         };
         let mut sink = Sink::open(target, args.output.as_deref())?;
         let delivery = Delivery { decode: args.decode };
-        sink.body(&mut StoredBody::new(found.head, body), delivery).await?;
+        let how = "cachectl get URL fetches a new copy";
+        let mut stored = StoredBody::new(found.head, body);
+        sink.body(&mut stored, delivery).await.map_err(|e| sink::advise(e, how))?;
         sink.finish()?;
         Ok(exit::DONE)
     })

@@ -96,8 +96,8 @@ pub fn run(args: &DiffArgs, common: &CommonArgs) -> Result<u8> {
 enum Compared {
     /// The entry in A, its identity in B, what B has there, and in what they differ.
     Both(Box<Found>, u64, Option<Box<Found>>, Vec<&'static str>),
-    /// Something that cannot be read, in this store.
-    Unread(Side, Error),
+    /// Something that cannot be read, in this store; with the entry in A if that is known.
+    Unread(Option<Box<Found>>, Side, Error),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -117,23 +117,29 @@ async fn compare(
     let mut progress = Progress::start(args.work.progress, "compared", None);
     // The way back does not lead everywhere: what a layout has no place for, keys may hang on.
     let mut compared_ids = (!store::are_alike(a, b)).then(HashSet::new);
+    // B is looked through a second time, and damage in it was told of already.
+    let mut unread_keys = HashSet::new();
     let mut compared = selection
         .plain_entries(a, Detail::Head)
         .map(|item| async move {
             let found = match item {
-                Err(e) if is_about_one(&e) => return Ok(Compared::Unread(Side::A, e)),
+                Err(e) if is_about_one(&e) => return Ok(Compared::Unread(None, Side::A, e)),
                 found => found?,
             };
             // As the other store would have it: what its layout has no place for is no
             // difference.
             let held = as_held(&*a.store, &*b.store, found.head.clone());
             let other = match b.store.find(&held.id).await {
-                Err(e) if is_about_one(&e) => return Ok(Compared::Unread(Side::B, e)),
+                Err(e) if is_about_one(&e) => {
+                    return Ok(Compared::Unread(Some(found.into()), Side::B, e));
+                }
                 other => other?,
             };
             let differs = match &other {
                 Some(other) => match differs(args, pair, &held, &found, other).await {
-                    Err((side, e)) if is_about_one(&e) => return Ok(Compared::Unread(side, e)),
+                    Err((side, e)) if is_about_one(&e) => {
+                        return Ok(Compared::Unread(Some(found.into()), side, e));
+                    }
                     differs => differs.map_err(|(_, e)| e)?,
                 },
                 None => Vec::new(),
@@ -154,7 +160,12 @@ async fn compare(
                 progress.advance(Tally { entries: 1, bytes: found.head.body.bytes });
                 reporter.row(Some(&found), other.as_deref(), &differs)?;
             }
-            Compared::Unread(side, error) => reporter.unread(side, &error)?,
+            Compared::Unread(found, side, error) => {
+                if let Some(key) = Piece::of(&error).and_then(|piece| piece.key.clone()) {
+                    unread_keys.insert(key);
+                }
+                reporter.unread(found.as_deref(), side, &error)?;
+            }
         }
     }
     drop(compared);
@@ -196,7 +207,12 @@ async fn compare(
                     reporter.row(None, Some(&found), &[])?;
                 }
             }
-            Extra::Unread(error) => reporter.unread(Side::B, &error)?,
+            Extra::Unread(error) => {
+                let key = Piece::of(&error).and_then(|piece| piece.key.as_ref());
+                if !key.is_some_and(|key| unread_keys.contains(key)) {
+                    reporter.unread(None, Side::B, &error)?;
+                }
+            }
         }
     }
     Ok(())
@@ -327,8 +343,8 @@ impl Reporter {
         self.write(DiffObject { sign, key, a, b, differs, unread: None }, tint, &url)
     }
 
-    /// A row for something that cannot be read.
-    fn unread(&mut self, side: Side, error: &Error) -> Result<()> {
+    /// A row for something that cannot be read; with the entry that it is about if that is known.
+    fn unread(&mut self, found: Option<&Found>, side: Side, error: &Error) -> Result<()> {
         self.counts.unread += 1;
         talk::warning(error.message(), &error.causes());
         let piece = Piece::of(error);
@@ -336,7 +352,12 @@ impl Reporter {
             Side::A => "a",
             Side::B => "b",
         };
-        let key = piece.and_then(|piece| piece.key.as_deref().or(Some(&piece.name)));
+        let key = match found {
+            Some(found) => Some(&*found.head.id.key),
+            None => piece.and_then(|piece| piece.key.as_deref().or(Some(&piece.name))),
+        };
+        let url = found.map(|found| self.view.secrets.url(found.head.request.url.as_str()));
+        let url = url.map_or("-".to_owned(), |url| url.into_owned());
         let differs = match side {
             Side::A => &["unreadable in A"],
             Side::B => &["unreadable in B"],
@@ -344,7 +365,8 @@ impl Reporter {
         let problem = piece.map(|piece| piece.problem.name());
         let unread = Some(UnreadObject { store, problem, error: error.message().to_owned() });
         let key = key.unwrap_or("-");
-        self.write(DiffObject { sign: '!', key, a: None, b: None, differs, unread }, Tint::Bad, "-")
+        let object = DiffObject { sign: '!', key, a: None, b: None, differs, unread };
+        self.write(object, Tint::Bad, &url)
     }
 
     fn is_json(&self) -> bool {

@@ -241,7 +241,8 @@ impl Get<'_> {
         if self.args.why {
             self.report(&answer, 0).why();
         }
-        let size = delivered?;
+        let size =
+            delivered.map_err(|e| sink::advise(e, "the same command again fetches a new copy"))?;
         self.summary(&answer, size)?;
         Ok(self.exit_code(&answer, trouble))
     }

@@ -443,7 +443,15 @@ fn move_file(mut part: FilePart, out: &File) -> Result<u64, MoveError> {
 fn damaged(part: &FilePart, how: &str) -> Error {
     Error::new(ErrorKind::Codec, format!("the body of {} is damaged: {how}", part.name))
         .coded("body_damaged")
-        .try_this("the same command again fetches a new copy")
+}
+
+/// Says of a stored body that turned out damaged what brings a new one.
+pub fn advise(failure: anyhow::Error, how: &str) -> anyhow::Error {
+    match failure.downcast::<Error>() {
+        Ok(error) if error.code() == "body_damaged" => error.try_this(how).into(),
+        Ok(error) => error.into(),
+        Err(failure) => failure,
+    }
 }
 
 #[cfg(test)]
