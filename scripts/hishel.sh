@@ -4,7 +4,7 @@
 # package index.
 #
 #   scripts/hishel.sh                 every generation
-#   scripts/hishel.sh 0|1|2|moves|hostile
+#   scripts/hishel.sh 0|1|2|together|moves|hostile
 #   HISHEL_MOVES=all scripts/hishel.sh moves   from each store to each other, not only the next
 #   HISHEL_HAMMER=60 scripts/hishel.sh     for so many seconds both at once, default 3
 set -euo pipefail
@@ -235,6 +235,50 @@ moves() {
     say moves "$MOVES moves of $COUNT entries, every one found by hishel at its end"
 }
 
+# Three generations in the folder where each puts its cache: each store sees and touches its own.
+together() {
+    environment 0.1.5 yaml,redis
+    environment 1.4.0 httpx,redis
+    environment 2.0.0 httpx,redis
+    local here=$WORK/.cache/hishel row other count before
+    local rows=(
+        "0.1.5 file:$here:json file:$here"
+        "1.4.0 sqlite:$here/hishel_cache.db sqlite:$here/hishel_cache.db"
+        "2.0.0 sqlite:$here/hishel_cache_v2.db:rfc sqlite:$here/hishel_cache_v2.db"
+    )
+    look() { # what the other generations have, as their own clients see it
+        for other in "${rows[@]}"; do
+            [ "$other" != "$1" ] || continue
+            read -r VERSION THEIRS OURS <<<"$other"
+            PYTHON=$ENVIRONMENTS/$VERSION/bin/python
+            python_sums "$THEIRS" "t$VERSION" | sed "s/^/$VERSION /"
+        done
+    }
+    mkdir -p "$here"
+    look none >all.txt
+    count=$(urls x | wc -l)
+    for row in "${rows[@]}"; do
+        look "$row" >others.txt
+        before=$(requests)
+        read -r VERSION THEIRS OURS <<<"$row"
+        [ "$("$BIN" list --keys --backend "$OURS" | wc -l)" = "$count" ] || fail "$VERSION: it does not list its own"
+        "$BIN" verify -q --backend "$OURS" >/dev/null || fail "$VERSION: there is damage"
+        "$BIN" migrate -q "$OURS" "file:from-$VERSION" >/dev/null || fail "$VERSION: migrate"
+        "$BIN" verify -q --repair --yes --backend "$OURS" >/dev/null || fail "$VERSION: repair"
+        "$BIN" gc -q --corrupt --yes --backend "$OURS" >/dev/null || fail "$VERSION: gc"
+        "$BIN" purge -q --all --yes --backend "$OURS" >/dev/null || fail "$VERSION: purge"
+        [ -z "$("$BIN" list --keys --backend "$OURS")" ] || fail "$VERSION: something is left"
+        look "$row" | cmp -s - others.txt || fail "$VERSION: the others have changed"
+        [ "$(requests)" = "$before" ] || fail "$VERSION: the others lost entries"
+        # An empty folder has to be told what it shall be.
+        [[ "$OURS" != file:* ]] || OURS="$OURS?layout=hishel-0"
+        "$BIN" migrate -q "file:from-$VERSION" "$OURS" >/dev/null || fail "$VERSION: back"
+    done
+    look none | cmp -s - all.txt || fail "not the same in the end"
+    [ ! -e cachectl-quarantine ] || fail "something was taken for damage"
+    say together "three generations in one folder, each sees and touches its own"
+}
+
 # Values that mean harm: damage in under a second and 64 MiB, and nothing is run.
 hostile() {
     environment 0.1.5 yaml,redis
@@ -256,6 +300,6 @@ hostile() {
     say hostile "$(wc -l <hostile.txt) harmful values, at most $slowest s and $largest KiB, nothing ran"
 }
 
-for part in ${@:-0 1 2 moves hostile}; do
-    case $part in hostile) hostile ;; 0) zero ;; 1) one ;; 2) two ;; moves) moves ;; *) fail "no generation $part" ;; esac
+for part in ${@:-0 1 2 together moves hostile}; do
+    case $part in hostile) hostile ;; together) together ;; 0) zero ;; 1) one ;; 2) two ;; moves) moves ;; *) fail "no generation $part" ;; esac
 done
