@@ -4,8 +4,8 @@
 //! interim responses. A cache has to keep what came, so the connection is watched, and the
 //! header section is read from it a second time.
 
+mod messages;
 mod proxy;
-mod watch;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -25,8 +25,8 @@ use crate::model::{Method, Secrets, UrlText};
 use crate::storage::{BodyReader, BodyStream};
 
 use super::transport::{Incoming, Outgoing, Transport};
+use messages::{Seen, Watch};
 pub use proxy::Proxies;
-use watch::{Watch, Watcher};
 
 /// How the transport connects. The defaults are those of the command line.
 #[derive(Debug, Clone)]
@@ -64,9 +64,6 @@ pub struct HttpTransport {
     options: HttpOptions,
 }
 
-/// Limits of a header section (`http-caching` rule B5).
-const MAX_HEADER_BYTES: usize = 64 * 1024;
-
 /// How much of a body is read at once.
 const BODY_CHUNK: usize = 128 * 1024;
 
@@ -84,7 +81,6 @@ impl HttpTransport {
             .user_agent("")
             .accept("")
             .accept_encoding("")
-            .max_response_header_size(MAX_HEADER_BYTES)
             .input_buffer_size(BODY_CHUNK)
             .max_idle_connections_per_host(options.keep_per_host)
             .max_idle_connections(options.keep_per_host.max(10))
@@ -99,7 +95,7 @@ impl HttpTransport {
                 .chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default())
                 .chain(RustlsConnector::default())
-                .chain(Watcher);
+                .chain(messages::Reader);
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());
         HttpTransport { agent, options }
     }
@@ -131,19 +127,27 @@ impl HttpTransport {
             .build();
         // Each of the connections that were kept may be gone by now.
         let mut others = self.options.keep_per_host;
-        let response = loop {
-            watch::forget();
-            match self.agent.run(message.clone()) {
-                Err(_) if watch::was_gone() && others > 0 && request.method.is_idempotent() => {
+        let (response, seen) = loop {
+            messages::forget();
+            let answered = self.agent.run(message.clone());
+            let seen = messages::take();
+            match (answered, seen) {
+                (Err(_), Seen { was_gone: true, .. })
+                    if others > 0 && request.method.is_idempotent() =>
+                {
                     others -= 1;
                 }
-                answered => break answered.map_err(fail)?,
+                (Err(_), Seen { trouble: Some(why), .. }) => {
+                    let what = format!("the answer from {name} is not proper HTTP");
+                    return Err(Error::new(ErrorKind::Network, what).because(why).coded("http"));
+                }
+                (Err(e), _) => return Err(fail(e)),
+                (Ok(response), seen) => break (response, seen),
             }
         };
-        let seen = watch::take().ok_or_else(|| {
+        let head = seen.head.ok_or_else(|| {
             Error::new(ErrorKind::Internal, format!("the response from {name} was not seen"))
         })?;
-        let head = seen.head(&name)?;
         let has_body = request.method != Method::HEAD && !matches!(head.status, 204 | 304);
         let length = has_body.then(|| response.body().content_length()).flatten().unwrap_or(0);
         let body = response.into_body().into_with_config().limit(u64::MAX).reader();

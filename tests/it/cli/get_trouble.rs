@@ -113,9 +113,17 @@ fn what_is_not_http_is_a_network_failure() {
         let origin = Origin::start(move |_| vec![Step::Send(answer.to_vec()), Step::Close]);
         desk.run(&["get", &origin.url("/")]).failed(6, &["cause:"]);
     }
-    let many = (0..150).fold(String::new(), |all, i| format!("{all}X-{i}: 1\n"));
-    let origin = Origin::start(move |_| response("200 OK", &many, "x"));
-    desk.run(&["get", &origin.url("/")]).failed(6, &["header"]);
+    for (lines, is_trouble) in [(150, false), (990, false), (1001, true)] {
+        let many = (0..lines).fold(String::new(), |all, i| format!("{all}X-{i}: 1\n"));
+        let origin = Origin::start(move |_| response("200 OK", &many, "x"));
+        let ran = desk.run(&["get", &origin.url("/")]);
+        match is_trouble {
+            true => ran.failed(6, &["header section", "1000 lines"]),
+            false => assert_eq!(ran.text(), "x", "{lines} lines: {}", ran.stderr),
+        }
+    }
+    let origin = Origin::start(|_| response("200 OK", &format!("X: {}", "y".repeat(300_000)), "x"));
+    desk.run(&["get", &origin.url("/")]).failed(6, &["header section", "256 KiB"]);
 }
 
 #[test]
@@ -387,14 +395,59 @@ fn cutting(message: Vec<u8>) -> Origin {
     })
 }
 
+/// What comes of a message: status, header fields, interim statuses and body, or the error's code.
+type Taken = Result<(u16, Vec<String>, Vec<u16>, bytes::Bytes), String>;
+
+fn taken(client: &cachectl::Client, url: &str) -> Taken {
+    let request = cachectl::Request::get(url).expect("a URL");
+    cachectl::block_on(async {
+        let mut answer = client.fetch(&request, &Default::default()).await?;
+        let body = answer.collect_body().await?;
+        let field = |(name, value): (&[u8], &[u8])| {
+            format!("{}: {}", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
+        };
+        let is_ours = |line: &String| line.starts_with("Cache-Status") || line.starts_with("Date");
+        let fields = answer.headers.iter().map(field).filter(|line| !is_ours(line)).collect();
+        let interim = answer.interim.iter().map(|(status, _)| *status).collect();
+        Ok((answer.status, fields, interim, body))
+    })
+    .map_err(|e: cachectl::Error| format!("{} {:?}", e.code(), e.causes()))
+}
+
 #[test]
 fn a_message_is_the_same_however_it_is_cut_into_packets() {
-    let last = b"HTTP/1.1 200 Fine\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhi";
-    let early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
-    let messages = [
-        [&b"HTTP/1.1 100 Continue\r\n\r\n"[..], last].concat(),
-        [&early[..], last].concat(),
-        [&early[..], early, b"HTTP/1.1 102 Processing\r\n\r\n", last].concat(),
+    let ok = "HTTP/1.1 200 Fine\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhi";
+    let early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    // Each with what comes of it: its status, a field, and the body; or words of the trouble.
+    type Wanted = Result<(u16, &'static str, &'static [u8]), &'static str>;
+    let cases: Vec<(String, usize, Wanted)> = vec![
+        (format!("HTTP/1.1 100 Continue\r\n\r\n{ok}"), 1, Ok((200, "X-A: b", b"hi"))),
+        (format!("{early}{ok}"), 1, Ok((200, "X-A: b", b"hi"))),
+        (
+            format!("{early}{early}HTTP/1.1 102 Processing\r\nX: y\r\n\r\n{ok}"),
+            3,
+            Ok((200, "X-A: b", b"hi")),
+        ),
+        (
+            "HTTP/1.1 200 OK\nX-Long: one\n  two\n\tthree\nContent-Length: 2\n\nok".into(),
+            0,
+            Ok((200, "X-Long: one two three", b"ok")),
+        ),
+        (
+            "\r\nHTTP/1.1 404 No\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n\
+             2;ext=1\r\nok\r\n1\r\n!\r\n0\r\nTrailer: t\r\n\r\n"
+                .into(),
+            0,
+            Ok((404, "X: y", b"ok!")),
+        ),
+        ("HTTP/1.0 200 OK\r\nX: y\r\n\r\nup to the end".into(), 0, Ok((200, "X: y", b"up to the end"))),
+        ("HTTP/1.1 204 Nothing\r\nContent-Length: 5\r\nX: y\r\n\r\n".into(), 0, Ok((204, "X: y", b""))),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok".into(), 0, Ok((200, "Content-Length: 2", b"ok"))),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!".into(), 0, Err("differ")),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n".into(), 0, Err("gzip, chunked")),
+        ("HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 4\r\n\r\nok".into(), 0, Err("body_cut_off")),
+        ("HTTP/1.1 200 OK\r\nX: y\r\n".into(), 0, Err("too early")),
+        ("220 mail.example ESMTP\r\n\r\n".into(), 0, Err("begins with \\\"220 mail")),
     ];
     let store =
         cachectl::open_with(&"memory:".parse().expect("an address"), cachectl::Access::Create);
@@ -403,26 +456,37 @@ fn a_message_is_the_same_however_it_is_cut_into_packets() {
         store.expect("a store").in_place(),
         cachectl::HttpTransport::new(options),
     );
-    for message in messages {
+    for (message, interim, wanted) in cases {
         let length = message.len();
-        let interim = message.windows(10).filter(|part| part == b"HTTP/1.1 1").count();
-        let origin = cutting(message);
-        for at in 0..=length {
-            let request =
-                cachectl::Request::get(&origin.url(&format!("/?at={at}"))).expect("a URL");
-            let (status, seen, body) = cachectl::block_on(async {
-                let mut answer =
-                    client.fetch(&request, &Default::default()).await.expect("an answer");
-                let body = answer.collect_body().await.expect("a body");
-                (answer.status, answer.interim.len(), body)
-            });
-            assert_eq!((status, seen, &body[..]), (200, interim, &b"hi"[..]), "cut at {at}");
+        let origin = cutting(message.clone().into_bytes());
+        let whole = taken(&client, &origin.url("/?at=0"));
+        match (&whole, wanted) {
+            (Ok((status, fields, seen, body)), Ok((wanted, field, content))) => {
+                assert_eq!(
+                    (*status, seen.len(), &body[..]),
+                    (wanted, interim, content),
+                    "{message}"
+                );
+                assert!(fields.iter().any(|line| line == field), "{message}: {fields:?}");
+                let lengths = fields.iter().filter(|line| line.starts_with("Content-Length"));
+                let framed = message.contains("chunked") || *status == 204;
+                assert!(!framed || lengths.count() == 0, "{message}: {fields:?}");
+            }
+            (Err(error), Err(words)) => assert!(error.contains(words), "{message}: {error}"),
+            (other, _) => panic!("{message}: {other:?}"),
+        }
+        for at in 1..=length {
+            let cut = taken(&client, &origin.url(&format!("/?at={at}")));
+            assert_eq!(cut, whole, "{message:?} cut at {at}");
         }
     }
     // So many that they need several reads.
-    let many = [&early.repeat(50)[..], last].concat();
-    let origin = cutting(many);
+    let origin = cutting(format!("{}{ok}", early.repeat(50)).into_bytes());
     assert_eq!(Desk::new().ok(&["get", &origin.url("/?at=0")]), "hi");
+    let origin = cutting(format!("{}{ok}", early.repeat(50_000)).into_bytes());
+    Desk::new()
+        .run(&["get", &origin.url("/?at=0")])
+        .failed(6, &["interim responses without an end"]);
 }
 
 /// An origin that takes the second request of its first connection and hangs up, as one does that
