@@ -658,7 +658,8 @@ impl Job<'_> {
         if let Some(reason) = delivery.store.as_ref().and_then(|head| client.unfit(head)) {
             delivery.store = None;
             // What it would have replaced is outdated all the same, unless somebody else asked.
-            let is_full = (200..500).contains(&received.status) && reason == Reason::OnlySuccess;
+            let is_full =
+                policy::speaks_of_resource(received.status) && reason == Reason::OnlySuccess;
             let outdated = forward.selected.filter(|_| is_full);
             let known = &delivery.remove;
             let outdated = outdated.filter(|place| !known.contains(place));

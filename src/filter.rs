@@ -450,6 +450,7 @@ impl Facts<'_> {
         let maybe = |value: Option<&str>| value.map(text).unwrap_or_default();
         let number = |n: u64| vec![Value::Number(n.into())];
         let span = |since: Timestamp| {
+            let since = since.unless_ahead_of(now);
             vec![Value::Number(i128::from(now.micros()) - i128::from(since.micros()))]
         };
         let time = |at: Option<Timestamp>| at.map(Value::At).into_iter().collect();

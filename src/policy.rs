@@ -48,7 +48,7 @@ pub use reason::Reason;
 
 pub use reply::{Extent, Reply, only_for_304, reply, settle_conditions};
 pub use state::{State, usable_until};
-pub use storable::{is_heuristically_cacheable, storable};
+pub use storable::{can_be_forced, is_heuristically_cacheable, speaks_of_resource, storable};
 #[cfg(feature = "fetch")]
 pub(crate) use variant::answers_get;
 pub use variant::{VaryCheck, recency, selection, vary_checks};

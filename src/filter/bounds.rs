@@ -146,6 +146,11 @@ fn bound(column: Column, is_span: bool, test: &Test, now: Timestamp) -> Option<B
     // One range around all of them, open where one of them is.
     let low = lows.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().min());
     let high = highs.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+    // What claims to come from the future counts as the oldest.
+    let high = high.filter(|_| !is_span);
+    if (low, high) == (None, None) {
+        return None;
+    }
     Some(Bound::Between(column, low, high))
 }
 

@@ -73,6 +73,18 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Whether this lies more than a minute after `now`: it came from a clock that is ahead.
+    pub fn is_ahead_of(self, now: Timestamp) -> bool {
+        self > now + Duration::from_secs(60)
+    }
+
+    /// The same, or the first moment of all if it came from a clock that is ahead of `now`. So
+    /// wherever ages are compared, what nobody knows the age of counts as the oldest.
+    #[must_use]
+    pub fn unless_ahead_of(self, now: Timestamp) -> Self {
+        if self.is_ahead_of(now) { Timestamp(FIRST) } else { self }
+    }
+
     /// Reads RFC 3339, such as `2026-03-02T09:14:05.120Z` or `…+01:00`; `None` if it is not.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let b = text.as_bytes();

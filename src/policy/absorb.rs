@@ -10,7 +10,7 @@ use super::decide::{Decision, Forward, StaleBecause, unreachable};
 use super::demands::Demands;
 use super::directives::ResponseDirectives;
 use super::reason::Reason;
-use super::storable::{content_length, storable};
+use super::storable::{can_be_forced, content_length, speaks_of_resource, storable};
 use super::validation::{add_date, spoken_of, strip_hop_by_hop, updated};
 use super::variant::{latest, matches, selection, varying_fields};
 use super::{MAX_VARIANTS, Settings};
@@ -122,10 +122,10 @@ pub fn absorb(exchange: &Exchange<'_>, received: &Received) -> Absorbed {
 fn not_modified(exchange: &Exchange<'_>, received: &Received) -> Absorbed {
     let candidates = exchange.candidates;
     let selected = exchange.forward.selected;
-    let places = spoken_of(&received.headers, candidates, selected);
+    let places = spoken_of(&received.headers, candidates, selected, received.received_at);
     let answer = selected
         .filter(|i| places.contains(i))
-        .or_else(|| latest(candidates, places.iter().copied()));
+        .or_else(|| latest(candidates, places.iter().copied(), received.received_at));
     let Some(index) = answer else { return Absorbed::AskAgain };
     let mut update = Vec::new();
     let mut remove = Vec::new();
@@ -213,7 +213,7 @@ fn still_holds(head: &EntryHead, news: &Headers) -> bool {
 }
 
 fn full_response(exchange: &Exchange<'_>, received: &Received) -> Delivery {
-    let forced = exchange.demands.force.is_some();
+    let forced = exchange.demands.force.is_some() && can_be_forced(received.status);
     if let Err(reason) = storable(exchange.request, received, exchange.settings, forced) {
         return Delivery {
             not_stored: Some(reason),
@@ -228,11 +228,10 @@ fn full_response(exchange: &Exchange<'_>, received: &Received) -> Delivery {
 }
 
 /// S11: what may not be stored leaves an older entry alone, unless it is the full answer
-/// to our validation of that one. A failing origin says nothing about it (U4).
+/// to our validation of that one, and speaks of the resource.
 fn superseded_by_unstorable(exchange: &Exchange<'_>, received: &Received) -> Vec<usize> {
     let validated = exchange.forward.selected.filter(|i| exchange.forward.offered.contains(i));
-    let full = matches!(received.status, 200..=499) && !matches!(received.status, 206 | 304);
-    validated.filter(|_| full).into_iter().collect()
+    validated.filter(|_| speaks_of_resource(received.status)).into_iter().collect()
 }
 
 /// U3: what fitted this request is replaced, also where `Vary` has changed since.
@@ -282,7 +281,7 @@ fn stored_head(exchange: &Exchange<'_>, received: &Received, forced: bool) -> En
     request.headers = fields_that_matter(&exchange.request.headers, &headers);
     let id = EntryId::new(exchange.key, variant);
     let mut head = EntryHead::new(id, request, received.status, headers, received.received_at);
-    let ttl = exchange.demands.force.or(exchange.ttl);
+    let ttl = exchange.demands.force.filter(|_| forced).or(exchange.ttl);
     head.partition = exchange.partition.to_owned();
     head.extensions = received.extensions.clone();
     head.selections = if selecting.is_empty() { Vec::new() } else { vec![selecting] };

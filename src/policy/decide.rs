@@ -8,7 +8,7 @@ use crate::model::{EntryHead, Headers, Method, Request, Timestamp};
 use super::Settings;
 use super::demands::{Demands, RequestOptions};
 use super::directives::ResponseDirectives;
-use super::freshness::{Freshness, freshness};
+use super::freshness::{Freshness, freshness, is_from_the_future};
 use super::reason::Reason;
 use super::storable::forbids_stale;
 use super::validation;
@@ -247,7 +247,7 @@ impl Planner<'_> {
         let fitting = self
             .live()
             .filter(|&i| matches(&self.candidates[i], &self.request.headers, self.settings));
-        latest(self.candidates, fitting)
+        latest(self.candidates, fitting, self.now)
     }
 
     /// D3: nothing fits.
@@ -285,7 +285,6 @@ impl Planner<'_> {
         said: &ResponseDirectives,
     ) -> Option<(Fwd, Reason)> {
         let demands = &self.demands;
-        let age = fresh.age().as_secs();
         let fresh_or_stale = if fresh.is_fresh() { Fwd::Request } else { Fwd::Stale };
         if demands.refresh {
             return Some((Fwd::Request, Reason::Refresh));
@@ -302,7 +301,13 @@ impl Planner<'_> {
         if said.no_cache.is_bare() {
             return Some((Fwd::Stale, Reason::ResponseNoCache));
         }
-        if let Some(most) = demands.max_age.filter(|&most| age > most) {
+        if is_from_the_future(head, self.now) {
+            return Some((Fwd::Stale, Reason::FromTheFuture));
+        }
+        // Compared with its fraction: a limit is never stretched.
+        let is_too_old = |most: &u64| fresh.age() > Duration::from_secs(*most);
+        if let Some(most) = demands.max_age.filter(is_too_old) {
+            let age = whole_secs_up(fresh.age());
             return Some((fresh_or_stale, Reason::RequestMaxAge { age, most }));
         }
         let min_fresh = demands.min_fresh;
@@ -322,7 +327,7 @@ impl Planner<'_> {
         if let Some(directive) = forbids_stale(said, self.settings) {
             return Err(Some(directive));
         }
-        let stale_for = whole_secs_up(fresh);
+        let stale_for = whole_secs_up(fresh.stale_for());
         if self.demands.max_stale.is_some_and(|most| most.covers(stale_for)) {
             return Ok(StaleBecause::MaxStale);
         }
@@ -421,10 +426,9 @@ fn freshness_reason(fresh: &Freshness) -> Reason {
     }
 }
 
-/// Seconds of staleness, a started one counted in full: limits are never stretched.
-fn whole_secs_up(fresh: &Freshness) -> u64 {
-    let stale = fresh.stale_for();
-    stale.as_secs() + u64::from(stale.subsec_nanos() > 0)
+/// Seconds, a started one counted in full: limits are never stretched.
+fn whole_secs_up(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 /// X2 and X3: whether the entry that a forwarded request was about may stand in for the
@@ -451,7 +455,7 @@ pub fn unreachable(
     if forbidden || head.invalidated || demands.no_cache {
         return None;
     }
-    let stale_for = whole_secs_up(&fresh);
+    let stale_for = whole_secs_up(fresh.stale_for());
     let allowed = demands.stale_if_error.is_some_and(|most| most.covers(stale_for))
         || said.stale_if_error.is_some_and(|window| stale_for <= window);
     match status {

@@ -2,7 +2,7 @@
 
 use crate::model::Headers;
 
-use super::fields::{delta_seconds, list, list_has, members, trim, unquote};
+use super::fields::{delta_seconds, is_unclosed, list, list_has, members, trim, unquote};
 
 /// A directive that may name fields: `no-cache`, `private`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,6 +70,16 @@ impl ResponseDirectives {
     /// Reads every `Cache-Control` line. `Pragma` means nothing in a response (section 5.4).
     pub fn of(headers: &Headers) -> Self {
         let mut found = Self::default();
+        for word in words_of_unclosed(headers) {
+            match &*word {
+                "no-store" => found.no_store = true,
+                "no-cache" => found.no_cache = Qualified::Bare,
+                "private" => found.private = Qualified::Bare,
+                "must-revalidate" => found.must_revalidate = true,
+                "proxy-revalidate" => found.proxy_revalidate = true,
+                _ => {}
+            }
+        }
         for directive in list(headers, "cache-control").map(Directive::of) {
             match &*directive.name {
                 "no-store" => found.no_store = true,
@@ -131,6 +141,14 @@ impl RequestDirectives {
             found.no_cache = list_has(headers, "pragma", "no-cache");
             return found;
         }
+        for word in words_of_unclosed(headers) {
+            match &*word {
+                "no-cache" => found.no_cache = true,
+                "no-store" => found.no_store = true,
+                "only-if-cached" => found.only_if_cached = true,
+                _ => {}
+            }
+        }
         for directive in list(headers, "cache-control").map(Directive::of) {
             match &*directive.name {
                 "no-cache" => found.no_cache = true,
@@ -149,6 +167,16 @@ impl RequestDirectives {
         }
         found
     }
+}
+
+/// The words of lines in which a quoted string never ends, wherever they stand: a directive that
+/// forbids counts there too (rule P2).
+fn words_of_unclosed(headers: &Headers) -> impl Iterator<Item = String> {
+    let lines = headers.get_all("cache-control").filter(|line| is_unclosed(line));
+    lines.flat_map(|line| line.split(|&c| matches!(c, b',' | b'"' | b';'))).map(|part| {
+        let name = part.split(|&c| c == b'=').next().unwrap_or_default();
+        String::from_utf8_lossy(trim(name)).to_ascii_lowercase()
+    })
 }
 
 /// One member of Cache-Control.
@@ -233,6 +261,20 @@ mod tests {
         let lines =
             Headers::new().with("cache-control", "max-age=9").with("cache-control", "max-age=8");
         assert_eq!(ResponseDirectives::of(&lines).max_age, Some(8));
+    }
+
+    #[test]
+    fn p2_in_a_list_that_never_ends_what_forbids_still_counts() {
+        let d = response("max-age=3600, foo=\"x, no-store, public, s-maxage=9, private");
+        assert!(d.no_store && d.private.is_bare() && !d.public);
+        assert_eq!((d.max_age, d.s_maxage), (Some(3600), None));
+        assert!(response("foo=\"no-cache").no_cache.is_bare());
+        assert!(!response("foo=\"x, no-store\"").no_store);
+        assert!(!response("foo=\"x\\\", no-store\"").no_store);
+        assert!(request("foo=\", No-Store").no_store);
+        let lines =
+            Headers::new().with("cache-control", "a=\"").with("cache-control", "b=\"no-store\"");
+        assert!(!ResponseDirectives::of(&lines).no_store);
     }
 
     #[test]

@@ -16,6 +16,20 @@ pub(crate) fn list<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Ite
     headers.get_all(name).flat_map(members)
 }
 
+/// Whether a quoted string in the line never ends, so that nobody can tell where its members are.
+pub(crate) fn is_unclosed(line: &[u8]) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for &c in line {
+        match c {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    quoted
+}
+
 /// Whether the field has this member, compared without regard to case.
 pub(crate) fn list_has(headers: &Headers, name: &str, member: &str) -> bool {
     list(headers, name).any(|m| m.eq_ignore_ascii_case(member.as_bytes()))

@@ -118,6 +118,12 @@ pub fn freshness(
     }
 }
 
+/// Whether an entry claims to come from more than a minute ahead: it was stored by a machine
+/// whose clock is ahead, and nobody knows how old it is (rule A1).
+pub fn is_from_the_future(head: &EntryHead, now: Timestamp) -> bool {
+    head.received_at.is_ahead_of(now) || head.created_at.is_ahead_of(now)
+}
+
 /// How old the response is at `now` (section 4.2.3), whatever may keep it fresh.
 pub fn current_age(head: &EntryHead, now: Timestamp) -> Duration {
     initial_age(&head.headers, head.requested_at, head.received_at)
@@ -168,7 +174,10 @@ fn heuristic(
     if settings.shared && headers.contains("set-cookie") {
         return None;
     }
-    let modified = DateField::of(headers, "last-modified", received_at).time()?;
+    // Reproducible builds and empty dates say the beginning of time, which tells nothing.
+    let modified = DateField::of(headers, "last-modified", received_at)
+        .time()
+        .filter(|&modified| modified > Timestamp::EPOCH)?;
     let share = seconds_between(modified, date) * u64::from(settings.heuristic_percent) / 100;
     let secs = share.min(settings.heuristic_most.as_secs());
     (secs > 0).then_some(secs)

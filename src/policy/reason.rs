@@ -35,9 +35,11 @@ pub enum Reason {
     Revalidate,
     /// The caller asked for a new copy.
     Refresh,
+    /// The entry was stored by a machine whose clock is ahead: nobody knows its age.
+    FromTheFuture,
     /// The request accepts no answer of this age.
     RequestMaxAge {
-        /// Age of the entry in seconds.
+        /// Age of the entry in seconds, a started one counted in full.
         age: u64,
         /// Most that is accepted.
         most: u64,
@@ -89,6 +91,9 @@ pub enum Reason {
     NoStore,
     /// The status is not cacheable, or not without explicit freshness.
     StatusNotCacheable(u16),
+    /// The answer is about a condition, a part or an expectation of this one request, or about
+    /// whoever sends it and how fast; it says nothing about the URL.
+    OneRequestOnly(u16),
     /// The caller does not want answers of this status.
     StatusNotAccepted(u16),
     /// The response wants a cache that understands this status.
@@ -128,6 +133,7 @@ impl Reason {
             Reason::RequestNoCache => "request-no-cache",
             Reason::Revalidate => "revalidate",
             Reason::Refresh => "refresh",
+            Reason::FromTheFuture => "from-the-future",
             Reason::RequestMaxAge { .. } => "request-max-age",
             Reason::RequestMinFresh { .. } => "request-min-fresh",
             Reason::ResponseNoCache => "response-no-cache",
@@ -143,6 +149,7 @@ impl Reason {
             Reason::NoValidator => "no-validator",
             Reason::NoStore => "no-store",
             Reason::StatusNotCacheable(_) => "status-not-cacheable",
+            Reason::OneRequestOnly(_) => "one-request-only",
             Reason::StatusNotAccepted(_) => "status-not-accepted",
             Reason::MustUnderstand(_) => "must-understand",
             Reason::MethodNotCacheable(_) => "method-not-cacheable",
@@ -175,6 +182,9 @@ impl fmt::Display for Reason {
             Reason::RequestNoCache => f.write_str("the request says Cache-Control: no-cache"),
             Reason::Revalidate => f.write_str("validation was asked for"),
             Reason::Refresh => f.write_str("a new copy was asked for"),
+            Reason::FromTheFuture => f.write_str(
+                "it was stored by a machine whose clock is ahead, so its age is unknown",
+            ),
             Reason::RequestMaxAge { age, most } => {
                 write!(f, "the request accepts an age of {most}s, the entry is {age}s old")
             }
@@ -210,6 +220,9 @@ impl fmt::Display for Reason {
             Reason::NoStore => f.write_str("the response says Cache-Control: no-store"),
             Reason::StatusNotCacheable(status) => {
                 write!(f, "status {status} is not stored without explicit freshness")
+            }
+            Reason::OneRequestOnly(status) => {
+                write!(f, "this {status} answers one request only, and says nothing about the URL")
             }
             Reason::StatusNotAccepted(status) => write!(f, "status {status} is not accepted"),
             Reason::MustUnderstand(status) => {

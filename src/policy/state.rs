@@ -6,7 +6,7 @@ use crate::model::{EntryHead, Timestamp};
 
 use super::Settings;
 use super::directives::ResponseDirectives;
-use super::freshness::freshness;
+use super::freshness::{freshness, is_from_the_future};
 
 /// Until when an entry answers without asking the origin; `None` when it never did, or
 /// no longer may. A request with demands of its own may still ask.
@@ -42,7 +42,8 @@ impl State {
 
     /// The state of an entry that could be decoded.
     pub fn of(head: &EntryHead, now: Timestamp, settings: &Settings) -> Self {
-        Self::until(head.expires_at, usable_until(head, settings), now)
+        let usable = usable_until(head, settings).filter(|_| !is_from_the_future(head, now));
+        Self::until(head.expires_at, usable, now)
     }
 
     /// The state of an entry whose store TTL ends at one time, and which may be used

@@ -19,11 +19,25 @@ fn is_understood(status: u16) -> bool {
     matches!(status, 302 | 303 | 307) || is_heuristically_cacheable(status)
 }
 
+/// Whether a full response to a validation says that what was validated is outdated
+/// (rule S11). Any other status speaks of the client, the moment or the way: of credentials,
+/// of the rate, of a time-out, of the law.
+pub fn speaks_of_resource(status: u16) -> bool {
+    matches!(status, 200..=205 | 207..=303 | 305..=399 | 404 | 410)
+}
+
+/// Whether the store may be forced to keep a response of this status against its headers:
+/// a failure kept by force would be given to everybody for as long.
+pub fn can_be_forced(status: u16) -> bool {
+    matches!(status, 200..=205 | 207..=303 | 305..=399)
+}
+
 /// Whether the answer to this request may be stored.
 ///
 /// # Errors
 /// The reason why not. With `forced` only what cannot be stored at all is refused: another
-/// method, an interim or partial response, a credential in shared mode, a body too large.
+/// method, an interim or partial response, a credential in shared mode, a body too large. A
+/// status that cannot be forced goes by its headers.
 pub fn storable(
     request: &Request,
     received: &Received,
@@ -32,7 +46,8 @@ pub fn storable(
 ) -> Result<(), Reason> {
     let said = ResponseDirectives::of(&received.headers);
     method(request, received, &said)?;
-    status_alone(received.status)?;
+    status_alone(received)?;
+    let forced = forced && can_be_forced(received.status);
     if let (Some(most), Some(length)) = (settings.max_body, content_length(&received.headers))
         && length > most
     {
@@ -75,12 +90,19 @@ fn method(request: &Request, received: &Received, said: &ResponseDirectives) -> 
     Err(Reason::MethodNotCacheable(request.method.clone()))
 }
 
-/// S2: final, not an update, not a part.
-fn status_alone(status: u16) -> Result<(), Reason> {
-    match status {
-        206 | 304 => Err(Reason::StatusNotCacheable(status)),
+/// S2: final, and an answer about the URL. The statuses that are not answer a condition (304,
+/// 412, 428), a range (206, 416) or an expectation (417) of this request, or they are about its
+/// credentials for a proxy (407), its connection (421, 425), its size (431), its rate (429) or
+/// the network (511): RFC 9110 section 15, RFC 6585 ("MUST NOT be stored"), RFC 8470.
+fn status_alone(received: &Received) -> Result<(), Reason> {
+    match received.status {
+        status @ (206 | 304 | 407 | 412 | 416 | 417 | 421 | 425 | 428 | 429 | 431 | 511) => {
+            Err(Reason::OneRequestOnly(status))
+        }
+        // A 200 has no parts (RFC 9110 section 14.4), so whoever says so has mixed up something.
+        200 if received.headers.contains("content-range") => Err(Reason::OneRequestOnly(200)),
         200..=599 => Ok(()),
-        _ => Err(Reason::StatusNotCacheable(status)),
+        status => Err(Reason::StatusNotCacheable(status)),
     }
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn spoken_of(
     not_modified: &Headers,
     candidates: &[EntryHead],
     selected: Option<usize>,
+    now: Timestamp,
 ) -> Vec<usize> {
     let all = || 0..candidates.len();
     if let Some(new) = tag(not_modified) {
@@ -119,13 +120,13 @@ pub(crate) fn spoken_of(
         }
         let alike =
             all().filter(|&i| tag(&candidates[i].headers).is_some_and(|t| t.opaque == new.opaque));
-        return latest(candidates, alike).into_iter().collect();
+        return latest(candidates, alike, now).into_iter().collect();
     }
     if let Some(modified) = not_modified.get("last-modified") {
         let same = |i: usize| candidates[i].headers.get("last-modified") == Some(modified);
         let chosen = selected
             .filter(|&i| same(i))
-            .or_else(|| latest(candidates, all().filter(|&i| same(i))));
+            .or_else(|| latest(candidates, all().filter(|&i| same(i)), now));
         return chosen.into_iter().collect();
     }
     // Servers leave the validators out; the 304 then answers the question that was asked.

@@ -9,6 +9,7 @@ use crate::model::{EntryHead, Headers, Method, Secrets, Selecting, Selection, Ti
 use super::Settings;
 use super::date::DateField;
 use super::fields::{list, members, split_outside_quotes, trim};
+use super::freshness::is_from_the_future;
 
 /// The field names that `Vary` lists, in lower case, sorted, each once.
 pub(crate) fn varying_fields(headers: &Headers) -> Vec<String> {
@@ -115,8 +116,23 @@ fn compare(
     checks
 }
 
-/// The value of a request field for comparing: lines joined, members trimmed; for
-/// `Accept-*` in lower case and in order of preference; `None` when absent.
+/// Request fields whose grammar is a list with parameters, so that blanks around members and
+/// empty members mean nothing (RFC 9110, RFC 7239, RFC 7240).
+const LISTS: [&str; 9] = [
+    "accept",
+    "cache-control",
+    "connection",
+    "expect",
+    "forwarded",
+    "prefer",
+    "te",
+    "upgrade",
+    "via",
+];
+
+/// The value of a request field for comparing (rule V2): lines joined, and trimmed at the ends. Of
+/// lists members are trimmed; of `Accept-*` they are in lower case and in order of preference.
+/// Of any other field nobody knows what blanks mean. `None` when absent.
 fn normalised(name: &str, request: &Headers) -> Option<Vec<u8>> {
     let lines = || request.get_all(name);
     lines().next()?;
@@ -135,7 +151,10 @@ fn normalised(name: &str, request: &Headers) -> Option<Vec<u8>> {
             ranked.sort_by(|a, b| (Reverse(a.rank), &a.text).cmp(&(Reverse(b.rank), &b.text)));
             ranked.into_iter().map(|p| p.text).collect()
         }
-        _ => lines().flat_map(members).map(without_optional_space).collect(),
+        name if LISTS.contains(&name) => {
+            lines().flat_map(members).map(without_optional_space).collect()
+        }
+        _ => lines().map(|line| trim(line).to_owned()).collect(),
     };
     let mut joined = if values.is_empty() { Vec::new() } else { std::mem::take(&mut values[0]) };
     for value in values.iter().skip(1) {
@@ -227,12 +246,17 @@ pub fn recency(head: &EntryHead) -> (Timestamp, Timestamp, Timestamp) {
     (date.unwrap_or(head.received_at), head.received_at, head.created_at)
 }
 
-/// Among the entries at these places the one to use.
+/// Among the entries at these places the one to use. One that claims to come from the future is
+/// the last choice.
 pub(crate) fn latest(
     candidates: &[EntryHead],
     places: impl IntoIterator<Item = usize>,
+    now: Timestamp,
 ) -> Option<usize> {
-    places.into_iter().max_by_key(|&i| (recency(&candidates[i]), Reverse(&candidates[i].id)))
+    places.into_iter().max_by_key(|&i| {
+        let head = &candidates[i];
+        (!is_from_the_future(head, now), recency(head), Reverse(&head.id))
+    })
 }
 
 #[cfg(test)]
@@ -253,7 +277,10 @@ mod tests {
             ("accept-language", "en;q=1.000,de ; q=0.8", "en,de;q=0.8"),
             ("accept-language", "en;q=x", "en;q=x"),
             ("accept", "text/html ; level=1,  a/b", "text/html;level=1,a/b"),
-            ("x-thing", "A,  b", "A,b"),
+            ("accept", "a/b,, c/d,", "a/b,c/d"),
+            ("x-thing", " A,  b ", "A,  b"),
+            ("x-thing", "a,,b", "a,,b"),
+            ("x-thing", "a,b,", "a,b,"),
             ("x-thing", "\"a , b\"", "\"a , b\""),
             ("x-thing", "", ""),
         ] {

@@ -64,7 +64,10 @@ impl Found {
     /// In which state the entry is.
     pub fn state(&self, now: Timestamp, settings: &Settings) -> State {
         match self.usable_until {
-            Some(usable) if settings.is_usual() => State::until(self.head.expires_at, usable, now),
+            Some(usable) if settings.is_usual() => {
+                let usable = usable.filter(|_| !self.head.created_at.is_ahead_of(now));
+                State::until(self.head.expires_at, usable, now)
+            }
             _ => State::of(&self.head, now, settings),
         }
     }

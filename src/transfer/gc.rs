@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use crate::error::Result;
 use crate::filter::{Detail, Filter, Moment};
-use crate::model::{EntryId, Stamp, Timestamp};
+use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::storage::{Backend, Found, Piece, Query, is_about_one};
 
 use super::removal::Removals;
@@ -59,11 +59,11 @@ impl GcPolicy {
     /// Why an entry goes by itself, without regard to the others.
     fn reason(&self, found: &Found, now: Timestamp) -> Option<Action> {
         let head = &found.head;
-        let used = head.last_used_at.unwrap_or(head.created_at);
+        let used = last_used(head, now);
         if self.expired && head.is_expired(now) {
             return Some(Action::Expired);
         }
-        if self.stored_before.is_some_and(|before| head.created_at < before) {
+        if self.stored_before.is_some_and(|before| head.created_at.unless_ahead_of(now) < before) {
             return Some(Action::TooOld);
         }
         self.unused_since.is_some_and(|since| used < since).then_some(Action::Unused)
@@ -75,6 +75,11 @@ impl GcPolicy {
         };
         Detail::Columns.max(of(&self.only)).max(of(&self.keep))
     }
+}
+
+/// When an entry was used last, or else stored.
+fn last_used(head: &EntryHead, now: Timestamp) -> Timestamp {
+    head.last_used_at.unwrap_or(head.created_at).unless_ahead_of(now)
 }
 
 /// An entry that may have to go to make room.
@@ -203,7 +208,7 @@ impl Planning<'_> {
             return Ok(());
         }
         let head = &found.head;
-        let used = head.last_used_at.unwrap_or(head.created_at);
+        let used = last_used(head, self.moment.now);
         let candidate = Candidate {
             id: head.id.clone(),
             stamp: found.stamp,

@@ -117,7 +117,7 @@ pub(super) fn decide_against(
         return Ok((Action::Unchanged, over));
     }
     let action = match options.on_conflict {
-        Conflict::Newer if head.created_at > there.head.created_at => Action::Overwrite,
+        Conflict::Newer if is_newer(head, &there.head) => Action::Overwrite,
         Conflict::Overwrite => Action::Overwrite,
         Conflict::Newer | Conflict::Skip => Action::Keep,
         Conflict::Fail => {
@@ -129,6 +129,13 @@ pub(super) fn decide_against(
         }
     };
     Ok((action, over))
+}
+
+/// Whether an entry was stored after another. One that claims to come from the future is newer
+/// than none.
+fn is_newer(head: &EntryHead, there: &EntryHead) -> bool {
+    let now = Timestamp::now();
+    head.created_at.unless_ahead_of(now) > there.created_at.unless_ahead_of(now)
 }
 
 /// Whether two heads say the same, but for how often they were used and who wrote them.

@@ -47,10 +47,17 @@ fn v2_equal_in_meaning_is_equal() {
         ("Accept-Encoding", "gzip, br;q=0.5", "br;q=0.5, GZIP;q=1.0", "hit"),
         ("Accept-Encoding", "gzip, br;q=0.5", "br, gzip;q=0.5", "vary-miss"),
         ("Accept-Charset", "utf-8", "UTF-8", "hit"),
-        ("X-List", "a, b", "a,b", "hit"),
+        ("Accept", "a/b, c/d", "a/b,,c/d,", "hit"),
+        ("Accept", "a/b, c/d", "c/d, a/b", "vary-miss"),
+        ("Prefer", "a, b", "a,b", "hit"),
         ("X-List", "a, b", "b, a", "vary-miss"),
         ("X-List", "a", "A", "vary-miss"),
-        ("X-List", "a, b", "a\nX-List: b", "hit"),
+        ("X-List", " a,b ", "a,b", "hit"),
+        ("X-List", "a,b", "a\nX-List: b", "hit"),
+        // Of other fields nobody knows what a blank or an empty member means.
+        ("X-List", "a, b", "a,b", "vary-miss"),
+        ("X-Columns", "a,,b", "a,b", "vary-miss"),
+        ("X-Columns", "a,b", "a,b,", "vary-miss"),
     ] {
         let world = varied(name, &format!("{name}: {first}"));
         assert_eq!(world.ask(&format!("{name}: {second}")), expected, "{name}: {first} {second}");

@@ -73,6 +73,11 @@ fn d5_a_request_may_want_it_fresher() {
     ] {
         assert_eq!(world.ask(asks), expected, "{asks}");
     }
+    // A limit is never stretched, not by a fraction of a second.
+    world.now = world.now + Duration::from_millis(1);
+    assert_eq!(world.ask("Cache-Control: max-age=30"), "request");
+    assert_eq!(world.ask("Cache-Control: max-age=31"), "hit");
+    world.now = world.now - Duration::from_millis(1);
     world.options.max_age = Some(Duration::from_secs(29));
     assert_eq!(world.ask("Cache-Control: max-age=100"), "request", "the stricter one holds");
     world.pass(60);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cachectl::State;
 use cachectl::policy::{current_age, freshness};
 
 use super::world::{World, date, request, stored};
@@ -53,6 +54,8 @@ fn f4_heuristics_need_last_modified_and_a_status_that_allows_them() {
         (200, modified(-100_000_000), (604_800, "heuristic")),
         (200, modified(1000), (0, "none")),
         (200, "Last-Modified: garbage".to_owned(), (0, "none")),
+        (200, "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT".to_owned(), (0, "none")),
+        (200, "Last-Modified: Mon, 01 Jan 0001 00:00:00 GMT".to_owned(), (0, "none")),
         (200, format!("{}\nCache-Control: max-age=5", modified(-1000)), (5, "max-age")),
         (403, format!("{}\nCache-Control: public", modified(-1000)), (100, "heuristic")),
         (403, format!("{}\nCache-Control: private", modified(-1000)), (0, "none")),
@@ -120,6 +123,26 @@ fn a1_the_time_on_the_way_counts_and_a_clock_that_went_back_does_not() {
     assert_eq!(current_age(head, world.now).as_secs(), 8);
     let earlier = world.now - Duration::from_secs(1000);
     assert_eq!(current_age(&world.entries[0], earlier).as_secs(), 8);
+}
+
+/// It was stored by a machine whose clock is ahead.
+#[test]
+fn a1_what_claims_to_come_from_the_future_is_validated() {
+    let mut world = stored("Cache-Control: max-age=600, stale-while-revalidate=600");
+    for (ahead, expected, state) in [(59, "hit", State::Fresh), (61, "stale", State::Stale)] {
+        let mut earlier = world.clone();
+        earlier.now = world.now - Duration::from_secs(ahead);
+        assert_eq!(earlier.ask(""), expected, "{ahead} s");
+        let found = State::of(&earlier.entries[0], earlier.now, &earlier.settings);
+        assert_eq!(found, state, "{ahead} s");
+    }
+    // Of two that fit, the one from the future is the last choice.
+    let good = world.entries[0].clone();
+    let mut ahead = good.clone();
+    ahead.received_at = world.now + Duration::from_secs(1000);
+    ahead.id.key = "later".into();
+    world.entries = vec![ahead, good];
+    assert_eq!(world.decide(&request("GET", "")).selected, Some(1));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Sections 3 and 3.1: what may be stored, and in which form.
 
-use cachectl::{Headers, RequestOptions, Selecting};
 use std::time::Duration;
+
+use cachectl::{Headers, RequestOptions, Selecting};
 
 use super::world::{World, date, request, stored};
 
@@ -39,8 +40,9 @@ fn s2_the_status_is_final_and_whole() {
         (200, "stored"),
         (299, "stored"),
         (599, "stored"),
-        (206, "status-not-cacheable"),
-        (304, "status-not-cacheable"),
+        (429, "one-request-only"),
+        (206, "one-request-only"),
+        (304, "one-request-only"),
         (101, "status-not-cacheable"),
         (600, "status-not-cacheable"),
         (999, "status-not-cacheable"),
@@ -54,6 +56,44 @@ fn s2_the_status_is_final_and_whole() {
 }
 
 #[test]
+fn s2_what_answers_one_request_is_never_stored_and_touches_nothing() {
+    for status in [206, 304, 407, 412, 416, 417, 421, 425, 428, 429, 431, 511] {
+        for tag in ["", "\nETag: \"1\""] {
+            for force in [None, Some(Duration::from_secs(60))] {
+                let mut world = stored(&format!("Cache-Control: max-age=60{tag}"));
+                let before = world.entries.clone();
+                world.options.force = force;
+                world.options.revalidate = true;
+                world.options.refresh = force.is_some();
+                if status == 304 && !world.options.refresh && !tag.is_empty() {
+                    continue;
+                }
+                let said = world.fetch(status, "Cache-Control: public, max-age=3600");
+                assert_eq!(said, "one-request-only", "{status} {tag:?} {force:?}");
+                assert_eq!(world.entries, before, "{status} {tag:?} {force:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn force_keeps_no_failure_against_its_headers() {
+    let mut world = World::private();
+    world.options.force = Some(Duration::from_secs(60));
+    for status in [403, 404, 429, 500, 503] {
+        let said = world.fetch(status, "Cache-Control: no-store");
+        assert_eq!(world.entries.len(), 0, "{status}: {said}");
+    }
+    assert_eq!(world.fetch(404, "Cache-Control: max-age=5"), "stored", "its headers allow it");
+    assert!(!world.entries[0].forced);
+    assert_eq!(world.fetch(200, "Cache-Control: no-store"), "stored");
+    assert!(world.entries[0].forced);
+    world.options.refresh = true;
+    world.fetch(503, "");
+    assert_eq!(world.entries[0].status, 200, "a failure does not replace what is good");
+}
+
+#[test]
 fn s3_no_store_and_must_understand() {
     for (status, cache_control, outcome) in [
         (200, "no-store, max-age=60", "no-store"),
@@ -64,6 +104,7 @@ fn s3_no_store_and_must_understand() {
         (299, "max-age=60, must-understand", "must-understand"),
         (200, "max-age=60, must-understand", "stored"),
         (200, "max-age=60, ext=\"a, no-store\"", "stored"),
+        (200, "max-age=60, ext=\"a, no-store", "no-store"),
     ] {
         let response = format!("Cache-Control: {cache_control}");
         assert_eq!(World::private().fetch(status, &response), outcome, "{status} {cache_control}");
@@ -194,6 +235,16 @@ fn s11_an_unstorable_answer_leaves_the_old_entry_unless_it_validates_it() {
     world.pass(100);
     assert_eq!(world.fetch(503, "Cache-Control: no-store"), "no-store");
     assert_eq!(world.entries.len(), 1, "a failing origin says nothing about it");
+    for status in [400, 401, 403, 408, 429, 451] {
+        world.fetch(status, "Cache-Control: no-store");
+        assert_eq!(world.entries.len(), 1, "{status} speaks of the client or the moment");
+    }
+    for status in [302, 404, 410] {
+        let mut world = stored("Cache-Control: max-age=60\nETag: \"1\"");
+        world.pass(100);
+        world.fetch(status, "Cache-Control: no-store");
+        assert!(world.entries.is_empty(), "{status} speaks of the resource");
+    }
     assert_eq!(world.fetch(200, "Cache-Control: no-store"), "no-store");
     assert!(world.entries.is_empty(), "a full answer to our validation replaces it");
 }

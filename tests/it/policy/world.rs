@@ -16,6 +16,7 @@ pub const URL: &str = "https://example.org/a";
 /// Where all stories begin.
 pub const START: &str = "2026-11-22T12:00:00Z";
 
+#[derive(Clone)]
 pub struct World {
     pub now: Timestamp,
     pub settings: Settings,
