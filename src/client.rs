@@ -23,8 +23,8 @@ use futures_util::StreamExt;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Sha256Digest, Stamp,
-    StatusSet, Timestamp, UrlText,
+    Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Stamp, StatusSet, Timestamp,
+    UrlText,
 };
 use crate::policy::{
     self, Absorbed, CacheStatus, Decision, Delivery, Demands, Exchange, Extent, Forward, Fwd, Plan,
@@ -84,9 +84,6 @@ pub struct FetchOptions {
 
 /// How often a lookup starts over when another process replaces the entry meanwhile.
 const ATTEMPTS: usize = 8;
-
-/// What stands in a partition before a digest of credentials.
-const CREDENTIALS: &str = "\u{1f}authorization=";
 
 impl Client {
     /// A private cache over this store, with the default settings.
@@ -156,21 +153,9 @@ impl Client {
     /// In a private cache a request with credentials has a partition of its own (rule K4),
     /// so that nobody without the same credentials is answered from it.
     pub fn key_of(&self, request: &Request) -> (String, String) {
-        let partition = self.with_credentials(&self.partition, &request.headers);
+        let partition = policy::partition(&self.partition, &request.headers, &self.settings);
         let get = Request { method: Method::GET, ..request.clone() };
         (self.store.key_of(&get, &partition), partition)
-    }
-
-    /// A partition, and the credentials in a request.
-    fn with_credentials(&self, partition: &str, headers: &Headers) -> String {
-        let mut partition = partition.to_owned();
-        if !self.settings.shared
-            && let Some(credentials) = headers.joined("authorization")
-        {
-            partition.push_str(CREDENTIALS);
-            partition.push_str(&Sha256Digest::of(&credentials).to_string());
-        }
-        partition
     }
 
     /// Why the store would give this answer out wrongly.
@@ -429,13 +414,8 @@ impl Job<'_> {
     /// Whether an answer is for who asks with these credentials. Layouts whose keys say
     /// nothing of them keep the fields of the request.
     fn is_for_us(&self, head: &EntryHead) -> bool {
-        match head.partition.contains(CREDENTIALS) {
-            true => head.partition == self.partition,
-            false => {
-                let headers = &head.request.headers;
-                self.client.with_credentials(&head.partition, headers) == self.partition
-            }
-        }
+        let (headers, settings) = (&head.request.headers, &self.client.settings);
+        policy::partition(&head.partition, headers, settings) == self.partition
     }
 
     /// Whether an answer with this head is worth keeping.

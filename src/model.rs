@@ -6,6 +6,7 @@
 mod digest;
 mod entry;
 mod headers;
+pub(crate) mod http_date;
 mod key;
 pub mod lock;
 mod secrets;
@@ -16,8 +17,11 @@ mod url;
 pub(crate) mod wire;
 mod words;
 
+#[cfg(any(feature = "_records", feature = "interchange"))]
+pub(crate) use digest::MAX_BODY;
 pub use digest::{BodyDigest, BodyFacts, Sha256Digest};
-pub(crate) use digest::{MAX_BODY, hex, unhex};
+pub(crate) use digest::{hex, unhex};
+#[cfg(any(feature = "fetch", feature = "interchange"))]
 pub(crate) use entry::is_token;
 pub use entry::{
     EntryHead, Extensions, Metadata, Method, Request, Response, Selecting, Selection, Stored,

@@ -25,6 +25,7 @@ mod directives;
 mod fields;
 mod freshness;
 mod invalidation;
+mod partition;
 mod reason;
 mod reply;
 mod state;
@@ -36,14 +37,15 @@ use std::time::Duration;
 
 use crate::model::StatusSet;
 
+pub use crate::model::http_date::{format as format_date, parse as parse_date};
 pub use absorb::{Absorbed, Delivery, Exchange, Received, absorb, recorded};
 pub use cache_status::{CacheStatus, Verdict};
-pub use date::{format as format_date, parse as parse_date};
 pub use decide::{Answer, Decision, Forward, Fwd, Plan, StaleBecause, plan, unreachable};
 pub use demands::{Demands, RequestOptions};
 pub use directives::{MaxStale, Qualified, RequestDirectives, ResponseDirectives};
 pub use freshness::{Freshness, LifetimeSource, current_age, freshness};
 pub use invalidation::invalidated_by;
+pub use partition::{has_credentials, partition};
 pub use reason::Reason;
 
 pub use reply::{Extent, Reply, only_for_304, reply, settle_conditions};
@@ -71,6 +73,9 @@ pub struct Settings {
     pub match_content_language: bool,
     /// Store only responses with these statuses; narrows what the RFC would store. Default: none.
     pub cacheable_status: Option<StatusSet>,
+    /// Keep answers to requests with different API keys (`X-Api-Key`, `*-Token` and the like)
+    /// apart, as those with different `Authorization` are. Default: true.
+    pub api_keys_apart: bool,
     /// Larger bodies are delivered but not stored, in bytes. Default: none.
     pub max_body: Option<u64>,
 }
@@ -83,6 +88,7 @@ impl Default for Settings {
             heuristic_most: Duration::from_secs(7 * 86_400),
             stale_if_unreachable: false,
             match_content_language: true,
+            api_keys_apart: true,
             cacheable_status: None,
             max_body: None,
         }

@@ -53,6 +53,7 @@ pub enum Place {
 
 impl Place {
     /// The name of a body that lies beside the record.
+    #[cfg(feature = "_records")]
     pub(crate) fn beside(&self) -> Option<&str> {
         match self {
             Place::Beside(name) => Some(name),

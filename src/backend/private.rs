@@ -1,9 +1,11 @@
 //! Files and folders that only their owner may read, and what the system's errors mean.
 //! The one place that knows what is special about Unix.
 
+use std::fs;
 #[cfg(feature = "file")]
 use std::fs::File;
-use std::fs::{self, OpenOptions};
+#[cfg(any(feature = "sqlite", feature = "foreign"))]
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 

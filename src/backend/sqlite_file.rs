@@ -53,11 +53,13 @@ pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Whether a file is an SQLite database.
+#[cfg(feature = "foreign")]
 pub(crate) fn is_database(path: &Path) -> bool {
     page_bytes(path).is_some()
 }
 
 /// The size of its pages, as its header says; `None` for what is no database.
+#[cfg(feature = "foreign")]
 pub(crate) fn page_bytes(path: &Path) -> Option<u32> {
     let start = header(path)?;
     let size = u16::from_be_bytes([start[16], start[17]]);

@@ -34,9 +34,14 @@ pub(super) fn strip_connection(headers: &mut Headers) {
     });
 }
 
-/// Makes the header of a response true of a body of this length, its codings undone.
+/// Makes the header of a response true of a body of this length, its codings undone: a strong
+/// validator is none of these bytes (RFC 9110 section 8.8.3.3).
 pub(super) fn as_decoded(headers: &mut Headers, bytes: u64) {
     rename(headers, "content-encoding", ORIGINAL_CODING);
+    if let Some(tag) = headers.get("etag").filter(|tag| tag.starts_with(b"\"")) {
+        let weak = [b"W/", tag].concat();
+        headers.set("ETag", weak);
+    }
     headers.set("Content-Length", bytes.to_string());
 }
 

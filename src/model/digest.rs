@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
 /// No body is longer, in bytes (an exbibyte): lengths can be added up without a thought.
+#[cfg(any(feature = "_records", feature = "interchange"))]
 pub(crate) const MAX_BODY: u64 = 1 << 60;
 
 /// Length and digests of a stored body, as transferred (content coding intact).

@@ -15,13 +15,31 @@ pub struct Key;
 /// Length of a native key in hex characters.
 const NATIVE_LEN: usize = 32;
 
+/// How much of it all partitions of a URL have in common.
+const COMMON_LEN: usize = NATIVE_LEN / 2;
+
 impl Key {
     /// The native key: SHA-256 over `cachectl-key-1`, partition, method and URL, each
     /// ended by a NUL, cut to 128 bits, as 32 lower-case hex characters. The URL counts as it
     /// is when it has been normalised, however another client has spelled it.
     ///
-    /// `partition` separates users or tokens that share one store; it is usually empty.
+    /// `partition` separates users or tokens that share one store; it is usually empty. The first
+    /// half of a key with a partition is that of the key without one, so that all entries of a
+    /// URL can be found together: see [`common`](Self::common).
     pub fn native(partition: &str, method: &Method, url: &UrlText) -> String {
+        let own = Self::digest(partition, method, url);
+        match partition {
+            "" => own,
+            _ => Self::digest("", method, url)[..COMMON_LEN].to_owned() + &own[COMMON_LEN..],
+        }
+    }
+
+    /// What native keys for one method and URL begin with, whatever the partition.
+    pub fn common(key: &str) -> &str {
+        key.get(..COMMON_LEN).filter(|_| Self::is_native(key)).unwrap_or(key)
+    }
+
+    fn digest(partition: &str, method: &Method, url: &UrlText) -> String {
         let mut hasher = Sha256::new();
         for part in ["cachectl-key-1", partition, method.as_str(), &url.looked_for()] {
             hasher.update(part.as_bytes());
@@ -245,8 +263,13 @@ mod tests {
             Key::native("", &Method::GET, &url("https://e.org/")),
             Key::native("", &Method::POST, &url("https://e.org/")),
             Key::native("GET", &Method::GET, &url("https://e.org/")),
+            Key::native("GET", &Method::POST, &url("https://e.org/")),
             Key::native("", &Method::GET, &url("https://e.org/?")),
         ];
+        assert_eq!(Key::common(&keys[0]), Key::common(&keys[2]));
+        assert_eq!(Key::common(&keys[1]), Key::common(&keys[3]));
+        assert_ne!(Key::common(&keys[0]), Key::common(&keys[1]));
+        assert_eq!(Key::common("any text"), "any text");
         for (i, a) in keys.iter().enumerate() {
             for b in &keys[i + 1..] {
                 assert_ne!(a, b);

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::model::{
-    EntryHead, EntryId, Extensions, Headers, Method, Request, Secrets, Timestamp, Variant,
+    EntryHead, EntryId, Extensions, Headers, Method, Request, Secrets, Selecting, Selection,
+    Timestamp, Variant,
 };
 
 use super::decide::{Decision, Forward, StaleBecause, unreachable};
 use super::demands::Demands;
 use super::directives::ResponseDirectives;
+use super::partition::{has_credentials, is_hidden, partition};
 use super::reason::Reason;
 use super::storable::{can_be_forced, content_length, speaks_of_resource, storable};
 use super::validation::{add_date, spoken_of, strip_hop_by_hop, updated};
@@ -292,7 +294,7 @@ fn stored_head(exchange: &Exchange<'_>, received: &Received, forced: bool) -> En
 }
 
 /// The entry that an exchange becomes which somebody else has recorded, as if it had come
-/// in when they say. Its body, times and key stay.
+/// in when they say: for those with the same credentials only. Its body, times and key stay.
 ///
 /// # Errors
 /// The reason why it may not be stored.
@@ -305,13 +307,32 @@ pub fn recorded(head: EntryHead, settings: &Settings) -> Result<EntryHead, Reaso
         received_at: head.received_at,
     };
     storable(&head.request, &received, settings, false)?;
+    if !has_credentials(&head.partition) && is_hidden(&head.request.headers, settings) {
+        return Err(Reason::CredentialsHidden);
+    }
     let mut head = head;
+    head.partition = partition(&head.partition, &head.request.headers, settings);
     strip_hop_by_hop(&mut head.headers);
     add_date(&mut head.headers, head.received_at);
     let selecting = selection(&head.headers, &head.request.headers);
     head.request.headers = fields_that_matter(&head.request.headers, &head.headers);
     head.id.variant = Variant::of(&selecting);
     head.selections = if selecting.is_empty() { Vec::new() } else { vec![selecting] };
+    // Whatever was asked for, a body without a coding is also the one for who asks for none.
+    if !head.headers.contains("content-encoding")
+        && let Some(selecting) = head.selections.first()
+    {
+        let plain: Selection = selecting
+            .iter()
+            .map(|field| match &*field.name {
+                "accept-encoding" => Selecting { value: None, ..field.clone() },
+                _ => field.clone(),
+            })
+            .collect();
+        if plain != *selecting {
+            head.selections.push(plain);
+        }
+    }
     Ok(head)
 }
 

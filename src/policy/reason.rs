@@ -113,6 +113,8 @@ pub enum Reason {
     },
     /// It could never be used again.
     NoReuse,
+    /// Its credentials were hidden when it was recorded: nobody can tell for whom it is.
+    CredentialsHidden,
     /// The store has no place for what says for whom it is.
     NotKeptApart,
     /// The store's own client takes whatever lies there for a success.
@@ -158,6 +160,7 @@ impl Reason {
             Reason::PrivateInShared => "private-in-shared",
             Reason::TooLarge { .. } => "too-large",
             Reason::NoReuse => "no-reuse",
+            Reason::CredentialsHidden => "credentials-hidden",
             Reason::NotKeptApart => "not-kept-apart",
             Reason::OnlySuccess => "only-success",
         }
@@ -238,6 +241,9 @@ impl fmt::Display for Reason {
             }
             Reason::TooLarge { limit } => write!(f, "the body is larger than {limit} bytes"),
             Reason::NoReuse => f.write_str("it could never be used again"),
+            Reason::CredentialsHidden => {
+                f.write_str("its credentials were hidden, so nobody can tell for whom it is")
+            }
             Reason::NotKeptApart => {
                 f.write_str("it depends on credentials, which this store cannot tell apart")
             }

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::model::{EntryHead, Headers, Timestamp};
+use crate::model::{EntryHead, Headers, Timestamp, http_date};
 
-use super::date;
 use super::fields::{list, members, split_outside_quotes, trim};
 use super::variant::latest;
 
@@ -175,7 +174,7 @@ fn merged(stored: &Headers, news: &Headers) -> Headers {
 /// H6: a message without `Date` gets the time it came in (RFC 9110 section 6.6.1).
 pub(crate) fn add_date(headers: &mut Headers, received_at: Timestamp) {
     if !headers.contains("date") {
-        headers.push("Date", date::format(received_at));
+        headers.push("Date", http_date::format(received_at));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Error;
 use crate::model::{EntryHead, EntryId, Headers, Timestamp, Variant};
+use crate::policy::{Settings, partition};
 use crate::storage::{Backend, Unfit};
 
 use super::migrate::differences;
@@ -18,6 +19,11 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     // Stores of one layout may still make keys by different rules, all but the native one.
     if (from, to) != ("native", "native") {
         let usual = source.key_of(&head.request, &head.partition);
+        if to == "native" {
+            // Who an answer is for is a property of the entry, wherever it comes from (rule K4).
+            let (known, fields) = (&head.partition, &head.request.headers);
+            head.partition = partition(known, fields, &Settings::default());
+        }
         if usual == head.id.key {
             head.id.key = store.key_of(&head.request, &head.partition);
         }

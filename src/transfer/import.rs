@@ -24,6 +24,8 @@ pub struct ImportOptions<'a> {
     /// By which rules it is decided what may be stored of what was merely recorded;
     /// `None` for files that come from a store.
     pub recorded: Option<&'a Settings>,
+    /// The configured part of the partitions of what was merely recorded.
+    pub partition: &'a str,
     /// What becomes of TTLs.
     pub ttl: NewTtl,
     /// Only count what would be done.
@@ -93,7 +95,14 @@ async fn run(
             fail(report, options, head.id.to_string(), Some(url), error);
             continue;
         }
-        let head = match options.recorded.map(|settings| recorded(head.clone(), settings)) {
+        let into_store = |settings| {
+            let mut head = head.clone();
+            if head.partition.is_empty() {
+                options.partition.clone_into(&mut head.partition);
+            }
+            recorded(head, settings)
+        };
+        let head = match options.recorded.map(into_store) {
             None => head,
             Some(Ok(head)) => head,
             Some(Err(reason)) => {
@@ -157,8 +166,11 @@ fn in_its_place(mut head: EntryHead) -> EntryHead {
     head
 }
 
-/// A native key becomes the one by which the store looks for the entry.
+/// A native key becomes the one by which the store looks for the entry. What the source was
+/// serialized with is a fact about the source, and no wish: see [`as_held`](super::as_held).
 fn under_its_key(store: &dyn Backend, mut head: EntryHead) -> EntryHead {
+    let known = store.capabilities().serializers;
+    head.serializer.take_if(|name| !known.contains(&&**name));
     if Key::is_native(&head.id.key) {
         head.id.key = store.key_of(&head.request, &head.partition);
     }

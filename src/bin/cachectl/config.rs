@@ -82,6 +82,7 @@ pub struct HttpConfig {
     pub cacheable_status: Option<Given<StatusSet>>,
     pub shared: Option<Given<bool>>,
     pub partition: Option<Given<String>>,
+    pub api_keys_apart: Option<Given<bool>>,
     pub headers: Vec<Given<(String, String)>>,
 }
 
@@ -181,6 +182,7 @@ impl Config {
             shared: http.shared.as_ref().is_some_and(|g| g.value),
             cacheable_status: http.cacheable_status.as_ref().map(|g| g.value.clone()),
             max_body: http.max_body.as_ref().map(|g| g.value),
+            api_keys_apart: http.api_keys_apart.as_ref().is_none_or(|g| g.value),
             ..Settings::default()
         }
     }

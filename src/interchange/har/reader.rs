@@ -22,7 +22,7 @@ use crate::model::wire::{
 };
 use crate::model::{
     BodyDigest, BodyFacts, EntryHead, EntryId, Headers, Key, Method, Request, Sha256Digest,
-    Timestamp, UrlText, Variant, is_token,
+    Timestamp, UrlText, Variant, http_date, is_token,
 };
 
 use super::super::archive::verdict;
@@ -66,11 +66,14 @@ const SHAPE: Shape = Shape::Members(&[
             ("statusText", Shape::Whole),
             ("httpVersion", Shape::Whole),
             ("headers", Shape::Whole),
+            ("bodySize", Shape::Whole),
             (
                 "content",
                 Shape::Members(&[
                     ("size", Shape::Whole),
                     ("encoding", Shape::Whole),
+                    ("mimeType", Shape::Whole),
+                    ("comment", Shape::Whole),
                     ("text", Shape::Text),
                 ]),
             ),
@@ -89,10 +92,10 @@ struct Body {
 
 #[derive(Deserialize)]
 struct Entry<'a> {
-    #[serde(rename = "startedDateTime")]
-    started: String,
+    #[serde(rename = "startedDateTime", default)]
+    started: Loose<String>,
     #[serde(default)]
-    time: Option<f64>,
+    time: Loose<f64>,
     request: HarRequest,
     response: HarResponse,
     #[serde(rename = "_cachectl", borrow, default)]
@@ -104,37 +107,74 @@ struct HarRequest {
     method: String,
     url: String,
     #[serde(default)]
-    headers: Vec<Pair>,
+    headers: Option<Vec<Pair>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct HarResponse {
-    status: i64,
+    status: Loose<f64>,
     #[serde(default)]
-    status_text: Option<String>,
+    status_text: Loose<String>,
     #[serde(default)]
-    http_version: Option<String>,
+    http_version: Loose<String>,
     #[serde(default)]
-    headers: Vec<Pair>,
+    headers: Option<Vec<Pair>>,
     #[serde(default)]
-    content: Content,
+    body_size: Loose<f64>,
+    #[serde(default)]
+    content: Option<Content>,
 }
 
+/// A field; one without a name or a value is none.
 #[derive(Deserialize)]
 struct Pair {
-    name: String,
-    value: String,
+    #[serde(default)]
+    name: Loose<String>,
+    #[serde(default)]
+    value: Loose<FieldValue>,
+}
+
+/// A value as recorders write it: some take numbers for numbers.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FieldValue {
+    Text(String),
+    Number(serde_json::Number),
+    Flag(bool),
 }
 
 #[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
 struct Content {
-    #[serde(default)]
-    size: Option<f64>,
-    #[serde(default)]
+    size: Loose<f64>,
     text: Option<ContentText>,
-    #[serde(default)]
-    encoding: Option<String>,
+    encoding: Loose<String>,
+    mime_type: Loose<String>,
+    comment: Loose<String>,
+}
+
+/// A member that an entry can do without: absent, null and of another type are the same.
+#[derive(Deserialize)]
+#[serde(untagged, bound(deserialize = "T: Deserialize<'de>"))]
+enum Loose<T> {
+    Is(T),
+    Other(serde::de::IgnoredAny),
+}
+
+impl<T> Default for Loose<T> {
+    fn default() -> Self {
+        Loose::Other(serde::de::IgnoredAny)
+    }
+}
+
+impl<T> Loose<T> {
+    fn get(self) -> Option<T> {
+        match self {
+            Loose::Is(value) => Some(value),
+            Loose::Other(_) => None,
+        }
+    }
 }
 
 /// A text, or the number of one that lies in a file.
@@ -216,12 +256,16 @@ impl Entry<'_> {
     fn into_parts(self, texts: Vec<LongText>) -> Result<(EntryHead, Body), Refusal> {
         let is_own = self.own.as_ref().is_some_and(|own| own.key.is_some());
         let own = self.own.unwrap_or_default();
-        let started = Timestamp::parse_rfc3339(&self.started)
-            .ok_or_else(|| refusal("bad_time", "its startedDateTime is no time"))?;
-        let status = u16::try_from(self.response.status)
-            .ok()
-            .filter(|status| (100..1000).contains(status))
-            .ok_or_else(|| refusal("bad_status", "its response has no status"))?;
+        let mut fields = headers(self.response.headers);
+        // The time says when it was stored, and `Date` says nearly the same.
+        let started = self.started.get().and_then(|text| recorded_time(&text));
+        let started =
+            started
+                .or_else(|| http_date::parse(fields.get("date")?, Timestamp::now()))
+                .ok_or_else(|| refusal("bad_time", "neither startedDateTime nor Date is a time"))?;
+        let status = self.response.status.get().filter(|status| (100.0..1000.0).contains(status));
+        let status = status.ok_or_else(|| refusal("bad_status", "its response has no status"))?;
+        let status = status as u16;
         let method = Method::parse(&self.request.method).map_err(|cause| Refusal {
             cause: Some(cause),
             ..refusal("bad_method", "its method cannot be used")
@@ -238,11 +282,17 @@ impl Entry<'_> {
         let mut request = Request::new(method, url);
         request.headers = headers(self.request.headers);
         request.extensions.other = own.request_extensions;
-        let text =
-            body_text(&request.method, status, &own.body_form, self.response.content, texts)?;
-        let mut fields = headers(self.response.headers);
-        text.agree(&mut fields, &own.body_form);
-        let span = self.time.filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(0.0);
+        let body_size = self.response.body_size.get();
+        let content = self.response.content.unwrap_or_default();
+        let text = match &*own.body_form {
+            "" => recorded_body(&request.method, status, &fields, body_size, content, texts)?,
+            form => own_body(form, content, texts)?,
+        };
+        strip_connection(&mut fields);
+        if !is_bodiless(&request.method, status) {
+            text.agree(&mut fields, &own.body_form);
+        }
+        let span = self.time.get().filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(0.0);
         let received = Timestamp::from_micros(
             started.micros().saturating_add((span * 1000.0).min(i64::MAX as f64) as i64),
         );
@@ -266,8 +316,8 @@ impl Entry<'_> {
             },
             ..EntryHead::new(id, request, status, fields, or(own.created_at, received))
         };
-        head.extensions.http_version = self.response.http_version.and_then(version);
-        let reason = self.response.status_text.filter(|text| !text.is_empty());
+        head.extensions.http_version = self.response.http_version.get().and_then(version);
+        let reason = self.response.status_text.get().filter(|text| !text.is_empty());
         head.extensions.reason = reason.map(String::into_bytes);
         head.extensions.other = own.response_extensions;
         let Text { source: text, base64, missing, .. } = text;
@@ -283,6 +333,8 @@ struct Text {
     /// Its length once it is no base64 any more.
     length: u64,
     missing: bool,
+    /// It was recorded by another program.
+    is_others: bool,
 }
 
 /// Where the text of a body comes from.
@@ -344,53 +396,149 @@ impl Source {
     }
 }
 
-/// Finds the body of an entry; one that is not there though it should is refused.
-fn body_text(
-    method: &Method,
-    status: u16,
-    form: &str,
-    content: Content,
-    texts: Vec<LongText>,
-) -> Result<Text, Refusal> {
-    let base64 = match content.encoding.as_deref() {
-        None | Some("") => false,
-        Some(encoding) if encoding.eq_ignore_ascii_case("base64") => true,
-        Some(_) => return Err(refusal("no_content", "its content has an unknown encoding")),
-    };
-    let size = content.size.unwrap_or(0.0);
+/// The body that a store of ours has exported.
+fn own_body(form: &str, content: Content, texts: Vec<LongText>) -> Result<Text, Refusal> {
+    let size = content.size.get().unwrap_or(0.0);
     if form == parts::NONE {
         let length = if size > 0.0 { size as u64 } else { 0 };
         let source = Source::Memory(Bytes::new());
-        return Ok(Text { source, base64, length, missing: length > 0 });
+        let (base64, is_others, missing) = (false, false, length > 0);
+        return Ok(Text { source, base64, length, missing, is_others });
     }
-    let bodiless = *method == Method::HEAD || matches!(status, 100..200 | 204 | 304);
+    let base64 = is_base64(content.encoding.get())?;
     let source = match content.text {
         Some(text) => Source::of(text, texts)?,
-        None if bodiless || size <= 0.0 => Source::Memory(Bytes::new()),
+        None if size <= 0.0 => Source::Memory(Bytes::new()),
         None => return Err(refusal("no_content", "its content was not exported")),
     };
-    let (bytes, padding) = source.length();
-    let length = match base64 {
-        true => decoded_length(bytes, padding)
-            .ok_or_else(|| refusal("body_damaged", "its content is not base64"))?,
-        false => bytes,
+    Text::of(source, base64, false)
+}
+
+/// The body that another program has recorded. What is unknown is not empty: a body counts as one
+/// of no bytes only if the recording says so, and nothing else in it says otherwise.
+fn recorded_body(
+    method: &Method,
+    status: u16,
+    fields: &Headers,
+    body_size: Option<f64>,
+    content: Content,
+    texts: Vec<LongText>,
+) -> Result<Text, Refusal> {
+    let missing = |why| Err(refusal("no_content", why));
+    let nothing = || Text::of(Source::Memory(Bytes::new()), false, true);
+    if is_bodiless(method, status) {
+        return nothing();
+    }
+    // A redirect says all that it says in its head, and browsers never show what else it brings.
+    let is_redirect = matches!(status, 301 | 302 | 303 | 307 | 308) && fields.contains("location");
+    if is_redirect && content.text.is_none() {
+        return nothing();
+    }
+    let said = content.comment.get().unwrap_or_default().to_ascii_lowercase();
+    if ["not included", "truncated", "omitted", "too large"].iter().any(|word| said.contains(word))
+    {
+        return missing("its comment says that the content is not all there");
+    }
+    let size = content.size.get();
+    let length = fields.get_text("content-length").and_then(|text| text.trim().parse::<u64>().ok());
+    let base64 = is_base64(content.encoding.get())?;
+    let text = match content.text {
+        Some(text) => Text::of(Source::of(text, texts)?, base64, true)?,
+        None => {
+            // Recorders leave the text of an empty body out, and of one that they have not got.
+            let is_empty = size == Some(0.0)
+                && match length {
+                    Some(length) => length == 0,
+                    None => body_size == Some(0.0),
+                };
+            return match is_empty {
+                true => nothing(),
+                false => missing("its content was not exported"),
+            };
+        }
     };
-    Ok(Text { source, base64, length, missing: false })
+    if text.length == 0 {
+        // The coded form of nothing has some bytes.
+        let is_of_nothing = length.is_none_or(|length| length == 0 || is_coded(fields));
+        let is_empty = size.is_none_or(|size| size <= 0.0) && is_of_nothing;
+        return if is_empty {
+            Ok(text)
+        } else {
+            missing("its content is empty, and should not be")
+        };
+    }
+    // Bytes can be counted where they are what was sent: not in text that was decoded from
+    // another charset. A byte order mark is often left out.
+    let mime = content.mime_type.get().unwrap_or_default().to_ascii_lowercase();
+    let is_counted = base64 || (text.source.is_ascii() && !mime.contains("utf-16"));
+    if is_counted && size.is_some_and(|size| size > text.length as f64 + 3.0) {
+        return missing("its content is cut off: it is shorter than its size");
+    }
+    Ok(text)
+}
+
+/// Whether such a response has no body, whatever its head says.
+fn is_bodiless(method: &Method, status: u16) -> bool {
+    *method == Method::HEAD || matches!(status, 100..200 | 204 | 304)
+}
+
+fn is_base64(encoding: Option<String>) -> Result<bool, Refusal> {
+    match encoding.as_deref() {
+        None | Some("") => Ok(false),
+        Some(encoding) if encoding.eq_ignore_ascii_case("base64") => Ok(true),
+        Some(encoding) if encoding.to_ascii_lowercase().starts_with("utf") => Ok(false),
+        Some(_) => Err(refusal("no_content", "its content has an unknown encoding")),
+    }
+}
+
+/// A time as recorders write it: RFC 3339, and other forms of ISO 8601. Zones need no colon and no
+/// minutes, and without one the time is UTC; the seconds may be missing, the decimals may stand
+/// behind a comma, and a blank may stand for the `T`.
+fn recorded_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Some(time) = Timestamp::parse_rfc3339(text) {
+        return Some(time);
+    }
+    let (date, rest) = text.split_at_checked(10)?;
+    let rest = rest.strip_prefix(['T', 't', ' '])?.trim_start();
+    let zone_at = rest.find(['Z', 'z', '+', '-', ' ']).unwrap_or(rest.len());
+    let (time, zone) = rest.split_at(zone_at);
+    let time = time.replace(',', ".");
+    let time = if time.len() == 5 { format!("{time}:00") } else { time };
+    let zone = zone.trim();
+    let digits: String = zone.chars().filter(char::is_ascii_digit).collect();
+    let zone = match (zone, &*digits) {
+        ("" | "Z" | "z" | "UTC" | "GMT", _) => "Z".to_owned(),
+        (zone, digits) if zone.starts_with(['+', '-']) => match digits.len() {
+            2 => format!("{}{digits}:00", &zone[..1]),
+            4 => format!("{}{}:{}", &zone[..1], &digits[..2], &digits[2..]),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Timestamp::parse_rfc3339(&format!("{date}T{time}{zone}"))
 }
 
 impl Text {
+    fn of(source: Source, base64: bool, is_others: bool) -> Result<Self, Refusal> {
+        let (bytes, padding) = source.length();
+        let length = match base64 {
+            true => decoded_length(bytes, padding)
+                .ok_or_else(|| refusal("body_damaged", "its content is not base64"))?,
+            false => bytes,
+        };
+        Ok(Text { source, base64, length, missing: false, is_others })
+    }
+
     /// Makes the header true of the body.
     fn agree(&self, headers: &mut Headers, form: &str) {
-        strip_connection(headers);
         match form {
             parts::WIRE | parts::NONE => {}
-            _ if self.length == 0 => {}
             _ if is_coded(headers) => as_decoded(headers, self.length),
             _ => with_length(headers, self.length),
         }
         // What others write as text has been decoded from whatever charset it had.
-        let is_others = form.is_empty() && !self.base64;
-        if is_others && !self.source.is_ascii() {
+        if self.is_others && !self.base64 && !self.source.is_ascii() {
             set_charset(headers);
         }
     }
@@ -412,15 +560,22 @@ fn set_charset(headers: &mut Headers) {
 }
 
 /// Header fields without what is none.
-fn headers(pairs: Vec<Pair>) -> Headers {
+fn headers(pairs: Option<Vec<Pair>>) -> Headers {
+    let pairs = pairs.unwrap_or_default();
     let mut headers = Headers::with_capacity(pairs.len(), 1024);
-    for Pair { name, value } in &pairs {
+    for Pair { name, value } in pairs {
+        let (Some(name), Some(value)) = (name.get(), value.get()) else { continue };
         if !is_token(name.as_bytes()) {
             continue;
         }
+        let value = match value {
+            FieldValue::Text(text) => text,
+            FieldValue::Number(number) => number.to_string(),
+            FieldValue::Flag(flag) => flag.to_string(),
+        };
         for line in value.split('\n').map(|line| line.trim_matches(['\r', ' ', '\t'])) {
             if !line.contains(['\0', '\r']) {
-                headers.push(name, line);
+                headers.push(&name, line);
             }
         }
     }

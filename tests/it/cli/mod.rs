@@ -11,6 +11,7 @@ mod get_trouble;
 mod list;
 mod moving;
 mod reading;
+mod recordings;
 mod same;
 mod selection;
 mod snapshots;

@@ -334,7 +334,8 @@ const CHROME: &str = r#"{
         "startedDateTime": "2026-03-02T09:14:06Z", "time": 0,
         "request": {"method": "GET", "url": "https://example.org/moved"},
         "response": {"status": 301, "content": {"size": 0},
-                     "headers": [{"name": "Location", "value": "/a"}]}
+                     "headers": [{"name": "Location", "value": "/a"},
+                                 {"name": "Content-Length", "value": "154"}]}
       }
     ]
   }
@@ -374,7 +375,8 @@ fn interchange_har_of_a_browser_is_read() {
     assert_eq!(fields, wanted);
     assert_eq!(page.request.headers.len(), 2, "pseudo-fields are none");
     assert_eq!(good[1].1, "hello", "base64 without its padding");
-    assert_eq!((good[2].0.status, good[2].1.len()), (301, 0));
+    assert_eq!((good[2].0.status, good[2].1.len()), (301, 0), "browsers show no more of it");
+    assert_eq!(good[2].0.headers.get("content-length"), Some(&b"0"[..]));
 }
 
 #[test]

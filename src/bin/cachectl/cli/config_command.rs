@@ -137,6 +137,7 @@ fn effective(config: &Config, store: &StoreArgs, common: &CommonArgs) -> Result<
     from("http.cacheable_status", text(&http.cacheable_status), "all that RFC 9111 stores");
     from("http.shared", text(&http.shared), "false");
     from("http.partition", text(&http.partition), "");
+    from("http.api_keys_apart", text(&http.api_keys_apart), "true");
     for header in &http.headers {
         let (name, value) = &header.value;
         let value = secrets.header_value(name, value.as_bytes()).into_owned();

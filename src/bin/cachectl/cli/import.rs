@@ -143,11 +143,13 @@ pub fn run(args: &ImportArgs, common: &CommonArgs) -> Result<u8> {
         is_meant && is_within()
     };
     let settings = selection.settings.clone();
+    let partition = config.partition();
     let mut progress = Progress::start(args.progress, "imported", None);
     let (report, left_out) = open.run(async {
         let options = ImportOptions {
             receive,
             recorded: format.is_recording.then_some(&settings),
+            partition: &partition,
             ttl: NewTtl::of(args.write.ttl.map(|ttl| ttl.0)),
             dry_run: args.dry_run,
             max_errors: args.transfer.max_errors,

@@ -231,6 +231,7 @@ impl Reader<'_> {
             "cacheable_status",
             "shared",
             "partition",
+            "api_keys_apart",
             "headers",
         ];
         let http = &mut config.http;
@@ -254,6 +255,10 @@ impl Reader<'_> {
                     http.cacheable_status = Some(self.given(key, set));
                 }
                 "shared" => http.shared = Some(self.given(key, self.flag(value)?)),
+                "api_keys_apart" => {
+                    self.refuse_stranger(key, "mix answers for different API keys")?;
+                    http.api_keys_apart = Some(self.given(key, self.flag(value)?));
+                }
                 "partition" => http.partition = Some(self.given(key, self.text(value)?)),
                 "headers" => {
                     self.refuse_stranger(key, "set header fields for all hosts")?;
