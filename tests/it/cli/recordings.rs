@@ -12,7 +12,7 @@ enum Out {
     /// It is stored, with this body and creation time.
     Stored(&'static str, &'static str),
     /// It is left out and counted, for this reason.
-    LeftOut(&'static str),
+    Skipped(&'static str),
     /// It is named as one that was not imported, with these words.
     Failed(&'static str),
 }
@@ -73,7 +73,7 @@ fn content(content: Value, more: &[(&str, &str)]) -> Value {
 }
 
 fn shapes() -> Vec<(&'static str, Value, Out)> {
-    use Out::{Failed, LeftOut, Stored};
+    use Out::{Failed, Skipped, Stored};
     let hello = Stored("hello", NOON);
     let empty = Stored("", NOON);
     let none = Failed("content");
@@ -257,15 +257,15 @@ fn shapes() -> Vec<(&'static str, Value, Out)> {
             hello,
         ),
         // What answers nobody else.
-        ("a POST", with("/request/method", json!("POST")), LeftOut("method-not-cacheable")),
-        ("a part", with("/response/status", json!(206)), LeftOut("one-request-only")),
-        ("not modified", with("/response/status", json!(304)), LeftOut("one-request-only")),
-        ("too many requests", with("/response/status", json!(429)), LeftOut("one-request-only")),
+        ("a POST", with("/request/method", json!("POST")), Skipped("method-not-cacheable")),
+        ("a part", with("/response/status", json!(206)), Skipped("one-request-only")),
+        ("not modified", with("/response/status", json!(304)), Skipped("one-request-only")),
+        ("too many requests", with("/response/status", json!(429)), Skipped("one-request-only")),
         ("a page of data:", with("/request/url", json!("data:text/plain,x")), Failed("URL")),
         (
             "a credential that was hidden",
             with("/request/headers", json!([field("Authorization", json!("[redacted]"))])),
-            LeftOut("credentials-hidden"),
+            Skipped("credentials-hidden"),
         ),
     ]
 }
@@ -293,7 +293,7 @@ fn every_shape_of_a_recording_comes_out_right() {
                 let entry: Value = serde_json::from_str(listed.trim()).expect(name);
                 assert_eq!(entry["created_at"], created, "{said}");
             }
-            Out::LeftOut(reason) => {
+            Out::Skipped(reason) => {
                 assert_eq!((ran.code, &*listed), (0, ""), "{said}");
                 assert!(ran.stderr.contains(reason), "{said}");
             }
