@@ -13,6 +13,7 @@ mod retry;
 mod transport;
 pub mod warm;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,8 +154,9 @@ impl Client {
     /// In a private cache a request with credentials has a partition of its own (rule K4),
     /// so that nobody without the same credentials is answered from it.
     pub fn key_of(&self, request: &Request) -> (String, String) {
+        let request = request.with_host_in_url().unwrap_or(Cow::Borrowed(request)).into_owned();
         let partition = policy::partition(&self.partition, &request.headers, &self.settings);
-        let get = Request { method: Method::GET, ..request.clone() };
+        let get = Request { method: Method::GET, ..request };
         (self.store.key_of(&get, &partition), partition)
     }
 
@@ -190,10 +192,15 @@ impl Client {
     /// # Errors
     /// `NotFound` when no connection may be opened and the store has no answer, `Network`
     /// when the origin fails and nothing may stand in, `Store` when the store fails and
-    /// that is not to be overlooked.
+    /// that is not to be overlooked, `Usage` when the request cannot be sent.
     pub async fn fetch(&self, request: &Request, options: &FetchOptions) -> Result<Answer> {
+        refuse_framing(&request.headers)?;
         let (key, partition) = self.key_of(request);
-        let mut job = Job { client: self, request, options, key, partition, warnings: Vec::new() };
+        let target = request.with_host_in_url()?;
+        let via = (target.url != request.url).then_some(request);
+        let request = &*target;
+        let warnings = Vec::new();
+        let mut job = Job { client: self, request, via, options, key, partition, warnings };
         for _ in 0..ATTEMPTS {
             match job.run().await {
                 // Another process has replaced the entry: look again.
@@ -297,6 +304,27 @@ impl Client {
 /// What a `304` answers (RFC 9110 section 15.4.5).
 const CONDITIONS: &[&str] = &["if-none-match", "if-modified-since"];
 
+/// Refuses fields that would frame the message otherwise than it is sent (rule B9): a request has
+/// no body here.
+fn refuse_framing(headers: &Headers) -> Result<()> {
+    const FRAMING: [&str; 7] = [
+        "Connection",
+        "Content-Length",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+    ];
+    match FRAMING.into_iter().find(|name| headers.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::usage(format!("{name} cannot be chosen"))
+            .because("it frames the message or belongs to the connection, which cachectl does")
+            .coded("bad_request")
+            .try_this(format!("the same command without -H '{name}: …'"))),
+    }
+}
+
 /// `Authorization: Basic …` for user information in a URL.
 fn basic(credentials: &Credentials) -> String {
     let joined = [&credentials.user[..], b":", &credentials.password[..]].concat();
@@ -306,7 +334,10 @@ fn basic(credentials: &Credentials) -> String {
 /// One request on its way through the client.
 struct Job<'a> {
     client: &'a Client,
+    /// What is asked, about its target URI.
     request: &'a Request,
+    /// How it is asked, where that is at another address.
+    via: Option<&'a Request>,
     options: &'a FetchOptions,
     key: String,
     partition: String,
@@ -493,12 +524,16 @@ impl Job<'_> {
         let demands = Demands::of(&self.request.headers, &self.options.policy);
         let mut forward = forward;
         loop {
-            let outgoing = Outgoing {
+            let mut outgoing = Outgoing {
                 method: self.request.method.clone(),
                 url: self.request.url.clone(),
                 headers: forward.headers.clone(),
                 deadline: self.options.deadline,
             };
+            if let Some(via) = self.via {
+                outgoing.url.clone_from(&via.url);
+                outgoing.headers.push("Host", via.headers.get("host").unwrap_or_default());
+            }
             let sent = client.send(outgoing, self.options.retries).await;
             let sent = sent.and_then(|sent| match self.nonsense(&forward, sent.0.status) {
                 Some(error) => Err(error),

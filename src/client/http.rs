@@ -110,6 +110,10 @@ impl HttpTransport {
         for (name, value) in request.headers.iter() {
             builder = builder.header(name, value);
         }
+        // Methods that have a use for a body say that there is none (RFC 9110 section 8.6).
+        if matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
+            builder = builder.header("Content-Length", "0");
+        }
         let message = builder.body(()).map_err(|e| {
             Error::usage(format!("the request for {name} cannot be sent"))
                 .because(e)

@@ -49,6 +49,66 @@ pub(super) fn open(from: Box<dyn Read + Send>) -> Result<Input> {
     })
 }
 
+/// A text in UTF-16, told by the mark that it begins with, as UTF-8; any other as it is.
+pub(super) fn as_utf8(mut from: Input) -> io::Result<Input> {
+    let mut start = Vec::with_capacity(2);
+    from.by_ref().take(2).read_to_end(&mut start)?;
+    let order = match start[..] {
+        [0xff, 0xfe] => u16::from_le_bytes as fn([u8; 2]) -> u16,
+        [0xfe, 0xff] => u16::from_be_bytes,
+        _ => return Ok(Box::new(io::Cursor::new(start).chain(from))),
+    };
+    Ok(Box::new(BufReader::new(Utf16 { from, order, high: None, ready: Vec::new() })))
+}
+
+/// Text in UTF-16, read as UTF-8.
+struct Utf16 {
+    from: Input,
+    order: fn([u8; 2]) -> u16,
+    /// The first half of a character whose second half has not come.
+    high: Option<u16>,
+    /// What was decoded and not taken yet, in reverse.
+    ready: Vec<u8>,
+}
+
+impl Read for Utf16 {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < out.len() {
+            if let Some(byte) = self.ready.pop() {
+                out[filled] = byte;
+                filled += 1;
+                continue;
+            }
+            // Nobody waits for more than there is.
+            if filled > 0 && out[filled - 1] == b'\n' {
+                break;
+            }
+            let mut unit = Vec::with_capacity(2);
+            self.from.by_ref().take(2).read_to_end(&mut unit)?;
+            let unit = match unit[..] {
+                [] if self.high.is_none() => break,
+                [a, b] => Some((self.order)([a, b])),
+                _ => None,
+            };
+            let units = self.high.take().into_iter().chain(unit);
+            let mut chars = char::decode_utf16(units.collect::<Vec<_>>()).peekable();
+            if let (Some(unit), Some(Err(_))) = (unit, chars.peek())
+                && (0xd800..0xdc00).contains(&unit)
+            {
+                self.high = Some(unit);
+                continue;
+            }
+            let text: String = match unit {
+                Some(_) => chars.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
+                None => char::REPLACEMENT_CHARACTER.to_string(),
+            };
+            self.ready.extend(text.bytes().rev());
+        }
+        Ok(filled)
+    }
+}
+
 /// The error of an input that cannot be read.
 pub(super) fn unreadable(error: io::Error) -> Error {
     match error.kind() {

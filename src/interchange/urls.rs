@@ -2,7 +2,7 @@
 //!
 //! | name | what it is |
 //! |---|---|
-//! | `lines` | one URL a line, `#` begins a comment; or a JSON object a line with a `url` |
+//! | `lines` | one URL a line, see [`ListItems`] |
 //! | `har` | a recording: its GET requests, with their `Accept…` fields and no others |
 //! | `sitemap` | a sitemap, or an index of sitemaps, which are opened in turn |
 //! | `lock` | a lock file |
@@ -16,9 +16,11 @@ mod sitemap;
 use std::io::{BufRead, Read};
 
 use crate::error::{Error, Result};
-use crate::model::{Headers, Lock, nearest};
+use crate::model::{Headers, Lock, UrlText, nearest};
 
 use super::input::{self, Input};
+
+pub use lines::{Item, ListItems, is_url};
 
 /// One URL of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +116,8 @@ trait Items {
 }
 
 impl<'a> UrlList<'a> {
-    /// Looks at the beginning of a list, and reads it. `name` is what errors call it.
+    /// Looks at the beginning of a list, and reads it. `name` is what errors call it; `base` is
+    /// the URL that it was fetched from.
     ///
     /// # Errors
     /// `Codec` when it is not of the format it should be, `LocalFile` when it cannot be read.
@@ -122,6 +125,7 @@ impl<'a> UrlList<'a> {
         from: Box<dyn Read + Send>,
         format: Option<ListFormat>,
         name: &str,
+        base: Option<&UrlText>,
         open: OpenSitemap<'a>,
     ) -> Result<Self> {
         let from = undone(from, name)?;
@@ -134,10 +138,10 @@ impl<'a> UrlList<'a> {
         };
         let name = name.to_owned();
         let items: Box<dyn Items + Send + 'a> = match format {
-            ListFormat::Lines => Box::new(lines::Lines::new(from, name)),
+            ListFormat::Lines => Box::new(ListItems::new(from, name)),
             ListFormat::Lock => Box::new(lines::Locked::new(from, &name)),
             ListFormat::Har => Box::new(har::Requests::new(from, name)?),
-            ListFormat::Sitemap => Box::new(sitemap::Sitemaps::new(from, name, open)),
+            ListFormat::Sitemap => Box::new(sitemap::Sitemaps::new(from, name, base, open)),
         };
         Ok(UrlList { items })
     }
@@ -177,12 +181,13 @@ fn looked_at(mut from: Input) -> std::io::Result<(Vec<u8>, Input)> {
     }
 }
 
-/// A stream without its compression.
+/// A stream without its compression, as UTF-8.
 fn undone(from: Box<dyn Read + Send>, name: &str) -> Result<Input> {
     // A list of one byte is too short to be compressed, and is none.
-    input::open(from).map_err(|e| {
+    let from = input::open(from).map_err(|e| {
         Error::new(crate::ErrorKind::LocalFile, format!("cannot read {name}")).because(e)
-    })
+    })?;
+    input::as_utf8(from).map_err(|e| unreadable(name, e))
 }
 
 fn unreadable(name: &str, error: std::io::Error) -> Error {

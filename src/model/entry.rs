@@ -120,6 +120,25 @@ impl Request {
         Ok(Self::new(Method::GET, UrlText::parse(url)?))
     }
 
+    /// The request about its target URI, of which a `Host` field is a part (RFC 9110,
+    /// section 7.1): that host is in the URL then, and the field is gone.
+    ///
+    /// # Errors
+    /// `Usage` when the field is no host, or there are several that differ.
+    pub fn with_host_in_url(&self) -> Result<Cow<'_, Request>> {
+        let mut lines = self.headers.get_all("host");
+        let Some(host) = lines.next() else { return Ok(Cow::Borrowed(self)) };
+        let text = std::str::from_utf8(host).ok().filter(|_| lines.all(|other| other == host));
+        let url = text.and_then(|host| self.url.with_authority(host)).ok_or_else(|| {
+            let shown = String::from_utf8_lossy(host);
+            Error::usage(format!("Host: {shown} is no host")).try_this("-H 'Host: name:port'")
+        })?;
+        let mut request = self.clone();
+        request.headers.remove("host");
+        request.url = url;
+        Ok(Cow::Owned(request))
+    }
+
     /// The same request with one more header field.
     #[must_use]
     pub fn with_header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {

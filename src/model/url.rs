@@ -80,6 +80,10 @@ impl UrlText {
                     .coded("bad_url");
             if text.contains("://") { error } else { error.try_this(format!("https://{text}")) }
         };
+        // The URL standard drops these, so that two words would become one.
+        if text.trim().contains(['\t', '\n', '\r']) {
+            return Err(refuse("it has a tab or a line end in it"));
+        }
         let mut url = match url::Url::parse(text) {
             Ok(url) => url,
             Err(url::ParseError::RelativeUrlWithoutBase) => return Err(refuse("it has no scheme")),
@@ -174,6 +178,17 @@ impl UrlText {
         let start = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let end = rest[start..].find('#').map_or(rest.len(), |i| start + i);
         &rest[start..end]
+    }
+
+    /// The URL with another host and port; `None` when that text is none.
+    pub fn with_authority(&self, authority: &str) -> Option<UrlText> {
+        let is_odd = |c: char| c.is_whitespace() || c.is_control() || "/?#@\\%".contains(c);
+        if authority.is_empty() || authority.contains(is_odd) {
+            return None;
+        }
+        let (scheme, rest) = self.typed().split_once("://")?;
+        let start = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        Self::parse(&format!("{scheme}://{authority}{}", &rest[start..])).ok()
     }
 
     /// Scheme, host and port: what RFC 6454 calls the origin.

@@ -1,5 +1,6 @@
 //! What a response does to the store (rules U1 to U6, E2, H1 to H6).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::{
@@ -311,6 +312,9 @@ pub fn recorded(head: EntryHead, settings: &Settings) -> Result<EntryHead, Reaso
         return Err(Reason::CredentialsHidden);
     }
     let mut head = head;
+    if let Ok(Cow::Owned(request)) = head.request.with_host_in_url() {
+        head.request = request;
+    }
     head.partition = partition(&head.partition, &head.request.headers, settings);
     strip_hop_by_hop(&mut head.headers);
     add_date(&mut head.headers, head.received_at);

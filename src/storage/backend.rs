@@ -14,7 +14,7 @@ use crate::model::{
     BodyDigest, EntryHead, EntryId, Headers, Key, Method, Request, Stamp, Timestamp, UrlText,
     Variant,
 };
-use crate::policy::{Settings, State};
+use crate::policy::{self, Settings, State};
 
 use super::body::{BodyReader, BodyStream};
 use super::piece::{Compact, Part, Piece};
@@ -70,6 +70,17 @@ impl Found {
             }
             _ => State::of(&self.head, now, settings),
         }
+    }
+
+    /// Whether the entry is for those with certain credentials only. Where the columns of a
+    /// database are all that is there, its key tells.
+    pub fn is_for_credentials(&self) -> bool {
+        let head = &self.head;
+        let Request { method, url, headers, .. } = &head.request;
+        if self.detail < Detail::Head && head.partition.is_empty() {
+            return Key::is_native(&head.id.key) && head.id.key != Key::native("", method, url);
+        }
+        policy::has_credentials(&policy::partition(&head.partition, headers, &Settings::default()))
     }
 
     /// Whether a filter means the entry.

@@ -7,20 +7,34 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use cachectl::interchange::urls::{Item, ListItems};
 use cachectl::{Error, ErrorKind};
+
+use crate::output::text::unescaped;
 
 /// The longest text that is read whole: a configuration, a list of header fields.
 const MOST_TEXT: u64 = 1 << 20;
 
-/// The longest line of a list.
-const MOST_LINE: u64 = 64 << 10;
+/// Reads bytes whole. `what` says what they are, for errors.
+///
+/// # Errors
+/// `LocalFile` when they cannot be read or are longer than a megabyte.
+pub fn bytes(path: &Path, what: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(MOST_TEXT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_TEXT {
+        return Err(io::Error::other(format!("it is longer than {what} can be (1 MiB)")));
+    }
+    Ok(bytes)
+}
 
 /// Reads a text whole. `what` says what it is, for errors.
 ///
 /// # Errors
 /// `LocalFile` when it cannot be read, is not UTF-8 or is longer than a megabyte.
 pub fn text(path: &Path, what: &str) -> io::Result<String> {
-    text_of(open(path)?, what)
+    String::from_utf8(bytes(path, what)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// The same of a regular file and nothing else: somebody else chose what lies there, and
@@ -35,26 +49,17 @@ pub fn text_of_file(path: &Path, what: &str) -> io::Result<String> {
     text(path, what)
 }
 
-fn text_of(from: impl Read, what: &str) -> io::Result<String> {
-    let mut text = String::new();
-    from.take(MOST_TEXT + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MOST_TEXT {
-        return Err(io::Error::other(format!("it is longer than {what} can be (1 MiB)")));
-    }
-    Ok(text)
-}
-
-fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     Ok(match path.as_os_str() == "-" {
-        true => Box::new(io::stdin().lock()),
+        true => Box::new(io::stdin()),
         false => Box::new(File::open(path)?),
     })
 }
 
-/// The lines of a list, as often as they are wanted and however many there are: they wait in
-/// a temporary file.
+/// The keys and URLs of a list, as often as they are wanted and however many there are: they wait
+/// in a temporary file, a NUL behind each.
 #[derive(Debug)]
-pub struct Lines(Arc<File>);
+pub struct Names(Arc<File>);
 
 /// A look into the file that does not disturb others.
 struct Look {
@@ -70,44 +75,46 @@ impl Read for Look {
     }
 }
 
-impl Lines {
-    /// Reads a list: blank lines and `#` comments are left out. `-` is standard input.
+impl Names {
+    /// Reads a list; `-` is standard input. Of an object the key counts, or else the URL.
     ///
     /// # Errors
     /// `LocalFile` when it cannot be read, or a line is no line of a list.
     pub fn read(path: &Path, what: &str) -> Result<Self> {
-        let fail = |e: io::Error| {
-            let told = format!("cannot read {what} in {}", path.display());
-            Error::new(ErrorKind::LocalFile, told).because(e)
-        };
-        let mut from = BufReader::new(open(path).map_err(fail)?);
+        let told = || format!("cannot read {what} in {}", path.display());
+        let fail = |e: io::Error| Error::new(ErrorKind::LocalFile, told()).because(e);
+        let items = ListItems::open(open(path).map_err(fail)?, &path.display().to_string())?;
         let mut kept = BufWriter::new(tempfile::tempfile().map_err(no_room)?);
-        let mut line = Vec::new();
-        for number in 1u64.. {
-            line.clear();
-            let read = (&mut from).take(MOST_LINE + 1).read_until(b'\n', &mut line);
-            if read.map_err(fail)? == 0 {
-                break;
-            }
-            if line.len() as u64 > MOST_LINE {
-                let why = format!("line {number} is longer than 64 KiB");
-                return Err(fail(io::Error::other(why)).into());
-            }
-            let text = std::str::from_utf8(&line)
-                .map_err(|_| fail(io::Error::other(format!("line {number} is not UTF-8"))))?;
-            let text = text.trim();
-            if !text.is_empty() && !text.starts_with('#') {
-                writeln!(kept, "{text}").map_err(no_room)?;
-            }
+        for item in items {
+            let item = item.map_err(|e| {
+                let code = e.code();
+                let error = Error::new(ErrorKind::LocalFile, told()).coded(code);
+                match e.hint() {
+                    Some(hint) => error.try_this(hint.to_owned()).because(e),
+                    None => error.because(e),
+                }
+            })?;
+            let name = match item {
+                Item::Url(url) => url,
+                Item::Entry { key, url, .. } => key.or(url).unwrap_or_default(),
+                Item::Key(key, false) => key,
+                // As `list --keys` writes it.
+                Item::Key(line, true) => unescaped(&line).into_owned(),
+            };
+            kept.write_all(name.as_bytes()).map_err(no_room)?;
+            kept.write_all(&[0]).map_err(no_room)?;
         }
         let file = kept.into_inner().map_err(|e| no_room(e.into_error()))?;
-        Ok(Lines(Arc::new(file)))
+        Ok(Names(Arc::new(file)))
     }
 
-    /// The lines in their order, from the first one on.
+    /// The names in their order, from the first one on.
     pub fn iter(&self) -> impl Iterator<Item = Result<String>> + use<> {
         let look = Look { file: Arc::clone(&self.0), at: 0 };
-        BufReader::new(look).lines().map(|line| Ok(line.map_err(no_room)?))
+        BufReader::new(look).split(0).map(|name| {
+            let name = name.map_err(no_room)?;
+            Ok(String::from_utf8_lossy(&name).into_owned())
+        })
     }
 }
 

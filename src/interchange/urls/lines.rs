@@ -1,7 +1,18 @@
-//! URLs line by line: as they are, in JSON objects as failures are written, or in a lock.
+//! Lists line by line: URLs and keys as they are, in JSON objects as other commands write them, or
+//! in a lock.
+//!
+//! | in a line | is |
+//! |---|---|
+//! | nothing, or `#` at its start | left out |
+//! | `https://…` | a URL; `#` behind a blank begins a comment, and another blank is an error |
+//! | `{…}` | a JSON object with a `key` or a `url`, and perhaps `headers`; one with a `command` is a summary, and left out |
+//! | anything else | a key, as it is |
+//!
+//! Lines end with LF or CR LF. A list in which a NUL comes first has NULs for line ends, and
+//! items that are taken as they are.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use serde::Deserialize;
 
@@ -10,22 +21,50 @@ use crate::model::Headers;
 use crate::model::lock::LockLines;
 
 use super::super::input::Input;
-use super::{Items, Listed, is_accept, unreadable};
+use super::{Items, Listed, is_accept, undone, unreadable};
 
 /// Longer lines than this hold no URL.
 const MAX_LINE: usize = 64 * 1024;
 
-/// One URL a line.
-pub(super) struct Lines {
+/// One item of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A URL.
+    Url(String),
+    /// What a JSON object says of an entry: one of both at least, and fields to send.
+    Entry {
+        /// Its key.
+        key: Option<String>,
+        /// Its URL.
+        url: Option<String>,
+        /// Fields of the request that select among its variants.
+        headers: Headers,
+    },
+    /// Something else: a key, or a slip of the hand. `true`: its line says so as it is, so that it
+    /// may have escapes.
+    Key(String, bool),
+}
+
+/// The items of a list. An error is one of a single line, unless nothing follows it.
+pub struct ListItems {
     from: Input,
     name: String,
     number: u64,
+    /// What ends an item; not known yet.
+    end: Option<u8>,
     is_over: bool,
+}
+
+impl std::fmt::Debug for ListItems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ListItems").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// What a line in JSON has to have.
 #[derive(Deserialize)]
 struct Object {
+    key: Option<String>,
     url: Option<String>,
     /// Fields to send.
     #[serde(default)]
@@ -34,70 +73,132 @@ struct Object {
     command: Option<String>,
 }
 
-impl Lines {
-    pub(super) fn new(from: Input, name: String) -> Self {
-        Lines { from, name, number: 0, is_over: false }
+/// Whether a text is meant as a URL.
+pub fn is_url(text: &str) -> bool {
+    let text = text.trim_start();
+    let begins = |scheme: &str| {
+        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    begins("http://") || begins("https://")
+}
+
+impl ListItems {
+    /// Reads a list, compressed or not. `name` is what errors call it.
+    ///
+    /// # Errors
+    /// `LocalFile` when it cannot be read.
+    pub fn open(from: Box<dyn Read + Send>, name: &str) -> Result<Self> {
+        Ok(Self::new(undone(from, name)?, name.to_owned()))
     }
 
-    fn place(&self) -> String {
-        format!("{} line {}", self.name, self.number)
+    pub(super) fn new(from: Input, name: String) -> Self {
+        ListItems { from, name, number: 0, end: None, is_over: false }
+    }
+
+    /// Where the last item stands.
+    pub fn place(&self) -> String {
+        match self.end {
+            Some(0) => format!("{} item {}", self.name, self.number),
+            _ => format!("{} line {}", self.name, self.number),
+        }
     }
 
     /// The next line; `None` at the end.
     fn line(&mut self) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         self.number += 1;
-        let most = MAX_LINE as u64 + 1;
-        let read = read_line(&mut self.from, most, &mut line);
-        let read = read.map_err(|e| unreadable(&self.name, e))?;
+        let read = self.read(&mut line).map_err(|e| unreadable(&self.name, e))?;
         if read > MAX_LINE {
             // What follows can no longer be told from lines.
             self.is_over = true;
-            return Err(Error::codec(format!("{} is too long for a URL", self.place()))
-                .coded("bad_url")
-                .try_this("a list with one URL a line"));
+            return Err(self.refuse("is too long for a URL or a key".to_owned()));
         }
+        line.pop_if(|last| Some(*last) == self.end);
         Ok((read > 0).then_some(line))
     }
 
-    fn listed(&self, line: &[u8]) -> Option<Result<Listed>> {
-        let text = String::from_utf8_lossy(line);
+    /// Reads up to the end of a line and a little more than the longest one has. The first one
+    /// tells what ends them all.
+    fn read(&mut self, line: &mut Vec<u8>) -> std::io::Result<usize> {
+        if let Some(end) = self.end {
+            return self.from.by_ref().take(MAX_LINE as u64 + 1).read_until(end, line);
+        }
+        while line.len() <= MAX_LINE && self.end.is_none() {
+            let come = self.from.fill_buf()?;
+            let end = come.iter().position(|c| matches!(c, 0 | b'\n'));
+            let taken = end.map_or(come.len(), |at| at + 1);
+            line.extend_from_slice(&come[..taken]);
+            self.end = end.map(|at| come[at]);
+            self.from.consume(taken);
+            if taken == 0 {
+                break;
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn refuse(&self, why: String) -> Error {
+        let error = Error::codec(format!("{} {why}", self.place())).coded("bad_url");
+        error.try_this("a list with one URL or key a line")
+    }
+
+    fn item(&self, line: &[u8]) -> Option<Result<Item>> {
+        let Ok(text) = std::str::from_utf8(line) else {
+            return Some(Err(self.refuse("is not UTF-8".to_owned())));
+        };
+        if self.end == Some(0) {
+            let item = match is_url(text) {
+                true => Item::Url(text.to_owned()),
+                false => Item::Key(text.to_owned(), false),
+            };
+            return (!text.is_empty()).then_some(Ok(item));
+        }
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() || text.starts_with('#') {
             return None;
         }
-        if !text.starts_with('{') {
-            let (url, headers) = (text.to_owned(), Headers::new());
-            return Some(Ok(Listed { url, headers, place: self.place() }));
+        if text.starts_with('{') {
+            return self.object(text);
         }
+        if !is_url(text) {
+            return Some(Ok(Item::Key(text.to_owned(), true)));
+        }
+        let (url, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim_start();
+        Some(match rest.is_empty() || rest.starts_with('#') {
+            true => Ok(Item::Url(url.to_owned())),
+            false => Err(self
+                .refuse("has something behind its URL".to_owned())
+                .because("a blank ends a URL; in one it is written %20")),
+        })
+    }
+
+    fn object(&self, text: &str) -> Option<Result<Item>> {
         let refuse = |why: String| {
-            let told = format!("{} is no JSON object with a url", self.place());
+            let told = format!("{} is no JSON object with a url or a key", self.place());
             Some(Err(Error::codec(told).because(why).coded("bad_url")))
         };
         match serde_json::from_str::<Object>(text) {
-            Ok(Object { url: Some(url), headers, .. }) => {
+            Ok(Object { key: None, url: None, command: Some(_), .. }) => None,
+            Ok(Object { key: None, url: None, .. }) => refuse("it has neither".to_owned()),
+            Ok(Object { key, url, headers, .. }) => {
                 let headers = headers.into_iter().filter(|(name, _)| is_accept(name)).collect();
-                Some(Ok(Listed { url, headers, place: self.place() }))
+                Some(Ok(Item::Entry { key, url, headers }))
             }
-            Ok(Object { command: Some(_), .. }) => None,
-            Ok(_) => refuse("it has none".to_owned()),
             Err(e) => refuse(unquoted(e)),
         }
     }
 }
 
-fn read_line(from: &mut Input, most: u64, line: &mut Vec<u8>) -> std::io::Result<usize> {
-    use std::io::BufRead;
-    from.by_ref().take(most).read_until(b'\n', line)
-}
+impl Iterator for ListItems {
+    type Item = Result<Item>;
 
-impl Items for Lines {
-    fn next(&mut self) -> Option<Result<Listed>> {
+    fn next(&mut self) -> Option<Self::Item> {
         while !self.is_over {
             match self.line() {
                 Ok(Some(line)) => {
-                    if let Some(listed) = self.listed(&line) {
-                        return Some(listed);
+                    if let Some(item) = self.item(&line) {
+                        return Some(item);
                     }
                 }
                 Ok(None) => self.is_over = true,
@@ -108,6 +209,21 @@ impl Items for Lines {
             }
         }
         None
+    }
+}
+
+impl Items for ListItems {
+    fn next(&mut self) -> Option<Result<Listed>> {
+        let item = Iterator::next(self)?;
+        Some(item.map(|item| {
+            let (url, headers) = match item {
+                Item::Url(url) => (url, Headers::new()),
+                // Whoever reads a key as a URL says what it lacks.
+                Item::Key(text, _) => (text, Headers::new()),
+                Item::Entry { key, url, headers } => (url.or(key).unwrap_or_default(), headers),
+            };
+            Listed { url, headers, place: self.place() }
+        }))
     }
 }
 

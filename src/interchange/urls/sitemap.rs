@@ -12,10 +12,12 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesRef, Event};
 
 use crate::error::{Error, Result};
-use crate::model::{Headers, Secrets};
+use crate::model::{Headers, Secrets, UrlText};
 
 use super::super::input::Input;
-use super::{Items, Listed, OpenSitemap, undone, unreadable};
+use super::{
+    Items, ListFormat, ListItems, Listed, OpenSitemap, is_url, looked_at, undone, unreadable,
+};
 
 /// The longest sitemap, compression undone. The format allows 50 MiB.
 const MAX_BYTES: u64 = 128 << 20;
@@ -35,15 +37,28 @@ const MAX_URL: usize = 64 * 1024;
 /// A sitemap and, if it is an index, those below it.
 pub(super) struct Sitemaps<'a> {
     open: OpenSitemap<'a>,
-    current: Option<Sitemap>,
+    current: Option<Below>,
     /// URLs of sitemaps that were named, and how deep they lie.
     waiting: VecDeque<(String, usize)>,
     known: HashSet<String>,
 }
 
+/// What an index may name.
+enum Below {
+    Xml(Box<Sitemap>),
+    /// One URL a line.
+    Text(Box<ListItems>),
+}
+
 impl<'a> Sitemaps<'a> {
-    pub(super) fn new(from: Input, name: String, open: OpenSitemap<'a>) -> Self {
-        let current = Some(Sitemap::new(from, name, 0));
+    pub(super) fn new(
+        from: Input,
+        name: String,
+        base: Option<&UrlText>,
+        open: OpenSitemap<'a>,
+    ) -> Self {
+        let sitemap = Sitemap::new(from, name, base.cloned(), 0);
+        let current = Some(Below::Xml(Box::new(sitemap)));
         Sitemaps { open, current, waiting: VecDeque::new(), known: HashSet::new() }
     }
 
@@ -51,8 +66,18 @@ impl<'a> Sitemaps<'a> {
     fn open_next(&mut self) -> Option<Result<()>> {
         let (url, depth) = self.waiting.pop_front()?;
         let shown = Secrets::built_in().url(&url).into_owned();
-        let opened = (self.open)(&url).and_then(|from| undone(from, &shown));
-        Some(opened.map(|from| self.current = Some(Sitemap::new(from, shown, depth))))
+        let opened = (self.open)(&url).and_then(|from| {
+            let from = undone(from, &shown)?;
+            let (start, from) = looked_at(from).map_err(|e| unreadable(&shown, e))?;
+            Ok(match ListFormat::of_start(&start) {
+                ListFormat::Sitemap => {
+                    let base = UrlText::parse(&url).ok();
+                    Below::Xml(Box::new(Sitemap::new(from, shown, base, depth)))
+                }
+                _ => Below::Text(Box::new(ListItems::new(from, shown))),
+            })
+        });
+        Some(opened.map(|below| self.current = Some(below)))
     }
 
     fn name(&mut self, url: String, depth: usize, index: &str) -> Result<()> {
@@ -80,7 +105,18 @@ impl Items for Sitemaps<'_> {
                     Err(e) => return Some(Err(e)),
                 }
             };
+            let current = match current {
+                Below::Xml(sitemap) => sitemap,
+                Below::Text(items) => match Items::next(&mut **items) {
+                    Some(listed) => return Some(listed),
+                    None => {
+                        self.current = None;
+                        continue;
+                    }
+                },
+            };
             match current.next() {
+                Ok(Some(Loc::Unreadable(error))) => return Some(Err(error)),
                 Ok(Some(Loc::Page(url))) => {
                     let place = current.name.clone();
                     return Some(Ok(Listed { url, headers: Headers::new(), place }));
@@ -106,6 +142,8 @@ impl Items for Sitemaps<'_> {
 enum Loc {
     Page(String),
     Sitemap(String),
+    /// One that cannot be read; the others can.
+    Unreadable(Error),
 }
 
 /// One file.
@@ -115,6 +153,8 @@ struct Sitemap {
     /// The elements around, outermost first.
     around: Vec<Element>,
     name: String,
+    /// The URL that it was fetched from.
+    base: Option<UrlText>,
     depth: usize,
     has_root: bool,
     is_over: bool,
@@ -128,16 +168,20 @@ struct Element {
 }
 
 impl Sitemap {
-    fn new(from: Input, name: String, depth: usize) -> Self {
-        let xml = Reader::from_reader(Limited { from, read: 0, barren: 0 });
+    fn new(from: Input, name: String, base: Option<UrlText>, depth: usize) -> Self {
+        let mut xml = Reader::from_reader(Limited { from, read: 0, barren: 0 });
+        // Many write `&` in a URL or a title as it is.
+        xml.config_mut().allow_dangling_amp = true;
         let around = Vec::new();
         let buffer = Vec::new();
-        Sitemap { xml, buffer, around, name, depth, has_root: false, is_over: false }
+        Sitemap { xml, buffer, around, name, base, depth, has_root: false, is_over: false }
     }
 
     /// The next place that is named; `None` at the end.
     fn next(&mut self) -> Result<Option<Loc>> {
         let mut text = None;
+        // What is wrong with the text of the place; nobody needs any other text.
+        let mut wrong = None;
         while !self.is_over {
             self.buffer.clear();
             let position = self.xml.buffer_position();
@@ -155,30 +199,33 @@ impl Sitemap {
                     check_root(&self.around[0].local, &self.name)?;
                     self.has_root = true;
                     text = is_loc(&self.around).then(String::new);
+                    wrong = None;
                 }
                 Event::Empty(tag) if self.around.is_empty() => {
                     check_root(tag.local_name().as_ref(), &self.name)?;
                     self.has_root = true;
                 }
-                Event::Text(part) => {
-                    let part = part.decode().map_err(|e| broken(&self.name, position, e.into()))?;
-                    append(&mut text, &part);
-                }
-                Event::CData(part) => {
-                    let part = part.decode().map_err(|e| broken(&self.name, position, e.into()))?;
-                    append(&mut text, &part);
-                }
-                Event::GeneralRef(entity) => {
-                    let meant =
-                        meaning(&entity).ok_or_else(|| self_made(&self.name, position, &entity))?;
-                    append(&mut text, meant.encode_utf8(&mut [0; 4]));
-                }
+                Event::Text(part) if text.is_some() => match part.decode() {
+                    Ok(part) => append(&mut text, &part),
+                    Err(e) => wrong = Some(broken(&self.name, position, e.into())),
+                },
+                Event::CData(part) if text.is_some() => match part.decode() {
+                    Ok(part) => append(&mut text, &part),
+                    Err(e) => wrong = Some(broken(&self.name, position, e.into())),
+                },
+                Event::GeneralRef(entity) if text.is_some() => match meaning(&entity) {
+                    Some(meant) => append(&mut text, meant.encode_utf8(&mut [0; 4])),
+                    None => wrong = Some(self_made(&self.name, position, &entity)),
+                },
                 Event::End(_) => {
                     let is_index = self.around.get(1).is_some_and(|e| e.local == b"sitemap");
                     self.around.pop();
                     if let Some(url) = text.take() {
                         self.xml.get_mut().barren = 0;
-                        let url = url.trim().to_owned();
+                        if let Some(error) = wrong {
+                            return Ok(Some(Loc::Unreadable(error)));
+                        }
+                        let url = self.absolute(url.trim());
                         return Ok(Some(if is_index { Loc::Sitemap(url) } else { Loc::Page(url) }));
                     }
                 }
@@ -193,6 +240,17 @@ impl Sitemap {
             }
         }
         Ok(None)
+    }
+}
+
+impl Sitemap {
+    /// A place as a URL: the format wants whole ones, and many write less.
+    fn absolute(&self, place: &str) -> String {
+        let joined = || self.base.as_ref()?.join(place);
+        match place.is_empty() || is_url(place) {
+            true => place.to_owned(),
+            false => joined().map_or_else(|| place.to_owned(), |url| url.as_str().to_owned()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod archive;
 mod dir;
 mod har;
+mod lists;
 mod secrets;
 mod table;
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use async_trait::async_trait;
+use cachectl::interchange::urls::is_url;
 use cachectl::policy::{self, Decision, Forward, Freshness, Fwd, LifetimeSource, Plan, VaryCheck};
 use cachectl::{
     Access, CacheStatus, Client, Detail, EntryHead, Error, ErrorKind, Found, Incoming, Method,
@@ -15,7 +16,7 @@ use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::options::Format;
-use super::selection::{find_named, is_url};
+use super::selection::find_named;
 use super::store::OpenStore;
 use super::{CommonArgs, OutputArgs, StoreArgs, exit, fetch, store};
 use crate::config::Config;
@@ -142,10 +143,7 @@ impl ExplainArgs {
         if let Some(method) = method {
             request.method = method;
         }
-        for (name, value) in fetch::headers_of(&self.headers)? {
-            request.headers.remove(&name);
-            request.headers.push(name, value);
-        }
+        fetch::add_said(&mut request, &fetch::headers_of(&self.headers)?);
         Ok((request, found.head.id.key))
     }
 }

@@ -114,19 +114,22 @@ impl FetchArgs {
     }
 }
 
+/// A header field as it was said; without a value it is not sent, whatever is usual.
+pub type Said = (String, Option<Vec<u8>>);
+
 /// The request that `get` sends for a URL: with the fields that were said, those of the
 /// configuration, and the usual ones.
 pub fn request_for(
     method: Method,
     url: &str,
-    given: &[(String, String)],
+    said: &[Said],
     compressed: bool,
     config: &Config,
 ) -> Result<Request> {
     let mut request = Client::request(method, url)?;
     let mut default = |name: &str, value: &str| {
-        let is_given = given.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-        if !is_given && !request.headers.contains(name) {
+        let is_said = said.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        if !is_said && !request.headers.contains(name) {
             request.headers.push(name, value);
         }
     };
@@ -138,54 +141,70 @@ pub fn request_for(
     if compressed {
         default("Accept-Encoding", decode::ACCEPTED);
     }
-    for (name, _) in given {
-        // What is said explicitly replaces what the URL implies.
-        request.headers.remove(name);
-    }
-    for (name, value) in given {
-        request.headers.push(name, value);
-    }
+    add_said(&mut request, said);
     Ok(request)
 }
 
-/// Header fields as they are said: `Name: value`, or `@FILE` with one a line.
-pub fn headers_of(said: &[String]) -> Result<Vec<(String, String)>> {
+/// What is said explicitly replaces what the request has.
+pub fn add_said(request: &mut Request, said: &[Said]) {
+    for (name, _) in said {
+        request.headers.remove(name);
+    }
+    for (name, value) in said {
+        if let Some(value) = value {
+            request.headers.push(name, value);
+        }
+    }
+}
+
+/// Header fields as they are said: `Name: value`, or `@FILE` with one a line; as with curl
+/// `Name:` leaves a usual field out, and `Name;` sends it empty.
+pub fn headers_of(said: &[String]) -> Result<Vec<Said>> {
     let mut given = Vec::new();
     for header in said {
         match header.strip_prefix('@') {
             Some(file) => given.extend(headers_from(file)?),
-            None => given.push(parse_header(header)?),
+            None => given.push(parse_header(header.as_bytes())?),
         }
     }
     Ok(given)
 }
 
-/// One field a line; empty lines and `#` comments are skipped.
-fn headers_from(file: &str) -> Result<Vec<(String, String)>> {
-    let text = input::text(Path::new(file), "a list of header fields").map_err(|e| {
+/// One field a line; empty lines and `#` comments are skipped. Values are bytes.
+fn headers_from(file: &str) -> Result<Vec<Said>> {
+    let text = input::bytes(Path::new(file), "a list of header fields").map_err(|e| {
         Error::new(ErrorKind::LocalFile, format!("cannot read the header fields in {file}"))
             .because(e)
     })?;
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    text.strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(&text)
+        .split(|&c| c == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
         .map(parse_header)
         .collect()
 }
 
 /// `Name: value`. The value is not repeated in an error, for it may be a credential.
-fn parse_header(text: &str) -> Result<(String, String)> {
+fn parse_header(text: &[u8]) -> Result<Said> {
     let refuse = |why: &str| {
         Error::usage(format!("a header field cannot be sent: {why}")).try_this("-H 'Name: value'")
     };
-    let (name, value) = text.split_once(':').ok_or_else(|| refuse("it has no colon"))?;
-    let name = name.trim();
-    Method::parse(name).map_err(|_| refuse("its name is not a token"))?;
-    let value = value.trim();
-    if value.bytes().any(|c| c < b' ' && c != b'\t' || c == 0x7f) {
+    let name_of = |name: &[u8]| {
+        let name = std::str::from_utf8(name.trim_ascii()).ok();
+        let name = name.filter(|name| Method::parse(name).is_ok());
+        name.map(ToOwned::to_owned).ok_or_else(|| refuse("its name is not a token"))
+    };
+    let Some(colon) = text.iter().position(|&c| c == b':') else {
+        let name = text.strip_suffix(b";").ok_or_else(|| refuse("it has no colon"))?;
+        return Ok((name_of(name)?, Some(Vec::new())));
+    };
+    let name = name_of(&text[..colon])?;
+    let value = text[colon + 1..].trim_ascii();
+    if value.iter().any(|&c| c < b' ' && c != b'\t' || c == 0x7f) {
         return Err(refuse(&format!("the value of {name} has control characters")).into());
     }
-    Ok((name.to_owned(), value.to_owned()))
+    Ok((name, (!value.is_empty()).then(|| value.to_owned())))
 }
 
 /// The transport, made when the first request goes out: a hit needs none of it.

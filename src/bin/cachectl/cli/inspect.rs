@@ -243,6 +243,9 @@ impl Shown {
         }
         let url = self.view.secrets.url(head.request.url.as_str());
         line("request", &format!("{} {url}", head.request.method));
+        if found.is_for_credentials() {
+            line("for", "requests with the same credentials only");
+        }
         let fields = |line: &mut dyn FnMut(&str, &str), headers: &Headers| {
             for (name, value) in self.pairs(headers) {
                 line("", &format!("  {name}: {value}"));

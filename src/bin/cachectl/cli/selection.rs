@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use cachectl::interchange::urls::is_url;
 use cachectl::transfer::{Spool, sorted};
 use cachectl::{
     Cursor, Detail, EntryId, Error, ErrorKind, Filter, Found, Key, Method, Moment, Order, Piece,
@@ -15,8 +16,7 @@ use futures_util::{StreamExt, stream};
 
 use super::store::OpenStore;
 use crate::config::Config;
-use crate::input::Lines;
-use crate::output::text::unescaped;
+use crate::input::Names;
 
 /// Different options combine with and; one that is repeated, or a list, with or.
 #[derive(Debug, Default, Args)]
@@ -104,7 +104,7 @@ pub struct Selection {
     /// Keys and URLs that were named; empty for none.
     targets: Vec<String>,
     /// More of them, in a file.
-    listed: Option<Lines>,
+    listed: Option<Names>,
     /// Nothing was named: the whole store is looked through.
     pub scans: bool,
     pub filter: Filter,
@@ -193,7 +193,7 @@ impl SelectionArgs {
     /// Reads everything that was said; `named` are keys and URLs.
     pub fn resolve(&self, named: &[String], config: &Config) -> Result<Selection> {
         let filter = self.filter()?;
-        let listed = self.keys_from.as_deref().map(|path| Lines::read(path, "the keys"));
+        let listed = self.keys_from.as_deref().map(|path| Names::read(path, "the keys"));
         Ok(Selection {
             // A file without a key in it names nothing, and not everything.
             scans: named.is_empty() && self.keys_from.is_none(),
@@ -302,12 +302,7 @@ impl Selection {
 
     /// Everything that was named.
     fn targets(&self) -> impl Iterator<Item = Result<String>> + '_ {
-        // As `list --keys` writes them; a URL has no such escapes.
-        let read = |line: Result<String>| {
-            let line = line?;
-            Ok(if is_url(&line) { line } else { unescaped(&line).into_owned() })
-        };
-        let listed = self.listed.iter().flat_map(Lines::iter).map(read);
+        let listed = self.listed.iter().flat_map(Names::iter);
         self.targets.iter().cloned().map(Ok).chain(listed)
     }
 
@@ -407,15 +402,6 @@ fn first<'a>(entries: BoxStream<'a, Result<Found>>, most: usize) -> BoxStream<'a
     count.boxed()
 }
 
-/// Whether an argument is a URL, and no key.
-pub fn is_url(text: &str) -> bool {
-    let text = text.trim_start();
-    let begins = |scheme: &str| {
-        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    begins("http://") || begins("https://")
-}
-
 /// Entries that an argument names, and what cannot be read of them; none is an error.
 pub async fn find_named(
     open: &OpenStore,
@@ -445,7 +431,10 @@ async fn find(
         let url = UrlText::parse(target)?;
         let request = Request::new(method.clone(), url);
         let key = open.store.key_of(&request, partition);
-        return under(open, &key).await;
+        return match open.store.capabilities().layout {
+            "native" => of_url(open, &request, &key).await,
+            _ => under(open, &key).await,
+        };
     }
     let exact = under(open, target).await?;
     if !exact.is_empty() || Key::is_native(target) {
@@ -480,6 +469,37 @@ async fn find(
         }
         key = Some(item.head.id.key.to_string());
         found.push(Ok(item));
+    }
+    Ok(found)
+}
+
+/// All entries of a URL, for whomever they are: somebody who looks for a URL, or removes it, means
+/// every one (rule K4). Those of one's own partition come first.
+async fn of_url(
+    open: &OpenStore,
+    request: &Request,
+    key: &str,
+) -> Result<Vec<cachectl::Result<Found>>> {
+    let mut found = under(open, key).await?;
+    let common = Key::common(key);
+    let mut scan = open.store.scan(Query::with_key_prefix(common));
+    while let Some(item) = scan.next().await {
+        match item {
+            Ok(item) => {
+                let head = &item.head;
+                let (other, method) = (&head.request.url, &head.request.method);
+                let is_meant = *other == request.url && *method == request.method;
+                if head.id.key != key && is_meant {
+                    found.push(Ok(item));
+                }
+            }
+            Err(e) if is_about_one(&e) => {
+                let of = Piece::of(&e).and_then(|piece| piece.key.as_deref());
+                let is_other = of.is_some_and(|of| of != key && of.starts_with(common));
+                found.extend(is_other.then_some(Err(e)));
+            }
+            Err(e) => return Err(e.into()),
+        }
     }
     Ok(found)
 }

@@ -14,7 +14,7 @@ use cachectl::{Error, ErrorKind, Method, Request, Secrets, UrlText, decode};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 
-use super::fetch::request_for;
+use super::fetch::{Said, request_for};
 use crate::config::Config;
 
 /// The most that is kept of a sitemap before it is read.
@@ -49,7 +49,7 @@ impl List {
 pub struct Feeding {
     pub warmer: Arc<Warmer>,
     /// Fields that were said for every request.
-    pub said: Vec<(String, String)>,
+    pub said: Vec<Said>,
     pub compressed: bool,
     pub config: Config,
     pub runtime: Handle,
@@ -98,7 +98,7 @@ impl Feeding {
         };
         let base = base.as_ref();
         let open = Box::new(|url: &str| self.open(url, base));
-        let mut urls = match UrlList::open(from, format, &name, open) {
+        let mut urls = match UrlList::open(from, format, &name, base, open) {
             Ok(urls) => urls,
             Err(e) => return self.give_up(name, e),
         };

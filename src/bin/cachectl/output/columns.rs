@@ -94,6 +94,7 @@ pub const COLUMNS: &[Shown] = &[
     column("vary", "vary", "VARY", Look::Text, Detail::Head),
     column("tags", "tags", "TAGS", Look::Text, Detail::Head),
     column("variant", "variant", "VARIANT", Look::Text, Detail::Columns),
+    column("credentials", "credentials", "CREDENTIALS", Look::Text, Detail::Columns),
 ];
 
 /// The columns of these names.
@@ -168,6 +169,7 @@ impl Shown {
             "etag" => maybe(head.headers.get_text("etag")),
             "last_modified" => maybe(head.headers.get_text("last-modified")),
             "vary" => maybe(head.headers.get_text("vary")),
+            "credentials" => text(if found.is_for_credentials() { "yes" } else { "no" }),
             "tags" => Cell::Text(Cow::Owned(head.tags.join(","))),
             _ => text(head.id.variant.as_str()),
         }
@@ -194,6 +196,12 @@ impl Shown {
                 } else {
                     format!("{} {url}", escaped(method.as_str()))
                 }
+            }
+            // An entry for certain credentials only looks like the one for everybody otherwise.
+            (Cell::Text(text), Look::State)
+                if !row.is_damaged && row.found.is_for_credentials() =>
+            {
+                format!("{text} (auth)")
             }
             (Cell::Text(text), _) => escaped(&text).into_owned(),
         };

@@ -1,6 +1,6 @@
 //! The entry object: one shape for every command's JSON.
 
-use cachectl::{EntryHead, Found, Piece, State, freshness};
+use cachectl::{EntryHead, Found, Piece, State, freshness, policy};
 use serde::Serialize;
 
 use super::columns::View;
@@ -30,13 +30,17 @@ pub struct EntryObject {
     pub vary: Vec<String>,
     pub tags: Vec<String>,
     pub redacted: bool,
+    /// It answers only requests with the credentials that it was fetched with.
+    pub credentials: bool,
 }
 
 impl EntryObject {
     pub fn of(found: &Found, view: &View) -> Self {
         let stored_bytes = Some(found.stored_bytes);
         let state = found.state(view.now, &view.settings);
-        EntryObject { stored_bytes, state: state.name(), ..Self::of_head(&found.head, view) }
+        let credentials = found.is_for_credentials();
+        let head = Self::of_head(&found.head, view);
+        EntryObject { stored_bytes, state: state.name(), credentials, ..head }
     }
 
     /// Of an entry that cannot be read.
@@ -84,6 +88,7 @@ impl EntryObject {
                 .filter(|name| !name.is_empty())
                 .collect(),
             tags: head.tags.clone(),
+            credentials: policy::has_credentials(&head.partition),
         }
     }
 }
