@@ -17,3 +17,4 @@ mod selection;
 mod snapshots;
 mod upkeep;
 mod warm;
+mod whom;
