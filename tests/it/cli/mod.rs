@@ -10,6 +10,7 @@ mod get;
 mod get_trouble;
 mod list;
 mod moving;
+mod output;
 mod reading;
 mod recordings;
 mod same;

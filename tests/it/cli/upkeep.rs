@@ -362,15 +362,11 @@ fn a_har_that_a_browser_saved_comes_in_as_far_as_it_may() {
     let ran = desk.run(&["import", "saved.har", "--backend", "sqlite:s.db"]);
     ran.failed(0, &["left out", "no-store"]);
     assert_eq!(urls(&desk, "sqlite:s.db"), ["https://e.org/kept"]);
-    let hit = desk.verdict(&[
-        "--offline",
-        "--backend",
-        "sqlite:s.db",
-        "-H",
-        "Accept-Language: de",
-        "https://e.org/kept",
-    ]);
-    assert_eq!(hit, "hit");
+    let german = ["--offline", "--backend", "sqlite:s.db", "-H", "Accept-Language: de"];
+    let owner = ["-H", "Authorization: Bearer planted-secret", "https://e.org/kept"];
+    assert_eq!(desk.verdict(&[&german[..], &owner].concat()), "hit");
+    let ran = desk.run(&[&["get"], &german[..], &["https://e.org/kept"]].concat());
+    ran.failed(4, &["not in the cache"]);
     let ran =
         desk.run(&["get", "--offline", "-q", "--backend", "sqlite:s.db", "https://e.org/kept"]);
     assert_eq!(ran.code, 4, "another language is another variant");

@@ -1,12 +1,12 @@
 //! Errors as people and machines see them, and the exit code of each kind: one table.
 
-use std::error::Error as _;
-use std::io::Write;
+use std::io::IsTerminal;
 
 use cachectl::{Error, ErrorKind, FilterError};
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
 
 use super::exit;
+use crate::output::sink::{self, OutputTrouble};
 use crate::output::talk::{self, Complaint};
 
 /// The exit code of a kind of error.
@@ -36,16 +36,26 @@ impl std::fmt::Display for Where {
 
 /// Prints what ended the command, and gives its exit code.
 pub fn report(failure: &anyhow::Error) -> u8 {
-    if is_closed_pipe(failure) {
+    let output = output_trouble(failure);
+    if output.is_some_and(OutputTrouble::is_closed) {
         return exit::DONE;
     }
     if let Some(stopped) = failure.downcast_ref::<crate::signals::Stopped>() {
         return stopped.exit_code();
     }
     let origin = failure.downcast_ref::<Where>().map(ToString::to_string);
-    let complaint = match failure.downcast_ref::<Error>() {
-        Some(error) => complaint(error, origin),
-        None => Complaint {
+    let complaint = match (failure.downcast_ref::<Error>(), output) {
+        (Some(error), _) => complaint(error, origin),
+        (None, Some(trouble)) => Complaint {
+            code: "output",
+            exit: exit::LOCAL_FILE,
+            message: "cannot write to standard output".to_owned(),
+            cause: trouble.to_string(),
+            excerpt: None,
+            origin: None,
+            hint: None,
+        },
+        (None, None) => Complaint {
             code: "internal",
             exit: exit::INTERNAL,
             message: failure.to_string(),
@@ -58,6 +68,15 @@ pub fn report(failure: &anyhow::Error) -> u8 {
     let exit = complaint.exit;
     talk::error(&complaint);
     exit
+}
+
+fn output_trouble(failure: &anyhow::Error) -> Option<&OutputTrouble> {
+    failure.chain().find_map(|e| e.downcast_ref())
+}
+
+/// Whether the reader of our output has gone: `… | head`.
+pub fn is_closed_output(failure: &anyhow::Error) -> bool {
+    output_trouble(failure).is_some_and(OutputTrouble::is_closed)
 }
 
 /// Prints what one of several entries has met; the command goes on.
@@ -84,27 +103,18 @@ fn excerpt(error: &Error) -> Option<(String, usize)> {
     Some((filter.text.clone(), filter.column))
 }
 
-/// The reader of our output has gone: `… | head`. That ends the program, quietly.
-fn is_closed_pipe(failure: &anyhow::Error) -> bool {
-    let in_chain = |e: &(dyn std::error::Error + 'static)| {
-        e.downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-    };
-    failure.chain().any(in_chain)
-        || failure.downcast_ref::<Error>().and_then(Error::source).is_some_and(in_chain)
-}
-
 /// What clap has to say: help and versions go to standard output, mistakes are told like
 /// all others.
 pub fn usage(error: &clap::Error) -> u8 {
     match error.kind() {
-        ClapKind::DisplayHelp | ClapKind::DisplayVersion => {
-            let _ = error.print();
-            exit::DONE
-        }
-        ClapKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = std::io::stdout().write_all(error.render().to_string().as_bytes());
-            exit::DONE
+        ClapKind::DisplayHelp
+        | ClapKind::DisplayVersion
+        | ClapKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let text = match std::io::stdout().is_terminal() {
+                true => error.render().ansi().to_string(),
+                false => error.render().to_string(),
+            };
+            sink::print(&text).map_or_else(|failure| report(&failure), |()| exit::DONE)
         }
         _ => {
             talk::error(&mistake(error));

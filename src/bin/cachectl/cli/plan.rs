@@ -192,8 +192,19 @@ impl Summary {
         }
     }
 
-    /// Prints it: `sentence` in tables, the rest as it is.
+    /// Prints it: `sentence` in tables, the rest as it is. Whoever gets nothing by that, as
+    /// nothing was done or standard output cannot be written, is told on standard error.
     pub fn print(&self, output: &OutputArgs, sentence: &str) -> Result<()> {
+        let printed = self.print_as_wanted(output, sentence);
+        let is_told = printed.as_ref().is_ok_and(|is_told| *is_told);
+        if !is_told && !printed.as_ref().is_err_and(failure::is_closed_output) {
+            talk::note(sentence.lines().last().unwrap_or_default());
+        }
+        printed.map(drop)
+    }
+
+    /// Tells whether there was anything to print.
+    fn print_as_wanted(&self, output: &OutputArgs, sentence: &str) -> Result<bool> {
         let usual = if io::stdout().is_terminal() { Format::Table } else { Format::Plain };
         match output.wanted().unwrap_or(usual) {
             Format::Json => sink::print(&format!("{}\n", serde_json::to_string_pretty(self)?))?,
@@ -203,11 +214,12 @@ impl Summary {
                     format!("{action}\t{}\t{}\n", counted.entries, counted.bytes)
                 };
                 sink::print(&self.actions.iter().map(line).collect::<String>())?;
+                return Ok(!self.actions.is_empty());
             }
             Format::Table | Format::Wide if talk::is_quiet() => {}
             Format::Table | Format::Wide => sink::print(&format!("{sentence}\n"))?,
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Entries on their way out, in each format; all of them stream.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use anyhow::Result;
@@ -9,11 +8,12 @@ use cachectl::{Found, Piece};
 
 use super::columns::{Cell, Row, Shown, View};
 use super::entry::EntryObject;
+use super::sink::Stream;
 use super::table::{Rows, TintedText};
 use super::text::{cell, plain_field, shown, write_plain_field};
 
 /// Where listings go.
-pub type Out = BufWriter<File>;
+pub type Out = BufWriter<Stream>;
 
 /// One way of writing entries.
 pub trait Writer {

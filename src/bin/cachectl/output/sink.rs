@@ -148,7 +148,7 @@ impl Sink {
         match (target, path) {
             (Target::Stdout { .. } | Target::HeadOnly, _) => {
                 sink.is_terminal = io::stdout().is_terminal();
-                sink.out = Some(stdout()?);
+                sink.out = Some(raw_stdout().map_err(of_output)?);
             }
             (Target::File, Some(path)) => {
                 let (file, part) = PartFile::create(path).map_err(|e| cannot_write(path, e))?;
@@ -163,7 +163,8 @@ impl Sink {
     /// Writes a header section.
     pub fn head(&mut self, head: &[u8]) -> Result<()> {
         match (&mut self.out, self.target) {
-            (Some(out), _) => out.write_all(head)?,
+            (Some(out), Target::File) => out.write_all(head).map_err(unwritten)?,
+            (Some(out), _) => out.write_all(head).map_err(of_output)?,
             (None, Target::Complaint) => io::stderr().write_all(head)?,
             (None, _) => stdout()?.write_all(head)?,
         }
@@ -238,14 +239,86 @@ pub fn print(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Standard output without a buffer of its own.
-pub fn stdout() -> io::Result<File> {
+/// Standard output or standard error, without a buffer. The errors of standard output say what
+/// they are, through whatever wraps them: an [`OutputTrouble`] is among their sources.
+#[derive(Debug)]
+pub struct Stream {
+    file: File,
+    is_output: bool,
+}
+
+/// Standard output.
+///
+/// # Errors
+/// When it is closed.
+pub fn stdout() -> io::Result<Stream> {
+    let file = raw_stdout().map_err(of_output)?;
+    Ok(Stream { file, is_output: true })
+}
+
+/// Standard error.
+///
+/// # Errors
+/// When it is closed.
+pub fn stderr() -> io::Result<Stream> {
+    let file = io::stderr().as_fd().try_clone_to_owned()?.into();
+    Ok(Stream { file, is_output: false })
+}
+
+fn raw_stdout() -> io::Result<File> {
     io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// Standard error without a buffer of its own.
-pub fn stderr() -> io::Result<File> {
-    io::stderr().as_fd().try_clone_to_owned().map(File::from)
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|e| if self.is_output { of_output(e) } else { e })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What became of standard output.
+#[derive(Debug)]
+pub struct OutputTrouble(io::Error);
+
+impl OutputTrouble {
+    /// Whether the reader has gone, as in `… | head`: it has got what it wanted.
+    pub fn is_closed(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl std::fmt::Display for OutputTrouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for OutputTrouble {}
+
+/// Carries [`OutputTrouble`] as a source: whoever wraps an I/O error hands on its sources only.
+#[derive(Debug)]
+struct Carrying(OutputTrouble);
+
+impl std::fmt::Display for Carrying {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Carrying {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+fn of_output(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => error,
+        kind => io::Error::new(kind, Carrying(OutputTrouble(error))),
+    }
 }
 
 /// Whether a terminal cannot show a body that begins so.
@@ -290,7 +363,7 @@ fn undone(error: io::Error, is_output: bool, source: &impl Source) -> anyhow::Er
 
 fn unwritten(error: io::Error) -> anyhow::Error {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return error.into();
+        return of_output(error).into();
     }
     Error::new(ErrorKind::LocalFile, "the body cannot be written").because(error).into()
 }
