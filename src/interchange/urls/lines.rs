@@ -26,6 +26,10 @@ use super::{Items, Listed, is_accept, undone, unreadable};
 /// Longer lines than this hold no URL.
 const MAX_LINE: usize = 64 * 1024;
 
+/// How much may come without an item in it, in bytes; each line counts for a few at least.
+const MAX_BARREN: usize = 16 << 20;
+const LEAST_BARREN: usize = 64;
+
 /// One item of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
@@ -52,6 +56,8 @@ pub struct ListItems {
     number: u64,
     /// What ends an item; not known yet.
     end: Option<u8>,
+    /// Bytes since the last item.
+    barren: usize,
     is_over: bool,
 }
 
@@ -92,7 +98,7 @@ impl ListItems {
     }
 
     pub(super) fn new(from: Input, name: String) -> Self {
-        ListItems { from, name, number: 0, end: None, is_over: false }
+        ListItems { from, name, number: 0, end: None, barren: 0, is_over: false }
     }
 
     /// Where the last item stands.
@@ -198,7 +204,14 @@ impl Iterator for ListItems {
             match self.line() {
                 Ok(Some(line)) => {
                     if let Some(item) = self.item(&line) {
+                        self.barren = 0;
                         return Some(item);
+                    }
+                    self.barren += line.len().max(LEAST_BARREN);
+                    if self.barren > MAX_BARREN {
+                        self.is_over = true;
+                        let why = "is where reading ends: nothing is named any more";
+                        return Some(Err(self.refuse(why.to_owned()).coded("bomb")));
                     }
                 }
                 Ok(None) => self.is_over = true,

@@ -305,7 +305,7 @@ fn the_list_may_be_the_file_of_failures() {
     // The variant is still the one of the list.
     desk.ok(&["get", "--offline", "-H", "Accept-Language: de", &url]);
     desk.write("odd.ndjson", "{\"URL\":\"https://example.org/\"}\n");
-    desk.run(&["warm", "--from", "odd.ndjson"]).failed(5, &["line 1", "it has none"]);
+    desk.run(&["warm", "--from", "odd.ndjson"]).failed(5, &["line 1", "it has neither"]);
 }
 
 #[test]

@@ -155,8 +155,10 @@ fn urlset(entries: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// An index that names one sitemap, whose content is this.
-fn sitemaps() -> Vec<(&'static str, Vec<u8>, Option<&'static [u8]>, Vec<Is>)> {
+/// A name, a sitemap, what an index in it names, and what comes of it.
+type Shape = (&'static str, Vec<u8>, Option<&'static [u8]>, Vec<Is>);
+
+fn sitemaps() -> Vec<Shape> {
     let two = "<url><loc>http://h.example/a</loc></url><url><loc>http://h.example/b</loc></url>";
     let both = || vec![Url(A), Url(B)];
     let set = |name, entries: &str, wanted| (name, urlset(entries), None, wanted);

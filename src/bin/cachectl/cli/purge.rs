@@ -129,15 +129,13 @@ pub fn run(args: &PurgeArgs, common: &CommonArgs) -> Result<u8> {
         _ => None,
     };
     if plan.is_empty() {
-        if otherwise.is_none() {
-            talk::note("nothing matches");
-        }
         let summary = Summary {
             store: Some(chosen.address.to_string()),
             dry_run: args.plan.dry_run,
             ..Summary::planned("purge", plan.tallies())
         };
-        summary.print(&args.output, "removed nothing")?;
+        let nothing = if otherwise.is_none() { "nothing matches" } else { "removed nothing" };
+        summary.print(&args.output, nothing)?;
         let empty = if args.error_on_empty { exit::NO } else { exit::DONE };
         return Ok(otherwise.unwrap_or(empty));
     }
