@@ -199,8 +199,10 @@ impl Client {
         let target = request.with_host_in_url()?;
         let via = (target.url != request.url).then_some(request);
         let request = &*target;
-        let warnings = Vec::new();
-        let mut job = Job { client: self, request, via, options, key, partition, warnings };
+        let (warnings, differs_from_lock) = (Vec::new(), false);
+        let client = self;
+        let mut job =
+            Job { client, request, via, options, key, partition, warnings, differs_from_lock };
         for _ in 0..ATTEMPTS {
             match job.run().await {
                 // Another process has replaced the entry: look again.
@@ -342,6 +344,8 @@ struct Job<'a> {
     key: String,
     partition: String,
     warnings: Vec<Warning>,
+    /// Something is stored, and it is not what the lock says.
+    differs_from_lock: bool,
 }
 
 /// What the store holds under the key. Heads stand apart, as the policy looks at them alone.
@@ -389,7 +393,7 @@ impl Job<'_> {
         let decision =
             policy::plan(self.request, &known.heads, now, settings, &self.options.policy);
         match &decision.plan {
-            Plan::Refuse => Err(self.refused(&decision)),
+            Plan::Refuse => Err(self.refused(&known, &decision)),
             Plan::Answer(answer) => {
                 let (index, stale) = (answer.index, answer.stale);
                 let revalidate = answer.revalidate;
@@ -429,16 +433,17 @@ impl Job<'_> {
         };
         let usable = usable && !self.client.store.capabilities().read_only;
         let mut found = found;
-        found.retain(|found| self.may_answer(&found.head));
+        let is_locked =
+            |head: &EntryHead| self.options.lock.as_ref().is_none_or(|lock| lock.fits(head));
+        self.differs_from_lock = found.iter().any(|found| !is_locked(&found.head));
+        found.retain(|found| is_locked(&found.head) && self.may_answer(&found.head));
         Ok(Known::of(found, usable))
     }
 
     /// Whether what is stored is among what the caller wants at all.
     fn may_answer(&self, head: &EntryHead) -> bool {
-        let is_locked = || self.options.lock.as_ref().is_none_or(|lock| lock.fits(head));
         policy::answers_get(head)
             && self.accepts(head.status, &head.headers)
-            && is_locked()
             && self.is_for_us(head)
     }
 
@@ -455,14 +460,56 @@ impl Job<'_> {
         accept.contains(status) || is_redirect(status, headers)
     }
 
-    fn refused(&self, decision: &Decision) -> Error {
+    fn refused(&self, known: &Known, decision: &Decision) -> Error {
+        let is_ours = !decision.reasons.contains(&Reason::OnlyIfCached);
+        let hint = match self.selecting_hint(known, decision) {
+            Some(fields) => fields,
+            None if is_ours => "the same command without --offline".to_owned(),
+            None => "the same request without only-if-cached".to_owned(),
+        };
         let why = decision.reasons.last().map_or_else(String::new, ToString::to_string);
-        let first = decision.reasons.first().map_or_else(String::new, ToString::to_string);
+        let first = match self.differs_from_lock {
+            true => "what is stored is not what the lock file says".to_owned(),
+            false => decision.reasons.first().map_or_else(String::new, ToString::to_string),
+        };
         let url = crate::model::Secrets::built_in().url(self.request.url.as_str()).into_owned();
         Error::new(ErrorKind::NotFound, format!("{url} is not in the cache"))
             .because(if first == why { why } else { format!("{why}: {first}") })
             .coded("not_cached")
-            .try_this("the same command without --offline")
+            .try_this(hint)
+    }
+
+    /// The fields with which one of the stored variants would have fitted.
+    fn selecting_hint(&self, known: &Known, decision: &Decision) -> Option<String> {
+        let is_vary_miss = |reason: &Reason| matches!(reason, Reason::VaryMiss { .. });
+        decision.reasons.iter().any(is_vary_miss).then_some(())?;
+        let (headers, settings) = (&self.request.headers, &self.client.settings);
+        let unequal = known.heads.iter().map(|head| {
+            let checks = policy::vary_checks(head, headers, settings);
+            checks.into_iter().filter(|check| !check.matches).collect::<Vec<_>>()
+        });
+        let fields = unequal.filter(|checks| !checks.is_empty()).min_by_key(Vec::len)?;
+        let secrets = crate::model::Secrets::built_in();
+        let hints: Option<Vec<String>> = fields
+            .iter()
+            .map(|check| {
+                let name = &check.name;
+                if secrets.is_secret_header(name) || name == "*" {
+                    return None;
+                }
+                Some(match &check.stored {
+                    None => format!("-H '{name}:'"),
+                    Some(value) => {
+                        let value = String::from_utf8(value.clone()).ok()?;
+                        if value.contains(['\'', '\n', '\r']) {
+                            return None;
+                        }
+                        format!("-H '{name}: {value}'")
+                    }
+                })
+            })
+            .collect();
+        Some(format!("the same command with {}", hints?.join(" ")))
     }
 
     /// An answer out of the store. `validated`: the origin has just confirmed it.
@@ -651,7 +698,9 @@ impl Job<'_> {
         let head = known.heads[index].clone();
         let mut answer = self.answer_from(known, index, head, false, status).await?;
         answer.warnings.push(Warning::Origin(error));
-        answer.warnings.push(Warning::Stale(because));
+        if !decision.freshness.is_some_and(|fresh| fresh.is_fresh()) {
+            answer.warnings.push(Warning::Stale(because));
+        }
         Ok(answer.decided(decision))
     }
 

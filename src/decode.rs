@@ -47,6 +47,26 @@ pub fn codings(headers: &Headers) -> Vec<String> {
         .collect()
 }
 
+/// Whether a request asks for responses in these codings.
+pub fn asks_for(request: &Headers, codings: &[String]) -> bool {
+    let members: Vec<String> = request
+        .get_all("accept-encoding")
+        .flat_map(|line| {
+            let line = String::from_utf8_lossy(line).to_ascii_lowercase();
+            line.split(',').map(|member| member.trim().to_owned()).collect::<Vec<_>>()
+        })
+        .collect();
+    let is_asked = |coding: &str| {
+        members.iter().any(|member| {
+            let (name, weight) = member.split_once(';').unwrap_or((member, ""));
+            let weight = weight.trim().trim_start_matches("q=");
+            let is_refused = weight.starts_with('0') && weight.bytes().all(|c| b"0.".contains(&c));
+            (name.trim() == coding || name.trim() == "*") && !is_refused
+        })
+    };
+    codings.iter().all(|coding| is_asked(coding))
+}
+
 enum Decoder<W: Write> {
     Gzip(MultiGzDecoder<W>),
     Deflate(Deflate<W>),

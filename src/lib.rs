@@ -150,10 +150,10 @@ pub use client::{
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{Bound, Column, Detail, Filter, FilterError, Moment, SortBy, glob_matches};
 pub use model::{
-    BodyDigest, BodyFacts, Credentials, EntryHead, EntryId, Extensions, Headers, Key, Lock, Locked,
-    Metadata, Method, Request, Response, Secrets, Selecting, Selection, Sha256Digest, Stamp,
-    StatusSet, Stored, Timestamp, UrlText, Variant, format_duration, nearest, parse_duration,
-    parse_size,
+    ALL_SERIALIZERS, BodyDigest, BodyFacts, Credentials, EntryHead, EntryId, Extensions, Headers,
+    Key, Lock, Locked, Metadata, Method, Request, Response, Secrets, Selecting, Selection,
+    Sha256Digest, Stamp, StatusSet, Stored, Timestamp, UrlText, Variant, format_duration, nearest,
+    parse_duration, parse_size,
 };
 #[cfg(feature = "s3")]
 pub use open::open_s3_with;

@@ -24,7 +24,8 @@ pub(crate) use digest::{hex, unhex};
 #[cfg(any(feature = "fetch", feature = "interchange"))]
 pub(crate) use entry::is_token;
 pub use entry::{
-    EntryHead, Extensions, Metadata, Method, Request, Response, Selecting, Selection, Stored,
+    ALL_SERIALIZERS, EntryHead, Extensions, Metadata, Method, Request, Response, Selecting,
+    Selection, Stored,
 };
 pub use headers::Headers;
 pub use key::{EntryId, Key, Stamp, Variant};

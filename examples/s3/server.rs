@@ -25,6 +25,10 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Switches {
     /// Each so-many-th request is answered with 503 `SlowDown`.
     pub fail_every: Option<u64>,
+    /// Each so-many-th request is answered with this.
+    pub refuses_every: Option<(u64, Refusal)>,
+    /// Removing several objects with one request is answered with this error.
+    pub refuses_bulk: Option<Refusal>,
     /// A connection is torn down once so many bytes went out.
     pub break_after: Option<u64>,
     /// Each answer comes so much later.
@@ -150,6 +154,15 @@ async fn answer(
     if switches.fail_every.is_some_and(|every| number.is_multiple_of(every)) {
         return Ok(error(503, "SlowDown", "Please reduce your request rate."));
     }
+    if let Some((every, refusal)) = &switches.refuses_every
+        && number.is_multiple_of(*every)
+    {
+        return Ok(refusal.response(request.method() == "HEAD"));
+    }
+    let is_bulk = request.uri().query().is_some_and(|query| query.split('&').any(is_delete));
+    if let Some(refusal) = switches.refuses_bulk.as_ref().filter(|_| is_bulk) {
+        return Ok(refusal.response(false));
+    }
     let bucket = request.uri().path().split('/').nth(1).unwrap_or_default();
     if !bucket.is_empty() && !shared.buckets.contains(bucket) {
         return Ok(error(404, "NoSuchBucket", "The specified bucket does not exist"));
@@ -162,6 +175,10 @@ async fn answer(
         return Ok(error(501, "NotImplemented", "A header you provided is not implemented"));
     }
     shared.service.call(request.map(Body::from)).await
+}
+
+fn is_delete(part: &str) -> bool {
+    part == "delete" || part == "delete="
 }
 
 impl Refusal {

@@ -1,5 +1,7 @@
 //! Following redirects, hop by hop: every hop is looked up and stored under its own URL.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Method, Request, Secrets};
 
@@ -32,11 +34,19 @@ impl Client {
         follow: FollowOptions,
         mut on_hop: impl FnMut(&Answer),
     ) -> Result<Answer> {
+        let mut options = Cow::Borrowed(options);
         let mut way = Way::new(request, follow);
         loop {
-            let mut answer = self.fetch(&way.request, options).await?;
-            if !way.goes_on(&answer)? {
-                return Ok(answer);
+            let mut answer = self.fetch(&way.request, &options).await?;
+            match way.goes_on(&answer) {
+                Ok(true) => {}
+                Ok(false) => return Ok(answer),
+                Err(_) if way.may_be_outdated(&options) => {
+                    way = Way::new(request, follow);
+                    options.to_mut().policy.refresh = true;
+                    continue;
+                }
+                Err(e) => return Err(e),
             }
             // Its body is stored while it is drained.
             answer.drain().await?;
@@ -53,12 +63,21 @@ impl Client {
         options: &FetchOptions,
         follow: FollowOptions,
     ) -> Result<(Vec<Answer>, Answer)> {
+        let mut options = Cow::Borrowed(options);
         let mut way = Way::new(request, follow);
         let mut hops = Vec::new();
         loop {
-            let mut answer = self.fetch(&way.request, options).await?;
-            if !way.goes_on(&answer)? {
-                return Ok((hops, answer));
+            let mut answer = self.fetch(&way.request, &options).await?;
+            match way.goes_on(&answer) {
+                Ok(true) => {}
+                Ok(false) => return Ok((hops, answer)),
+                Err(_) if way.may_be_outdated(&options) => {
+                    way = Way::new(request, follow);
+                    hops.clear();
+                    options.to_mut().policy.refresh = true;
+                    continue;
+                }
+                Err(e) => return Err(e),
             }
             answer.hold();
             answer.drain().await?;
@@ -72,11 +91,13 @@ struct Way {
     request: Request,
     hops: u32,
     most: u32,
+    /// How many of the redirects came out of the store.
+    stored: u32,
 }
 
 impl Way {
     fn new(request: &Request, follow: FollowOptions) -> Self {
-        Way { request: request.clone(), hops: 0, most: follow.most }
+        Way { request: request.clone(), hops: 0, most: follow.most, stored: 0 }
     }
 
     /// Takes the next step, if the answer is a redirect.
@@ -95,8 +116,18 @@ impl Way {
             .try_this("--max-redirs N follows more"));
         }
         self.hops += 1;
+        self.stored += u32::from(answer.cache.fwd.is_none());
         self.request = next;
         Ok(true)
+    }
+
+    /// Whether stored redirects may be what leads in a circle: each was right when it was stored,
+    /// and together they may never have been.
+    fn may_be_outdated(&self, options: &FetchOptions) -> bool {
+        self.hops == self.most
+            && self.stored > 0
+            && !options.policy.refresh
+            && !options.policy.offline
     }
 }
 

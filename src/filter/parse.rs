@@ -2,7 +2,7 @@
 
 use regex_lite::Regex;
 
-use crate::model::{StatusSet, Timestamp, nearest, parse_duration, parse_size};
+use crate::model::{ALL_SERIALIZERS, StatusSet, Timestamp, nearest, parse_duration, parse_size};
 use crate::policy::State;
 
 use super::{Compare, FIELDS, Field, FilterError, Kind, Node, Range, Test, Value};
@@ -171,8 +171,12 @@ impl Parser<'_> {
         }
         let field = self.field()?;
         if self.takes_word("in") {
-            let ranges = self.set(&field)?;
-            return Ok(Node::Test(field, Test::In(ranges)));
+            let at = self.at;
+            let test = Test::In(self.set(&field)?);
+            return match refusal(&field, &test) {
+                Some(what) => Err(self.expected_at(at, &what)),
+                None => Ok(Node::Test(field, test)),
+            };
         }
         if self.takes_word("is") {
             let negated = self.takes_word("not");
@@ -186,6 +190,14 @@ impl Parser<'_> {
     }
 
     fn comparison(&mut self, field: Field) -> Result<Node, FilterError> {
+        let test = self.compared(&field)?;
+        match refusal(&field, &test) {
+            Some(what) => Err(self.expected_at(self.at - 1, &what)),
+            None => Ok(Node::Test(field, test)),
+        }
+    }
+
+    fn compared(&mut self, field: &Field) -> Result<Test, FilterError> {
         let operators = "an operator: = != < <= > >= ~ !~ =~, \"in\" or \"is\"";
         let Some(Token::Sign(sign)) = self.peek() else { return Err(self.expected(operators)) };
         let sign = *sign;
@@ -214,11 +226,10 @@ impl Parser<'_> {
             }
             None => Test::Glob(self.word("a glob")?),
             // A class of status codes is a set.
-            Some(Compare::Equal) if self.next_is_class(&field) => Test::In(self.set(&field)?),
-            Some(compare) => Test::Compare(compare, self.value(&field)?),
+            Some(Compare::Equal) if self.next_is_class(field) => Test::In(self.set(field)?),
+            Some(compare) => Test::Compare(compare, self.value(field)?),
         };
-        let test = if sign.starts_with('!') { Test::Differs(Box::new(test)) } else { test };
-        Ok(Node::Test(field, test))
+        Ok(if sign.starts_with('!') { Test::Differs(Box::new(test)) } else { test })
     }
 
     fn next_is_class(&self, field: &Field) -> bool {
@@ -307,6 +318,91 @@ impl Parser<'_> {
         let high = if inclusive { high } else { high.map(just_below) };
         Ok(vec![Range { low, high }])
     }
+}
+
+/// What was expected in place of a value that no entry can have: such a test is a slip, and would
+/// quietly select nothing, or everything.
+fn refusal(field: &Field, test: &Test) -> Option<String> {
+    match test {
+        Test::Differs(test) => refusal(field, test),
+        Test::Regex(regex) if regex.as_str().is_empty() => {
+            Some("a regular expression; an empty one is found in everything".to_owned())
+        }
+        Test::Glob(pattern) if pattern.is_empty() => {
+            Some("a glob; an empty one matches nothing".to_owned())
+        }
+        Test::Glob(pattern) if has_open_set(pattern) => {
+            Some("a glob; its [ is never closed, and \\[ stands for itself".to_owned())
+        }
+        Test::Glob(pattern) => refused_text(field, pattern, "*?[]!^-\\"),
+        Test::Compare(_, Value::Text(text)) => refused_text(field, text, ""),
+        Test::Compare(_, value) => refused_number(field, value),
+        Test::In(ranges) => ranges.iter().find_map(|Range { low, high }| {
+            [low, high].into_iter().flatten().find_map(|value| match value {
+                Value::Text(text) => refused_text(field, text, ""),
+                // Sets of status codes have their own reader.
+                _ => None,
+            })
+        }),
+        Test::Regex(_) | Test::IsNull => None,
+    }
+}
+
+/// The same of a text, in which these characters stand for others.
+fn refused_text(field: &Field, text: &str, wild: &str) -> Option<String> {
+    let is_plain = !text.contains(|c| wild.contains(c));
+    let has = |odd: &str| text.contains(|c: char| odd.contains(c) && !wild.contains(c));
+    let said = match field {
+        Field::Query | Field::Type | Field::Header(_) | Field::Request(_) if text.is_empty() => {
+            return None;
+        }
+        _ if text.is_empty() => "a text that is not empty",
+        Field::Host if has("/@ \t") => "a host: no scheme, no path, no port",
+        Field::Scheme if is_plain && !matches!(text, "http" | "https") => "http or https",
+        Field::Method if has(" \t/:,;\"") => "a method, such as GET",
+        Field::Type if has("<>@\\(){}") => "a content type, such as image/*",
+        Field::Serializer if is_plain && !ALL_SERIALIZERS.contains(&text) => {
+            let names = ALL_SERIALIZERS.join(", ");
+            return Some(match nearest(text, ALL_SERIALIZERS.into_iter()) {
+                Some(near) => format!("a serializer; did you mean {near}?"),
+                None => format!("a serializer: {names}"),
+            });
+        }
+        _ => return None,
+    };
+    Some(said.to_owned())
+}
+
+fn refused_number(field: &Field, value: &Value) -> Option<String> {
+    let is_odd = |n: &i128| !(100..=999).contains(n);
+    match (field, value) {
+        (Field::Status, Value::Number(n)) if is_odd(n) => {
+            Some("a status code: three digits".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a set of characters is begun and never closed.
+fn has_open_set(pattern: &str) -> bool {
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => drop(chars.next()),
+            '[' => {
+                let rest = chars.as_str();
+                let rest = rest.strip_prefix(['!', '^']).unwrap_or(rest);
+                // A bracket that comes first is one of the set.
+                let from = rest.chars().next().map_or(0, char::len_utf8);
+                match rest[from..].find(']') {
+                    Some(end) => chars = rest[from + end + 1..].chars(),
+                    None => return true,
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The largest value below one.

@@ -93,6 +93,9 @@ pub struct Extensions {
     pub other: BTreeMap<String, serde_json::Value>,
 }
 
+/// Every name of a serializer that an entry may show, whatever its layout.
+pub const ALL_SERIALIZERS: [&str; 5] = ["json", "yaml", "bincode", "pickle", "msgpack"];
+
 /// The request of an entry. Its body is never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {

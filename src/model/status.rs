@@ -48,7 +48,7 @@ fn range(part: &str) -> Option<(u16, u16)> {
             .flatten()
     };
     if let Some(class) = part.strip_suffix("xx") {
-        let class: u16 = class.parse().ok().filter(|c| (1..=9).contains(c))?;
+        let class: u16 = class.parse().ok().filter(|c| (1..=5).contains(c))?;
         return Some((class * 100, class * 100 + 99));
     }
     if let Some((low, high)) = part.split_once("..=") {

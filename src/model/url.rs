@@ -78,7 +78,11 @@ impl UrlText {
             let error =
                 Error::usage(format!("{:?} is not a URL: {why}", Secrets::built_in().url(text)))
                     .coded("bad_url");
-            if text.contains("://") { error } else { error.try_this(format!("https://{text}")) }
+            match text {
+                text if text.contains("://") => error,
+                text if text.starts_with("//") => error.try_this(format!("https:{text}")),
+                text => error.try_this(format!("https://{text}")),
+            }
         };
         // The URL standard drops these, so that two words would become one.
         if text.trim().contains(['\t', '\n', '\r']) {

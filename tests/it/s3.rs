@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cachectl::{AsyncS3Storage, Backend, Detail, ErrorKind, Manage, Query};
+use cachectl::{AsyncS3Storage, Backend, Detail, ErrorKind, Manage, Outcome, Query};
 use futures_util::StreamExt;
 
 use crate::testkit::origin::{Origin, Step, head_only, response};
@@ -147,6 +147,69 @@ fn an_overloaded_server_is_asked_again() {
         }
         let found: Vec<_> = store.scan(Query::default()).collect().await;
         assert_eq!(found.iter().filter(|f| f.is_ok()).count(), 10);
+    });
+}
+
+#[test]
+fn too_many_requests_is_asked_again_too() {
+    let refusal = Refusal::new(429, "TooManyRequests", "slow down");
+    let switches = Switches { refuses_every: Some((3, refusal)), ..Switches::default() };
+    let scene = Scene::new(switches);
+    for _ in 0..3 {
+        assert_eq!(scene.get().code, 0);
+    }
+    let listed = scene.desk.ok(&["list", "--backend", &scene.bucket.address()]);
+    assert_eq!(listed.lines().count(), 1, "{listed}");
+}
+
+#[test]
+fn servers_that_do_not_remove_many_at_once_will_do() {
+    for (status, code) in [
+        (501, "NotImplemented"),
+        (405, "MethodNotAllowed"),
+        (400, "InvalidRequest"),
+        (400, "MissingContentMD5"),
+        (411, "MissingContentLength"),
+    ] {
+        let refuses_bulk =
+            Some(Refusal::new(status, code, "Missing required header: Content-Md5."));
+        with_bucket(Switches { refuses_bulk, ..Switches::default() }, |bucket| async move {
+            let store = store(&bucket);
+            let mut wanted = Vec::new();
+            for i in 0..20 {
+                let head = head(&format!("https://example.org/{i}"));
+                // Every other one has a body beside it.
+                let length = if i % 2 == 0 { 30_000 } else { 10 };
+                let found = store.put_whole(head, noise(i, length)).await.expect("stored");
+                wanted.push((found.head.id, found.stamp));
+            }
+            let removed = store.remove_many(&wanted).await.expect("outcomes");
+            let done = removed.iter().filter(|r| matches!(r, Ok(Outcome::Done(_)))).count();
+            assert_eq!(done, 20, "{code}: {removed:?}");
+            store.close().await.expect("closed");
+            let client = bucket.client();
+            let left = client.list_objects_v2().bucket(BUCKET).send().await.expect("a listing");
+            let left = left.contents().iter().filter_map(|object| object.key());
+            let left: Vec<_> =
+                left.filter(|key| key.contains("entries/") || key.contains("bodies/")).collect();
+            assert_eq!(left, Vec::<&str>::new(), "{code}");
+            let log = bucket.server.log.lock().expect("the log");
+            let bulk = log.iter().filter(|line| line.contains("?delete")).count();
+            assert!(bulk <= 1, "{code}: it is tried once");
+        });
+    }
+    // A refusal that is none of these stays one.
+    let denied = Some(Refusal::new(403, "AccessDenied", "no"));
+    with_bucket(Switches { refuses_bulk: denied, ..Switches::default() }, |bucket| async move {
+        let store = store(&bucket);
+        let mut wanted = Vec::new();
+        for i in 0..3 {
+            let head = head(&format!("https://example.org/{i}"));
+            let found = store.put_whole(head, noise(i, 10)).await.expect("stored");
+            wanted.push((found.head.id, found.stamp));
+        }
+        let removed = store.remove_many(&wanted).await.expect("outcomes");
+        assert!(removed.iter().all(Result::is_err), "{removed:?}");
     });
 }
 

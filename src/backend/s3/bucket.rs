@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -17,6 +18,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use aws_smithy_http_client::tls;
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
@@ -35,6 +37,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often a request is sent before its failure counts.
 const ATTEMPTS: u32 = 5;
+
+/// How many objects are removed at the same time, where each takes a request.
+const REMOVALS: usize = 16;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(150);
 
@@ -56,6 +61,8 @@ pub(crate) struct Bucket {
     client: OnceCell<Client>,
     pub(in crate::backend) cleanups: Cleanups,
     pub(super) swaps: Swaps,
+    /// The server does not remove several objects with one request.
+    removes_singly: AtomicBool,
 }
 
 /// What is to be written: the bytes, and a note beside them, a name and a value.
@@ -118,6 +125,7 @@ impl Bucket {
             client: OnceCell::new_with(client),
             cleanups: Cleanups::default(),
             swaps: Swaps::default(),
+            removes_singly: AtomicBool::new(false),
         }
     }
 
@@ -254,18 +262,32 @@ impl Bucket {
         }
     }
 
-    /// Removes objects, up to a thousand of them in one request. Absent ones are fine.
+    /// Removes objects, up to a thousand of them in one request. Absent ones are fine. A server
+    /// that does not know such requests, or wants something else in them, gets one for each.
     pub(crate) async fn remove(&self, keys: &[String]) -> Result<()> {
-        let client = self.client().await?;
-        if let [key] = keys {
-            let asked = self.asked("s3:DeleteObject", key);
-            let request = client.delete_object().bucket(&self.name).key(key);
-            return match request.send().await {
-                Ok(_) => Ok(()),
-                Err(e) if trouble::is_absent(&e) => Ok(()),
-                Err(e) => Err(trouble::explain(e, &asked)),
-            };
+        if keys.len() > 1 && !self.removes_singly.load(Ordering::Relaxed) {
+            match self.remove_together(keys).await {
+                Err(e) if e.code() == "not_implemented" => {
+                    self.removes_singly.store(true, Ordering::Relaxed);
+                }
+                done => return done,
+            }
         }
+        let removals: Vec<_> = keys.iter().map(|key| self.remove_one(key)).collect();
+        stream::iter(removals).buffer_unordered(REMOVALS).try_collect().await
+    }
+
+    async fn remove_one(&self, key: &str) -> Result<()> {
+        let request = self.client().await?.delete_object().bucket(&self.name).key(key);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(e) if trouble::is_absent(&e) => Ok(()),
+            Err(e) => Err(trouble::explain(e, &self.asked("s3:DeleteObject", key))),
+        }
+    }
+
+    async fn remove_together(&self, keys: &[String]) -> Result<()> {
+        let client = self.client().await?;
         for keys in keys.chunks(1000) {
             let asked = self.asked("s3:DeleteObject", &keys[0]);
             let objects = keys.iter().map(|key| ObjectIdentifier::builder().key(key).build());
@@ -276,7 +298,10 @@ impl Bucket {
                 })
                 .map_err(|e| Error::usage("nothing to remove").because(e))?;
             let request = client.delete_objects().bucket(&self.name).delete(delete);
-            let output = request.send().await.map_err(|e| trouble::explain(e, &asked))?;
+            let output = request.send().await.map_err(|e| match trouble::is_unsupported(&e) {
+                true => trouble::by_code("NotImplemented", "", &asked),
+                false => trouble::explain(e, &asked),
+            })?;
             if let Some(error) = output.errors().first() {
                 let key = error.key().unwrap_or_default();
                 let asked = self.asked("s3:DeleteObject", key);
@@ -372,8 +397,7 @@ impl Settings {
             loader = loader.region(Region::new(region.clone()));
         }
         let shared = loader.load().await;
-        let mut config =
-            aws_sdk_s3::config::Builder::from(&shared).retry_classifier(TimeoutsAreFinal);
+        let mut config = aws_sdk_s3::config::Builder::from(&shared).retry_classifier(Again);
         if shared.region().is_none() {
             config = config.region(Region::from_static("us-east-1"));
         }
@@ -390,11 +414,12 @@ impl Settings {
     }
 }
 
-/// A request that has run into a time-out has taken its time: once is enough.
+/// What the SDK does not say about sending again. A request that has run into a time-out has
+/// taken its time: once is enough. And 429 is what overloaded servers of others answer.
 #[derive(Debug)]
-struct TimeoutsAreFinal;
+struct Again;
 
-impl ClassifyRetry for TimeoutsAreFinal {
+impl ClassifyRetry for Again {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let timed_out = match context.output_or_error() {
             Some(Err(error)) => {
@@ -403,11 +428,16 @@ impl ClassifyRetry for TimeoutsAreFinal {
             }
             _ => false,
         };
-        if timed_out { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+        let is_slowed = context.response().is_some_and(|answer| answer.status().as_u16() == 429);
+        match (timed_out, is_slowed) {
+            (true, _) => RetryAction::RetryForbidden,
+            (false, true) => RetryAction::throttling_error(),
+            (false, false) => RetryAction::NoActionIndicated,
+        }
     }
 
     fn name(&self) -> &'static str {
-        "time-outs are final"
+        "time-outs are final, and 429 is none"
     }
 }
 

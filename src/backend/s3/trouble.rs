@@ -61,6 +61,30 @@ pub(super) fn is_denied(error: &Error) -> bool {
     error.code() == "store_denied"
 }
 
+/// Whether a server does not know a request of this kind, or does not take it as it is: some have
+/// no `DeleteObjects`, some want a `Content-MD5` in it, which the SDK no longer sends.
+pub(super) fn is_unsupported<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    const CODES: [&str; 9] = [
+        "NotImplemented",
+        "MethodNotAllowed",
+        "InvalidRequest",
+        "InvalidArgument",
+        "InvalidDigest",
+        "BadDigest",
+        "MissingContentMD5",
+        "MissingContentLength",
+        "MalformedXML",
+    ];
+    let SdkError::ServiceError(answer) = error else { return false };
+    let status = answer.raw().status().as_u16();
+    matches!(status, 405 | 411 | 501)
+        || answer.err().code().is_some_and(|code| CODES.contains(&code))
+        || (status == 400 && answer.err().code().is_none())
+}
+
 /// The error of a request.
 pub(super) fn explain<E>(error: SdkError<E, HttpResponse>, asked: &Asked<'_>) -> Error
 where
@@ -87,7 +111,7 @@ where
             if failure.is_timeout() || text.contains("timed out") || text.contains("timeout") {
                 return timed_out(asked);
             }
-            if text.contains("credentials") || text.contains("identity") {
+            if text.contains("credential") || text.contains("identity") {
                 return no_credentials(asked, &text);
             }
             dispatch(asked, &text)

@@ -32,10 +32,11 @@ mod warm;
 mod warm_lists;
 mod warm_report;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use anyhow::Result;
+use cachectl::nearest;
 use clap::builder::FalseyValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -164,7 +165,7 @@ fn with_environment(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|arg| {
         let is_ours = |long: &&str| !NEVER.contains(long) && !is_other(long, &name);
         let Some(long) = arg.get_long().filter(is_ours) else { return arg };
-        let name = format!("CACHECTL_{}", long.replace('-', "_").to_ascii_uppercase());
+        let name = variable_of(long);
         // A CI sets what nobody has said to nothing.
         if environment::is_empty(&name) {
             return arg;
@@ -179,29 +180,61 @@ fn with_environment(command: clap::Command) -> clap::Command {
 /// The flags that a variable has set.
 static BY_VARIABLE: OnceLock<HashSet<String>> = OnceLock::new();
 
-fn note_variables(matches: &ArgMatches) {
+fn note_variables(matches: &ArgMatches, flags: &Flags) {
     let (mut names, mut level) = (HashSet::new(), Some(matches));
     while let Some(matches) = level {
         let is_set =
             |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::EnvVariable);
-        names.extend(matches.ids().filter(is_set).map(ToString::to_string));
+        let ids = matches.ids().filter(is_set);
+        names.extend(ids.filter_map(|id| flags.get(id.as_str()).cloned()));
         level = matches.subcommand().map(|(_, below)| below);
     }
     let _ = BY_VARIABLE.set(names);
 }
 
+/// The long flags of all commands, by what the definition calls them.
+type Flags = HashMap<String, String>;
+
+fn flags_of(definition: &clap::Command) -> Flags {
+    let mut flags = Flags::new();
+    let mut commands = vec![definition];
+    while let Some(command) = commands.pop() {
+        flags.extend(
+            command
+                .get_arguments()
+                .filter_map(|arg| Some((arg.get_id().to_string(), arg.get_long()?.to_owned()))),
+        );
+        commands.extend(command.get_subcommands());
+    }
+    flags
+}
+
 /// Whether the value of a flag comes from its variable.
 pub fn is_by_variable(flag: &str) -> bool {
-    BY_VARIABLE.get().is_some_and(|names| names.contains(&flag.replace('-', "_")))
+    BY_VARIABLE.get().is_some_and(|names| names.contains(flag))
+}
+
+/// The variable that gave a flag its value, if one did.
+pub fn said_by_variable(flag: &str) -> Option<failure::Where> {
+    is_by_variable(flag).then(|| failure::Where(variable_of(flag)))
+}
+
+/// The variable of a flag.
+pub fn variable_of(flag: &str) -> String {
+    format!("CACHECTL_{}", flag.replace('-', "_").to_ascii_uppercase())
 }
 
 /// Parses the arguments and does what they say; gives the exit code.
 pub fn run() -> Result<u8> {
+    let mut slips = Vec::new();
     let cli = match parse_alone() {
         Some(cli) => cli,
         None => {
-            let parsed = definition().try_get_matches();
-            let parsed = parsed.inspect(note_variables);
+            let definition = definition();
+            let flags = flags_of(&definition);
+            slips = self::slips(&flags);
+            let parsed = definition.try_get_matches();
+            let parsed = parsed.inspect(|matches| note_variables(matches, &flags));
             match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
                 Ok(cli) => cli,
                 Err(error) => return Ok(failure::usage(&error)),
@@ -209,6 +242,12 @@ pub fn run() -> Result<u8> {
         }
     };
     talk::start(&cli.common)?;
+    for (name, near) in slips {
+        talk::warning(
+            &format!("{name} is no variable of cachectl"),
+            &format!("did you mean {near}?"),
+        );
+    }
     match cli.command {
         Command::Get(args) => get::run(*args, &cli.common),
         Command::Warm(args) => warm::run(&args, &cli.common),
@@ -230,6 +269,19 @@ pub fn run() -> Result<u8> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
+}
+
+/// Variables that are nearly ours, and what was perhaps meant: `CACHECTL_OFLINE=1` would quietly go
+/// online.
+fn slips(flags: &Flags) -> Vec<(String, String)> {
+    let known = || flags.values().map(String::as_str);
+    let slip = |name: String| {
+        let flag = name.strip_prefix("CACHECTL_")?.to_ascii_lowercase().replace('_', "-");
+        let is_known = known().any(|known| known == flag) || flag.len() < 5;
+        let near = nearest(&flag, known()).filter(|_| !is_known)?;
+        Some((name, variable_of(near)))
+    };
+    environment::ours().into_iter().filter_map(slip).collect()
 }
 
 /// Parses `cachectl get …` with the definition of `get` alone: a hit is over in a

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cachectl::{Error, ErrorKind, Secrets, Settings, StatusSet};
+use clap::ValueEnum;
 
-use crate::cli::CommonArgs;
+use crate::cli::{CommonArgs, When, said_by_variable};
 use crate::environment;
 use crate::input;
+use crate::output::talk;
 
 /// The name of a project's file.
 const PROJECT_FILE: &str = ".cachectl.toml";
@@ -158,9 +160,19 @@ impl Config {
                 }
                 Err(e) => {
                     let what = format!("cannot read the configuration {}", shown_path(&path));
-                    return Err(Error::new(ErrorKind::LocalFile, what).because(e).into());
+                    let error = Error::new(ErrorKind::LocalFile, what).because(e);
+                    let origin = said_by_variable("config").filter(|_| layer == Layer::Explicit);
+                    let failure = anyhow::Error::from(error);
+                    return Err(match origin {
+                        Some(origin) => failure.context(origin),
+                        None => failure,
+                    });
                 }
             }
+        }
+        let color = config.color.as_ref().and_then(|g| When::from_str(&g.value, false).ok());
+        if let Some(color) = color {
+            talk::configure(color);
         }
         Ok(config)
     }

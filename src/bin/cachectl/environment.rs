@@ -24,6 +24,13 @@ pub fn sets_flags() -> bool {
     })
 }
 
+/// The variables that are meant for this program, set to something.
+pub fn ours() -> Vec<String> {
+    let names = env::vars_os().filter(|(_, value)| !value.is_empty());
+    let names = names.filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| name.starts_with("CACHECTL_") && name != REDIS_PASSWORD).collect()
+}
+
 /// The password for Redis.
 pub const REDIS_PASSWORD: &str = "CACHECTL_REDIS_PASSWORD";
 

@@ -4,6 +4,7 @@
 //! request goes to the proxy as such, with the whole URL in its first line.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
@@ -26,7 +27,7 @@ pub struct Proxies {
     /// For `https` URLs.
     pub https: Option<String>,
     /// Hosts that are reached directly, as in `NO_PROXY`: names with everything below
-    /// them, addresses, or `*`.
+    /// them, addresses, networks (`10.0.0.0/8`), any of them with a port, or `*`.
     pub direct: Vec<String>,
 }
 
@@ -48,7 +49,7 @@ impl Proxies {
     pub(super) fn for_url(&self, url: &UrlText) -> Result<Option<Proxy>> {
         let proxy = if url.scheme() == Some("https") { &self.https } else { &self.http };
         let Some(proxy) = proxy.as_deref().filter(|p| !p.is_empty()) else { return Ok(None) };
-        if url.host().is_some_and(|host| self.is_direct(host)) {
+        if url.host().is_some_and(|host| self.is_direct(host, port_of(url))) {
             return Ok(None);
         }
         Proxy::new(proxy).map(Some).map_err(|e| {
@@ -59,15 +60,65 @@ impl Proxies {
         })
     }
 
-    fn is_direct(&self, host: &str) -> bool {
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        self.direct.iter().any(|entry| {
-            let entry = entry.trim().trim_start_matches('*').trim_start_matches('.');
-            let entry = entry.to_ascii_lowercase();
-            let below = || host.strip_suffix(&*entry).is_some_and(|rest| rest.ends_with('.'));
-            entry.is_empty() || host == entry || below()
-        })
+    fn is_direct(&self, host: &str, port: u16) -> bool {
+        let host = bare(host).to_ascii_lowercase();
+        let address: Option<IpAddr> = host.parse().ok();
+        self.direct.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty()).any(
+            |entry| {
+                if entry == "*" {
+                    return true;
+                }
+                if let Some((network, length)) = entry.split_once('/') {
+                    return address.is_some_and(|address| is_within(address, network, length));
+                }
+                let (entry, wanted) = match entry.rsplit_once(':') {
+                    // More colons than one, and no brackets: an address alone.
+                    Some((name, number)) if !name.contains(':') || name.ends_with(']') => {
+                        (name, number.parse().ok())
+                    }
+                    _ => (entry, None),
+                };
+                let entry = bare(entry).trim_start_matches('*').trim_start_matches('.');
+                let entry = entry.to_ascii_lowercase();
+                let below = || host.strip_suffix(&*entry).is_some_and(|rest| rest.ends_with('.'));
+                let is_host = match entry.parse::<IpAddr>() {
+                    Ok(entry) => address == Some(entry),
+                    Err(_) => host == entry || below(),
+                };
+                is_host && wanted.is_none_or(|wanted: u16| wanted == port)
+            },
+        )
     }
+}
+
+/// Without the brackets of an IPv6 address.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+fn port_of(url: &UrlText) -> u16 {
+    let port = url.authority().and_then(|authority| {
+        let (name, port) = authority.rsplit_once(':')?;
+        (!name.contains(':') || name.ends_with(']')).then(|| port.parse().ok())?
+    });
+    port.unwrap_or(if url.scheme() == Some("https") { 443 } else { 80 })
+}
+
+/// Whether an address is within a network, `10.0.0.0` and `8`.
+fn is_within(address: IpAddr, network: &str, length: &str) -> bool {
+    let (Ok(network), Ok(length)) = (bare(network).parse::<IpAddr>(), length.parse::<u32>()) else {
+        return false;
+    };
+    // As 128 bits, of which an IPv4 address has the first 32.
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let ((address, most), (network, same)) = (bits(address), bits(network));
+    if most != same || length > most {
+        return false;
+    }
+    (address ^ network).checked_shr(128 - length).unwrap_or(0) == 0
 }
 
 /// Connects plain HTTP requests to their proxy.
@@ -234,6 +285,24 @@ mod tests {
             ("::1", "http://[::1]:80/", false),
             ("x", "https://secure/", false),
             ("x", "http://plain/", true),
+            ("127.0.0.0/8", "http://127.1.2.3/", false),
+            ("127.0.0.0/8", "http://128.1.2.3/", true),
+            ("10.1.2.0/23", "http://10.1.3.255:8080/", false),
+            ("10.1.2.0/23", "http://10.1.4.0/", true),
+            ("10.1.2.3/32", "http://10.1.2.3/", false),
+            ("0.0.0.0/0", "http://1.2.3.4/", false),
+            ("0.0.0.0/0", "http://[::1]/", true),
+            ("fd00::/8", "http://[fd12::1]/", false),
+            ("fd00::/8", "http://[fe12::1]/", true),
+            ("10.0.0.0/33", "http://10.0.0.0/", true),
+            ("10.0.0.0/x", "http://10.0.0.0/", true),
+            ("127.0.0.0/8", "http://localhost/", true),
+            ("example.org:8080", "http://example.org:8080/", false),
+            ("example.org:8080", "http://example.org/", true),
+            ("example.org:80", "http://example.org/", false),
+            ("[::1]:80", "http://[::1]/", false),
+            ("*.example.org", "http://www.example.org/", false),
+            ("", "http://example.org/", true),
         ] {
             let url = UrlText::parse(url).unwrap();
             let proxy = proxies(direct).for_url(&url).unwrap();

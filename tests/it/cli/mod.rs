@@ -19,3 +19,4 @@ mod snapshots;
 mod upkeep;
 mod warm;
 mod whom;
+mod words;

@@ -59,11 +59,11 @@ pub fn check_serializer(open: &OpenStore, name: &str) -> Result<()> {
 /// Converts; gives the exit code.
 pub fn run(args: &ConvertArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
+    let selection = args.selection.resolve(&[], &config)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let open = store::open(&chosen, args.plan.access(), common)?;
     check_serializer(&open, &args.to)?;
     refuse_read_only(&open, args.plan.dry_run)?;
-    let selection = args.selection.resolve(&[], &config)?;
     signals::listen();
     if !args.plan.dry_run {
         let deed = format!("rewrite the selected entries of {} as {}", chosen.name, args.to);

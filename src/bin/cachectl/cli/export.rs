@@ -64,11 +64,11 @@ pub fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8> {
     let to_file = args.output.as_deref().filter(|path| path.as_os_str() != "-");
     let format = match &args.form {
         Some(name) => Format::named(name)?,
-        None => to_file.and_then(Format::of_path).unwrap_or(&FORMATS[0]),
+        None => to_file.map_or(Ok(&FORMATS[0]), by_name)?,
     };
+    let selection = args.selection.resolve(&args.targets, &config)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let open = store::open(&chosen, Access::Read, common)?;
-    let selection = args.selection.resolve(&args.targets, &config)?;
     signals::listen();
     let view = View {
         now: selection.now,
@@ -115,6 +115,24 @@ pub fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8> {
     }
     let code = end(report, "exported")?;
     Ok(if code == exit::DONE && missing > 0 { exit::NOT_CACHED } else { code })
+}
+
+/// The format that a file's name says; an ending of something else is not taken for an archive.
+fn by_name(path: &Path) -> Result<&'static Format> {
+    if let Some(format) = Format::of_path(path) {
+        return Ok(format);
+    }
+    match path.extension() {
+        None => Ok(&FORMATS[0]),
+        Some(_) => {
+            let endings: Vec<&str> = FORMATS.iter().flat_map(|f| f.endings).copied().collect();
+            Err(Error::usage(format!("{} ends like no format of an export", path.display()))
+                .coded("bad_format")
+                .because(format!("known are {}", endings.join(", ")))
+                .try_this("--as archive, har, csv or dir, whatever the name is")
+                .into())
+        }
+    }
 }
 
 /// Where the export goes, and what gives it its name in the end.

@@ -137,6 +137,10 @@ fn mistake(error: &clap::Error) -> Complaint {
         })
         .filter(|line| !line.is_empty())
         .collect();
+    let message = match detail.is_empty() {
+        true => message,
+        false => format!("{message} {}", detail.join(", ")),
+    };
     let suggestion =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
             .into_iter()
@@ -145,30 +149,62 @@ fn mistake(error: &clap::Error) -> Complaint {
                 Some(ContextValue::Strings(texts)) => texts.first().cloned(),
                 _ => None,
             });
-    let hint = suggestion.unwrap_or_else(|| format!("{} --help", command_of(&rendered)));
+    let hint = suggestion.unwrap_or_else(|| format!("{} --help", command_in_use()));
     Complaint {
         code: "usage",
         exit: exit::USAGE,
-        message: if detail.is_empty() {
-            message
-        } else {
-            format!("{message} {}", detail.join(", "))
-        },
+        message: in_our_words(&message),
         cause: String::new(),
         excerpt: None,
-        origin: None,
+        origin: variable_behind(error),
         hint: Some(hint),
     }
 }
 
-/// The command that the usage line of a message is about: `cachectl list`.
-fn command_of(rendered: &str) -> String {
-    let usage = rendered.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
-    let words = usage.unwrap_or("cachectl").split_whitespace();
-    words
-        .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
-        .collect::<Vec<_>>()
-        .join(" ")
+/// What the standard library says of numbers, for people.
+fn in_our_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        ("invalid digit found in string", "it is not a whole number"),
+        ("cannot parse integer from empty string", "it is empty"),
+        ("number too large to fit in target type", "it is too large"),
+        ("number too small to fit in target type", "it is too small"),
+        ("invalid float literal", "it is not a number"),
+    ];
+    WORDS
+        .into_iter()
+        .fold(message.to_owned(), |message, (theirs, ours)| message.replace(theirs, ours))
+}
+
+/// The variable that gave an option the value that cannot be used; `None` where the command line
+/// says it.
+fn variable_behind(error: &clap::Error) -> Option<String> {
+    let (Some(ContextValue::String(option)), Some(ContextValue::String(value))) =
+        (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
+    else {
+        return None;
+    };
+    let flag = option.strip_prefix("--")?.split([' ', '=']).next()?;
+    let is_said = std::env::args().any(|arg| {
+        arg.strip_prefix("--")
+            .is_some_and(|arg| arg == flag || arg.starts_with(&format!("{flag}=")))
+    });
+    let variable = super::variable_of(flag);
+    let is_it = crate::environment::text(&variable).is_some_and(|given| given.contains(value));
+    (is_it && !is_said).then_some(variable)
+}
+
+/// The command that is run: `cachectl list`.
+fn command_in_use() -> String {
+    let definition = super::definition();
+    let mut name = definition.get_name().to_owned();
+    let mut level = &definition;
+    for arg in std::env::args().skip(1) {
+        if let Some(below) = level.find_subcommand(&arg) {
+            name = format!("{name} {}", below.get_name());
+            level = below;
+        }
+    }
+    name
 }
 
 /// A bug ends the program with a message that says so, and with an exit code of its own.

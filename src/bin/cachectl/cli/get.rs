@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use cachectl::{
     Access, Answer, Client, Error, FetchOptions, FollowOptions, InMemoryStorage, InPlace, MaxStale,
-    Method, Request, RequestOptions, Settings, Warning,
+    Method, Request, RequestOptions, Settings, Warning, decode,
 };
 use clap::Args;
 
@@ -15,7 +15,7 @@ use super::fetch::{FetchArgs, Origin};
 use super::get_report::{Report, Template};
 use super::options::span;
 use super::store::{self, OpenStore};
-use super::{CommonArgs, StoreArgs, WriteArgs, exit};
+use super::{CommonArgs, StoreArgs, WriteArgs, exit, is_by_variable, said_by_variable};
 use crate::config::Config;
 use crate::output::sink::{self, Delivery, Sink, Target};
 use crate::output::talk;
@@ -175,7 +175,11 @@ impl GetArgs {
 
     fn fetch_options(&self, config: &Config, started: Instant) -> Result<FetchOptions> {
         let read = |path| super::lock::read(path, config.all_secrets());
-        let lock = self.locked.as_deref().map(read).transpose()?;
+        let lock = self.locked.as_deref().map(read).transpose();
+        let lock = lock.map_err(|failure| match said_by_variable("locked") {
+            Some(origin) => failure.context(origin),
+            None => failure,
+        })?;
         Ok(FetchOptions {
             policy: RequestOptions {
                 no_store: self.no_store,
@@ -212,6 +216,19 @@ impl GetArgs {
     }
 }
 
+/// Whether an answer out of the store has a coding that was chosen for another request: whoever
+/// asks for none gets the bytes that the origin would have sent.
+fn is_coded_for_others(request: &Request, answer: &Answer) -> bool {
+    let codings = decode::codings(&answer.headers);
+    let Some(entry) = answer.entry.as_ref().filter(|_| answer.cache.fwd_status != Some(200)) else {
+        return false;
+    };
+    !codings.is_empty()
+        && answer.status == 200
+        && decode::asks_for(&entry.request.headers, &codings)
+        && !decode::asks_for(&request.headers, &codings)
+}
+
 /// One run of the command.
 struct Get<'a> {
     args: &'a GetArgs,
@@ -224,16 +241,26 @@ struct Get<'a> {
 
 impl Get<'_> {
     async fn run(&self, request: &Request, options: &FetchOptions) -> Result<u8> {
-        let mut answer = if self.args.no_location {
-            self.client.fetch(request, options).await?
+        let answered = if self.args.no_location {
+            self.client.fetch(request, options).await
         } else {
             let follow = FollowOptions { most: self.args.fetch.max_redirs };
             let on_hop = |hop: &Answer| {
                 tracing::info!("{} {:?}: {}", hop.status, hop.url, hop.cache);
             };
-            self.client.fetch_following(request, options, follow, on_hop).await?
+            self.client.fetch_following(request, options, follow, on_hop).await
         };
-        let delivered = self.deliver(&mut answer).await;
+        let mut answer = answered.map_err(|e| match e.code() {
+            "not_cached" if is_by_variable("offline") => match e.hint() {
+                Some(hint) if hint.ends_with("--offline") => {
+                    e.try_this("the same command with CACHECTL_OFFLINE unset")
+                }
+                _ => e,
+            },
+            _ => e,
+        })?;
+        let decode = self.args.fetch.compressed || is_coded_for_others(request, &answer);
+        let delivered = self.deliver(&mut answer, decode).await;
         // Also after trouble with the output: what was stored has its upkeep.
         self.client.finish(&mut answer).await;
         tracing::info!("{} {:?}: {}", answer.status, answer.url, answer.cache);
@@ -248,10 +275,9 @@ impl Get<'_> {
     }
 
     /// Sends headers and body where they belong; gives the bytes of the body.
-    async fn deliver(&self, answer: &mut Answer) -> Result<u64> {
+    async fn deliver(&self, answer: &mut Answer, decode: bool) -> Result<u64> {
         const SMALL: usize = 64 * 1024;
         let shows_head = self.args.include || self.args.head;
-        let decode = self.args.fetch.compressed;
         if decode {
             // What cannot be decoded is not worth keeping.
             answer.hold();

@@ -46,9 +46,9 @@ pub struct InspectArgs {
 /// Shows; gives the exit code.
 pub fn run(args: InspectArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
+    let selection = args.selection.resolve(&args.targets, &config)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let open = store::open(&chosen, Access::Read, common)?;
-    let selection = args.selection.resolve(&args.targets, &config)?;
     if selection.scans && selection.filter.is_everything() {
         return Err(Error::usage("which entries?")
             .try_this("a key, a URL, or a selection such as --host 'api.*'")

@@ -78,8 +78,6 @@ const SHORT: u64 = 100;
 /// Lists; gives the exit code.
 pub fn run(args: &ListArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
-    let chosen = store::choose(&args.store, None, &config)?;
-    let open = store::open(&chosen, Access::Read, common)?;
     let is_terminal = io::stdout().is_terminal();
     let format =
         args.output.wanted().unwrap_or(if is_terminal { Format::Table } else { Format::Plain });
@@ -93,6 +91,8 @@ pub fn run(args: &ListArgs, common: &CommonArgs) -> Result<u8> {
         talk::note(&format!("filter: {}", selection.filter));
     }
     let (writer, detail) = writer(args, format, &selection, common)?;
+    let chosen = store::choose(&args.store, None, &config)?;
+    let open = store::open(&chosen, Access::Read, common)?;
     let mut listing = Listing {
         out: BufWriter::with_capacity(256 * 1024, sink::stdout()?),
         writer,

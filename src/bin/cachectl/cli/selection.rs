@@ -7,8 +7,9 @@ use anyhow::Result;
 use cachectl::interchange::urls::is_url;
 use cachectl::transfer::{Spool, sorted};
 use cachectl::{
-    Cursor, Detail, EntryId, Error, ErrorKind, Filter, Found, Key, Method, Moment, Order, Piece,
-    Query, Request, Secrets, Settings, Sort, SortBy, Stamp, Timestamp, UrlText, is_about_one,
+    Cursor, Detail, EntryId, Error, ErrorKind, Filter, FilterError, Found, Key, Method, Moment,
+    Order, Piece, Query, Request, Secrets, Settings, Sort, SortBy, Stamp, Timestamp, UrlText,
+    is_about_one,
 };
 use clap::Args;
 use futures_util::stream::BoxStream;
@@ -150,30 +151,48 @@ const SHORTEST_PREFIX: usize = 6;
 impl SelectionArgs {
     /// One filter for all options.
     fn filter(&self) -> Result<Filter> {
-        let any = |field: &str, operator: &str, values: &[String]| -> Result<Filter> {
-            let tests = values.iter().map(|value| Filter::test(field, operator, value));
-            Ok(Filter::any(tests.collect::<cachectl::Result<Vec<_>>>()?))
+        let any = |flag: &str, operator: &str, values: &[String]| -> Result<Filter> {
+            // The options are called like the fields, all but two.
+            let field = match flag {
+                "--url-regex" => "url",
+                "--stored-as" => "serializer",
+                flag => flag.trim_start_matches("--"),
+            };
+            let test = |value: &String| {
+                let test = Filter::test(field, operator, value);
+                told_by(flag, test.map_err(|e| not_a_value(flag, value, &e)))
+            };
+            Ok(Filter::any(values.iter().map(test).collect::<Result<Vec<_>>>()?))
         };
         let one = |flag: &str, field: &str, operator: &str, value: &Option<String>| {
             let Some(value) = value else { return Ok(Filter::everything()) };
-            Filter::test(field, operator, value).map_err(|_| {
+            let test = Filter::test(field, operator, value).map_err(|_| {
                 let example = if field == "size" { "10k, 5Mi" } else { "7d, 2h, 2026-01-31" };
                 Error::usage(format!("{flag} {value} cannot be read")).try_this(example)
-            })
+            });
+            told_by(flag, test)
         };
-        let status = |set: &String| Filter::parse(&format!("status in ({set})"));
-        let status = self.status.iter().map(status).collect::<cachectl::Result<Vec<_>>>()?;
-        let parsed = self.expression.iter().map(|text| Filter::parse(text));
-        let mut filter = any("key", "~", &self.key)?
-            .and(any("url", "~", &self.url)?)
-            .and(any("host", "~", &self.host)?)
-            .and(any("url", "=~", &self.url_regex)?)
-            .and(any("method", "=", &self.method)?)
+        let status = |set: &String| {
+            let filter = Filter::parse(&format!("status in ({set})"));
+            let filter = filter.map_err(|_| {
+                Error::usage(format!("--status {set:?} cannot be used"))
+                    .because("it is no set of status codes")
+                    .try_this("--status 200, 4xx, 400.., 500..=599, or several with commas")
+            });
+            told_by("--status", filter)
+        };
+        let status = self.status.iter().map(status).collect::<Result<Vec<_>>>()?;
+        let parsed = self.expression.iter().map(|text| told_by("--where", Filter::parse(text)));
+        let mut filter = any("--key", "~", &self.key)?
+            .and(any("--url", "~", &self.url)?)
+            .and(any("--host", "~", &self.host)?)
+            .and(any("--url-regex", "=~", &self.url_regex)?)
+            .and(any("--method", "=", &self.method)?)
             .and(Filter::any(status))
-            .and(any("type", "~", &self.content_type)?)
-            .and(any("state", "=", &self.state)?)
-            .and(any("serializer", "=", &self.stored_as)?)
-            .and(any("tag", "=", &self.tag)?)
+            .and(any("--type", "~", &self.content_type)?)
+            .and(any("--state", "=", &self.state)?)
+            .and(any("--stored-as", "=", &self.stored_as)?)
+            .and(any("--tag", "=", &self.tag)?)
             .and(one("--older-than", "created", "<", &self.older_than)?)
             .and(one("--newer-than", "created", ">", &self.newer_than)?)
             .and(one("--unused-for", "idle", ">", &self.unused_for)?)
@@ -212,6 +231,25 @@ impl SelectionArgs {
             settings: config.settings(),
         })
     }
+}
+
+/// An outcome that an option has led to: its error names the variable that said it.
+fn told_by<T>(flag: &str, outcome: cachectl::Result<T>) -> Result<T> {
+    outcome.map_err(|error| {
+        let failure = anyhow::Error::from(error);
+        match super::said_by_variable(flag.trim_start_matches("--")) {
+            Some(origin) => failure.context(origin),
+            None => failure,
+        }
+    })
+}
+
+/// The error of an option whose value no entry can have, in words about that option.
+fn not_a_value(flag: &str, value: &str, error: &Error) -> Error {
+    let expected = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<FilterError>())
+        .map_or_else(|| error.message().to_owned(), |e| format!("expected {}", e.expected));
+    Error::usage(format!("{flag} {value:?} cannot be used")).because(expected).coded("bad_filter")
 }
 
 impl Selection {

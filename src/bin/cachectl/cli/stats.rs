@@ -69,9 +69,9 @@ enum By {
 /// Counts; gives the exit code.
 pub fn run(args: &StatsArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
+    let selection = args.selection.resolve(&args.targets, &config)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let open = store::open(&chosen, Access::Read, common)?;
-    let selection = args.selection.resolve(&args.targets, &config)?;
     signals::listen();
     if args.fast {
         if !selection.is_everything() || selection.most().is_some() {

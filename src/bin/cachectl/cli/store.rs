@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use cachectl::backend::DRIVERS;
 use cachectl::transfer::{is_one_place, shows_entries_of};
 use cachectl::{
-    Access, Address, Backend, Error, ErrorKind, Observed, block_on, nearest, open_existing,
-    open_with,
+    ALL_SERIALIZERS, Access, Address, Backend, Error, ErrorKind, Observed, block_on, nearest,
+    open_existing, open_with,
 };
 use tokio::runtime::Runtime;
 
@@ -71,17 +71,30 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
             within_project(relative, line, is_own).with_context(|| Where(line.to_string()))?;
     }
     let mut address = chosen.address;
-    let serializer = write
-        .and_then(|w| w.serializer.clone())
-        .or_else(|| config.serializer.as_ref().map(|g| g.value.clone()))
-        .filter(|_| {
-            write.is_some_and(|w| w.serializer.is_some()) || address.param("serializer").is_none()
-        });
-    if let Some(name) = serializer {
+    // Each value is checked where it comes in, so that an error names where that was.
+    let checked = |address: Address, origin: Where| -> Result<Address> {
+        cachectl::open::check(&address).map_err(anyhow::Error::from).with_context(|| origin)?;
+        Ok(address)
+    };
+    // A name that no layout knows; whether this one does, the store says.
+    let serializer = |name: &str, origin: Where| match ALL_SERIALIZERS.contains(&name) {
+        true => Ok(()),
+        false => {
+            cachectl::serializer(name).map(drop).map_err(|e| anyhow::Error::from(e).context(origin))
+        }
+    };
+    address = checked(address, chosen.origin.clone())?;
+    let is_open = address.param("serializer").is_none();
+    if let Some(name) = write.and_then(|write| write.serializer.clone()) {
+        serializer(&name, said_by_flag("serializer", &name))?;
         address = address.with_param("serializer", name);
+    } else if let Some(given) = config.serializer.as_ref().filter(|_| is_open) {
+        serializer(&given.value, Where(given.line.to_string()))?;
+        address = address.with_param("serializer", given.value.clone());
     }
-    if let Some(ttl) = config.ttl.as_ref().filter(|_| address.param("ttl").is_none()) {
-        address = address.with_param("ttl", ttl.value.clone());
+    if let Some(given) = config.ttl.as_ref().filter(|_| address.param("ttl").is_none()) {
+        let origin = Where(given.line.to_string());
+        address = checked(address.with_param("ttl", given.value.clone()), origin)?;
     }
     let readonly = store.readonly
         || (address.param("readonly").is_none()
@@ -89,19 +102,13 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
     if readonly {
         address = address.with_param("readonly", "true");
     }
-    cachectl::open::check(&address)
-        .map_err(anyhow::Error::from)
-        .with_context(|| chosen.origin.clone())?;
     chosen.address = address;
     Ok(chosen)
 }
 
 /// A value that came by a flag or its variable.
 fn said_by_flag(flag: &str, text: &str) -> Where {
-    Where(match super::is_by_variable(flag) {
-        true => format!("CACHECTL_{}", flag.replace('-', "_").to_ascii_uppercase()),
-        false => format!("--{flag} {}", shown(text)),
-    })
+    super::said_by_variable(flag).unwrap_or_else(|| Where(format!("--{flag} {}", shown(text))))
 }
 
 fn shown(text: &str) -> String {

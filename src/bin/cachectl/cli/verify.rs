@@ -76,15 +76,16 @@ pub struct VerifyArgs {
 /// Verifies; gives the exit code.
 pub fn run(args: &VerifyArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
+    if !args.repair && (args.plan.dry_run || args.plan.yes) {
+        return Err(Error::usage("--dry-run and --yes belong to --repair").into());
+    }
+    let selection = args.selection.resolve(&args.targets, &config)?;
     let chosen = store::choose(&args.store, None, &config)?;
     let access = if args.repair { args.plan.access() } else { Access::Read };
     let open = store::open(&chosen, access, common)?;
     if args.repair {
         refuse_read_only(&open, args.plan.dry_run)?;
-    } else if args.plan.dry_run || args.plan.yes {
-        return Err(Error::usage("--dry-run and --yes belong to --repair").into());
     }
-    let selection = args.selection.resolve(&args.targets, &config)?;
     signals::listen();
     let view = View {
         now: selection.now,

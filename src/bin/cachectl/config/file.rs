@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use cachectl::{Error, nearest, parse_duration, parse_size};
+use clap::ValueEnum;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Config, Given, Layer, Line, NamedStore, shown_path, trust_hint};
+use crate::cli::When;
 use crate::environment;
 
 /// Reads a file on top of what was read before.
@@ -137,7 +139,14 @@ impl Reader<'_> {
                     config.ttl = Some(self.given(key, self.text(value)?));
                 }
                 "readonly" => config.readonly = Some(self.given(key, self.flag(value)?)),
-                "color" => config.color = Some(self.given(key, self.text(value)?)),
+                "color" => {
+                    let text = self.text(value)?;
+                    When::from_str(&text, false).map_err(|_| {
+                        let why = format!("{text:?} is not auto, always or never");
+                        self.refuse(value.span().start, &why)
+                    })?;
+                    config.color = Some(self.given(key, text));
+                }
                 "backends" => self.stores(config, self.table(value)?)?,
                 "http" => self.http(config, self.table(value)?)?,
                 "redact" => self.redact(config, self.table(value)?)?,

@@ -415,11 +415,12 @@ impl PartFile {
         if existing.as_ref().is_some_and(|meta| !meta.is_file()) {
             return Ok((OpenOptions::new().write(true).open(path)?, None));
         }
-        // A link keeps pointing to what it points to.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-        let nonce = &cachectl::Stamp::fresh().to_string()[..8];
-        let part = path.with_file_name(format!(".{}.{nonce}.part", name.display()));
+        // A link keeps pointing to what it points to, also when that is not there yet.
+        let path = behind_links(path);
+        path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        // A name of its own: the file's may be as long as names can be.
+        let nonce = &cachectl::Stamp::fresh().to_string()[..16];
+        let part = path.with_file_name(format!(".cachectl-{nonce}.part"));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -437,6 +438,20 @@ impl PartFile {
         self.done = true;
         Ok(())
     }
+}
+
+/// Where a path leads: links are followed, also the last one to something that is not there.
+fn behind_links(path: &Path) -> PathBuf {
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        match fs::read_link(&path) {
+            // `join` takes an absolute target as it is.
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => break,
+        }
+    }
+    path
 }
 
 /// What is not complete does not stay.

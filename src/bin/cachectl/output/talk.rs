@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use anyhow::Result;
-use cachectl::{Secrets, Timestamp};
+use cachectl::{Error, Secrets, Timestamp};
 use serde_json::json;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
@@ -15,6 +15,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::text::{cut_middle, escaped};
+use crate::cli::failure::Where;
 use crate::cli::{CommonArgs, LogFormat, When};
 use crate::environment;
 
@@ -22,42 +23,67 @@ use crate::environment;
 #[derive(Debug, Clone)]
 struct Manner {
     json: bool,
-    color: bool,
+    /// What the flag or its variable says of colour.
+    color: Option<When>,
     /// Positive: more; negative: less.
     loudness: i16,
 }
 
 static MANNER: OnceLock<Manner> = OnceLock::new();
 
+/// What the configuration says of colour.
+static CONFIGURED: OnceLock<When> = OnceLock::new();
+
+/// Sets what holds where no flag says so.
+pub fn configure(color: When) {
+    let _ = CONFIGURED.set(color);
+}
+
 fn manner() -> &'static Manner {
-    MANNER.get_or_init(|| Manner { json: false, color: false, loudness: 0 })
+    MANNER.get_or_init(|| Manner { json: false, color: None, loudness: 0 })
+}
+
+impl Manner {
+    /// What begins and ends a word in this colour on standard error.
+    fn tint(&self, code: &'static str) -> (&'static str, &'static str) {
+        let is_tinted = !self.json && is_tinted(self.color, &io::stderr());
+        if is_tinted { (code, "\x1b[0m") } else { ("", "") }
+    }
 }
 
 /// Sets how this run talks, and starts logging if anybody wants to hear it.
 pub fn start(common: &CommonArgs) -> Result<()> {
     let loudness = i16::from(common.verbose) - i16::from(common.quiet);
     let json = common.log_format == Some(LogFormat::Json);
-    let color = !json && wants_color(common, &io::stderr());
-    let _ = MANNER.set(Manner { json, color, loudness });
+    let _ = MANNER.set(Manner { json, color: common.color, loudness });
     let filter = match environment::log_filter() {
-        Some(filter) => filter,
+        Some(filter) => EnvFilter::try_new(&filter).map_err(|e| {
+            let error = Error::usage(format!("{filter:?} is no log filter")).because(e);
+            let error = error.try_this("RUST_LOG=cachectl=debug");
+            anyhow::Error::from(error).context(Where("RUST_LOG".to_owned()))
+        })?,
         None if loudness > 0 => {
             let level = ["info", "debug", "trace"][usize::from(common.verbose.min(3)) - 1];
-            format!("cachectl={level}")
+            EnvFilter::new(format!("cachectl={level}"))
         }
         None => return Ok(()),
     };
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter)?)
+        .with_env_filter(filter)
         .with_writer(io::stderr)
         .event_format(Line)
         .init();
     Ok(())
 }
 
-/// Whether a stream gets colour: the flag, else the environment and the stream itself.
+/// Whether a stream gets colour: the flag says so, else the configuration, else the environment
+/// and the stream itself.
 pub fn wants_color(common: &CommonArgs, stream: &impl IsTerminal) -> bool {
-    match common.color {
+    is_tinted(common.color, stream)
+}
+
+fn is_tinted(said: Option<When>, stream: &impl IsTerminal) -> bool {
+    match said.or(CONFIGURED.get().copied()) {
         Some(When::Always) => true,
         Some(When::Never) => false,
         Some(When::Auto) | None => environment::wants_color(stream),
@@ -128,7 +154,7 @@ pub fn error(complaint: &Complaint) {
             "hint": complaint.hint,
         }));
     }
-    let (on, off) = if manner.color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    let (on, off) = manner.tint("\x1b[1;31m");
     let mut text = format!("{on}error:{off} {}\n", escaped(&complaint.message));
     if let Some((whole, column)) = &complaint.excerpt {
         text.push_str(&format!("  {}\n  {:column$}^\n", escaped(whole), ""));
@@ -160,7 +186,7 @@ pub fn warning(message: &str, cause: &str) {
             "cause": or_null(&cause),
         }));
     }
-    let (on, off) = if manner.color { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
+    let (on, off) = manner.tint("\x1b[1;33m");
     let cause = if cause.is_empty() { cause } else { format!(": {}", escaped(&cause)) };
     say(&format!("{on}warning:{off} {}{cause}\n", escaped(&message)));
 }

@@ -1,0 +1,261 @@
+//! What is said when something is wrong: the message names what supplied the value, and the hint
+//! is something that would help.
+
+use crate::testkit::origin::{Origin, response};
+use crate::testkit::program::Desk;
+use crate::testkit::shelf::{self, HOUR, item};
+
+const FRESH: &str = "Cache-Control: max-age=3600";
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    shelf::fill(&desk, "file:s", &[item("https://e.org/1", HOUR), item("https://e.org/2", HOUR)]);
+    desk
+}
+
+/// Settings, each with a value that it cannot have, and a command that has the option.
+const SETTINGS: [(&str, &str, &[&str]); 13] = [
+    ("ttl", "forever", &["get", "--offline", "https://e.org/1"]),
+    ("backend", "nosuch", &["list"]),
+    ("serializer", "pickel", &["get", "--offline", "https://e.org/1"]),
+    ("color", "blue", &["list"]),
+    ("max-time", "1x", &["get", "--offline", "https://e.org/1"]),
+    ("connect-timeout", "x", &["get", "--offline", "https://e.org/1"]),
+    ("config", "absent.toml", &["list"]),
+    ("locked", "absent.lock", &["get", "--offline", "https://e.org/1"]),
+    ("retry", "often", &["get", "--offline", "https://e.org/1"]),
+    ("limit", "x", &["list"]),
+    ("where", "nosuch = 1", &["list"]),
+    ("status", "abc", &["list"]),
+    ("format", "xml", &["list"]),
+];
+
+#[test]
+fn a_wrong_value_names_the_variable_or_the_option() {
+    for (flag, value, args) in SETTINGS {
+        let name = format!("CACHECTL_{}", flag.replace('-', "_").to_ascii_uppercase());
+        // By a variable.
+        let ran = desk().env("CACHECTL_BACKEND", "file:s").env(&name, value).run(args);
+        assert_ne!(ran.code, 0, "{name}");
+        assert!(ran.stderr.contains(&format!("where: {name}")), "{name}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("bug"), "{name}: {}", ran.stderr);
+        // By its option.
+        let mut said = args.to_vec();
+        let option = format!("--{flag}={value}");
+        said.push(&option);
+        let ran = desk().env("CACHECTL_BACKEND", "file:s").run(&said);
+        assert_ne!(ran.code, 0, "{option}");
+        assert!(!ran.stderr.contains("CACHECTL_"), "{option}: {}", ran.stderr);
+        // A CI sets what nobody has said to nothing.
+        let ran = desk().env(&name, "").run(&[args, &["--backend", "file:s"]].concat());
+        assert_eq!(ran.code, 0, "{name} is empty: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_value_in_a_file_names_the_line() {
+    for line in [
+        "ttl = \"forever\"",
+        "serializer = \"pickel\"",
+        "color = \"blue\"",
+        "backend = \"nosuch\"",
+        "[http]\nmax_body = \"1x\"",
+        "[http]\ntimeout = \"x\"",
+        "nosuch = 1",
+    ] {
+        let desk = desk();
+        desk.write("c.toml", line);
+        let ran = desk.run(&["--config", "c.toml", "get", "--offline", "https://e.org/1"]);
+        assert_eq!(ran.code, 2, "{line}: {}", ran.stderr);
+        let (file, place) = (ran.stderr.contains("c.toml"), ran.stderr.contains("line "));
+        assert!(file && place, "{line}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_no_bug() {
+    let ran = desk().env("RUST_LOG", "cachectl=verbose").run(&["list", "--backend", "file:s"]);
+    ran.failed(2, &["where: RUST_LOG", "RUST_LOG=cachectl=debug"]);
+}
+
+#[test]
+fn a_variable_that_is_nearly_ours_is_told() {
+    let desk = desk().env("CACHECTL_OFLINE", "1").env("CACHECTL_BACKEND", "file:s");
+    let ran = desk.run(&["list"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.contains("did you mean CACHECTL_OFFLINE?"), "{}", ran.stderr);
+    let desk = Desk::new().env("CACHECTL_TEST_REDIS_SERVER", "x").env("CACHECTL_BIN", "y");
+    assert_eq!(desk.run(&["config", "path"]).stderr, "", "others may have variables like ours");
+}
+
+#[test]
+fn an_option_that_no_entry_can_fit_is_refused_before_the_store_is_opened() {
+    let desk = Desk::new();
+    for (option, said) in [
+        (["--url-regex", ""], "an empty one is found in everything"),
+        (["--url", ""], "an empty one matches nothing"),
+        (["--host", ""], "cannot be used"),
+        (["--key", ""], "cannot be used"),
+        (["--tag", ""], "cannot be used"),
+        (["--host", "http://e.org"], "no scheme"),
+        (["--stored-as", "pickel"], "did you mean pickle?"),
+        (["--status", "9xx"], "no set of status codes"),
+        (["--status", "abc"], "no set of status codes"),
+        (["--type", "image/[pj"], "[ is never closed"),
+        (["--state", "fersh"], "fresh, stale, expired or corrupt"),
+        (["--method", "GET POST"], "a method"),
+        (["--where", "foo = 3"], "expected a field"),
+        (["--where", "status = 9"], "three digits"),
+        (["--where", "serializer = 'capnproto'"], "a serializer: json"),
+        (["--where", "url =~ ''"], "an empty one"),
+        (["--older-than", "yesterday"], "--older-than yesterday"),
+    ] {
+        for command in [&["list"][..], &["purge", "--yes"], &["export"], &["stats"], &["verify"]] {
+            // There is no store, which would be another error.
+            let ran = desk.run(&[command, &option].concat());
+            assert_eq!(ran.code, 2, "{command:?} {option:?}: {}", ran.stderr);
+            assert!(ran.stderr.contains(said), "{command:?} {option:?}: {}", ran.stderr);
+            let example = "status in 5xx and age > 7d";
+            assert!(option[0] == "--where" || !ran.stderr.contains(example), "{}", ran.stderr);
+        }
+    }
+    for works in ["image/[pj]*", "*", "text/html; charset=*"] {
+        let ran = self::desk().run(&["list", "--type", works, "--backend", "file:s"]);
+        assert_eq!(ran.code, 0, "{works}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn numbers_and_commands_are_named_in_our_words() {
+    let desk = desk();
+    desk.run(&["list", "--limit", "x"]).failed(2, &["not a whole number", "cachectl list --help"]);
+    desk.run(&["list", "--limit", ""]).failed(2, &["it is empty"]);
+    desk.run(&["get", "--ttl", "forever", "https://e.org/"]).failed(2, &["cachectl get --help"]);
+    desk.run(&["config", "show", "--nosuch"]).failed(2, &["cachectl config show --help"]);
+}
+
+#[test]
+fn what_is_not_in_the_cache_says_what_would_be() {
+    let desk = Desk::new();
+    let origin =
+        Origin::start(|_| response("200 OK", &format!("{FRESH}\nVary: Accept-Language"), "x"));
+    let url = origin.url("/v");
+    desk.ok(&["get", "-H", "Accept-Language: de", &url]);
+    let ran = desk.run(&["get", "--offline", &url]);
+    ran.failed(4, &["try:   the same command with -H 'accept-language: de'"]);
+    desk.ok(&["get", "--offline", "-H", "accept-language: de", &url]);
+    desk.ok(&["get", "--force-cache", "--ttl", "1h", "--refresh", &url]);
+    let absent = origin.url("/absent");
+    desk.run(&["get", "--offline", &absent]).failed(4, &["the same command without --offline"]);
+    let only = ["get", "-H", "Cache-Control: only-if-cached", &absent];
+    desk.run(&only).failed(4, &["the same request without only-if-cached"]);
+    let desk = desk.env("CACHECTL_OFFLINE", "1");
+    desk.run(&["get", &absent]).failed(4, &["with CACHECTL_OFFLINE unset"]);
+}
+
+#[test]
+fn what_differs_from_a_lock_is_not_called_absent() {
+    let desk = Desk::new();
+    let origin = Origin::start(|_| response("200 OK", FRESH, "x"));
+    let url = origin.url("/x");
+    desk.ok(&["warm", "--lock", "x.lock", &url]);
+    let lock = std::fs::read_to_string(desk.file("x.lock")).expect("the lock");
+    let digest = lock.find("sha256:").expect("a digest") + 7;
+    let other = if lock[digest..].starts_with('0') { "1" } else { "0" };
+    desk.write("x.lock", format!("{}{other}{}", &lock[..digest], &lock[digest + 1..]));
+    let ran = desk.run(&["get", "--offline", "--locked", "x.lock", &url]);
+    ran.failed(4, &["what is stored is not what the lock file says"]);
+    assert!(!ran.stderr.contains("nothing is stored"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_url_without_a_scheme_gets_one_that_works() {
+    let desk = Desk::new();
+    desk.run(&["get", "//127.0.0.1/x"]).failed(2, &["try:   https://127.0.0.1/x"]);
+    desk.run(&["get", "e.org/x"]).failed(2, &["try:   https://e.org/x"]);
+    desk.run(&["get", "http://e.org/a\tb"]).failed(2, &["a tab or a line end"]);
+}
+
+#[test]
+fn redirects_that_go_in_a_circle_in_the_store_only_are_asked_for_anew() {
+    let desk = Desk::new();
+    let turned = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_turned = std::sync::Arc::clone(&turned);
+    let order = std::sync::atomic::Ordering::SeqCst;
+    let origin = Origin::start(move |seen| match (seen.path(), is_turned.load(order)) {
+        ("/x", false) => response("301 Moved", &format!("{FRESH}\nLocation: /y"), ""),
+        ("/y", false) => response("200 OK", "Cache-Control: no-store", "B"),
+        ("/y", true) => response("301 Moved", &format!("{FRESH}\nLocation: /x"), ""),
+        _ => response("200 OK", FRESH, "A"),
+    });
+    assert_eq!(desk.ok(&["get", &origin.url("/x")]), "B");
+    turned.store(true, order);
+    assert_eq!(desk.ok(&["get", &origin.url("/x")]), "A");
+    assert_eq!(desk.ok(&["get", &origin.url("/y")]), "A");
+}
+
+#[test]
+fn a_coding_that_another_request_asked_for_is_undone() {
+    let desk = Desk::new();
+    let origin = Origin::start(|seen| {
+        use std::io::Write;
+        match seen.header("accept-encoding") {
+            Some(asked) if asked.contains("gzip") => {
+                let mut encoder =
+                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                encoder.write_all(b"hello").expect("coded");
+                let fields = format!("{FRESH}\nContent-Encoding: gzip");
+                response("200 OK", &fields, encoder.finish().expect("coded"))
+            }
+            _ => response("200 OK", FRESH, "hello"),
+        }
+    });
+    let url = origin.url("/x");
+    assert_eq!(desk.ok(&["get", "--compressed", &url]), "hello");
+    assert_eq!(desk.ok(&["get", &url]), "hello", "as the origin gives it to who asks for none");
+    assert_eq!(origin.hits(), 1);
+    // Who asks for it gets the stored bytes.
+    let ran = desk.run(&["get", "-H", "Accept-Encoding: gzip", &url]);
+    assert_eq!(ran.stdout[..2], [0x1f, 0x8b]);
+}
+
+#[test]
+fn a_name_as_long_as_names_can_be_is_written() {
+    let desk = Desk::new();
+    let origin = Origin::start(|_| response("200 OK", FRESH, "x"));
+    let url = origin.url("/x");
+    for length in [240, 245, 255] {
+        let name = "n".repeat(length);
+        desk.ok(&["get", "-o", &name, &url]);
+        assert_eq!(std::fs::read(desk.file(&name)).expect("written"), b"x");
+    }
+    // A link to something that is not there yet goes on being a link.
+    std::os::unix::fs::symlink("target", desk.file("link")).expect("linked");
+    desk.ok(&["get", "-o", "link", &url]);
+    assert!(desk.file("link").is_symlink());
+    assert_eq!(std::fs::read(desk.file("target")).expect("written"), b"x");
+}
+
+#[test]
+fn an_export_under_a_name_of_something_else_is_refused() {
+    let desk = desk();
+    for name in ["x.zip", "x.tar.gz", "x.json", "x.warc"] {
+        let ran = desk.run(&["export", "-o", name, "--backend", "file:s"]);
+        ran.failed(2, &["ends like no format", "--as archive"]);
+        assert!(!desk.file(name).exists());
+    }
+    desk.ok(&["export", "-o", "plain", "--backend", "file:s"]);
+    desk.ok(&["export", "--as", "archive", "-o", "x.json", "--backend", "file:s"]);
+}
+
+#[test]
+fn a_fresh_answer_that_stands_in_is_not_called_stale() {
+    let desk = Desk::new();
+    let origin = Origin::start(|_| response("200 OK", FRESH, "x"));
+    let url = origin.url("/x");
+    desk.ok(&["get", &url]);
+    drop(origin);
+    let ran = desk.run(&["get", "--refresh", "--stale-if-error", &url]);
+    assert_eq!((ran.code, &*ran.text()), (0, "x"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("is stale"), "{}", ran.stderr);
+}
