@@ -83,6 +83,9 @@ pub struct FetchOptions {
     pub unused: bool,
 }
 
+/// How long a validation may take after a stale answer was given (rule X4).
+const AFTERWARDS: Duration = Duration::from_secs(2);
+
 /// How often a lookup starts over when another process replaces the entry meanwhile.
 const ATTEMPTS: usize = 8;
 
@@ -231,6 +234,10 @@ impl Client {
         if let Some((request, options)) = answer.revalidate.take() {
             let mut again = options.clone();
             again.policy = RequestOptions { revalidate: true, ..RequestOptions::default() };
+            // Whoever waits for this program to end was promised an answer at once.
+            let soon = Instant::now() + AFTERWARDS;
+            again.deadline = Some(again.deadline.map_or(soon, |end| end.min(soon)));
+            again.retries = 0;
             // Box: finishing may fetch, and fetching ends in finishing.
             let outcome = Box::pin(async {
                 let mut fresh = self.fetch(&request, &again).await?;

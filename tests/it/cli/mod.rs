@@ -4,6 +4,7 @@ mod ci;
 mod config;
 mod cut_off;
 mod damage;
+mod docs;
 mod explain;
 mod generated;
 mod get;
