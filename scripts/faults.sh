@@ -52,21 +52,54 @@ says_not() { ! grep -qF -- "$1" out.txt err.txt || echo "says «$1»"; }
 holds() { local n; n=$($C list --columns url --backend "$1" 2>/dev/null | wc -l); [ "$n" = "$2" ] || echo "$1 holds $n entries instead of $2"; }
 fill() { local i; for i in $(seq "${2:-30}"); do echo "$URL/bytes/$((i % 5 == 0 ? 40000 : i * 20))?n=$i"; done >urls.txt; $C warm -q --from urls.txt --backend "$1" >/dev/null || echo "cannot fill $1"; }
 
-# origin FILE: serves these bytes to whoever connects, in one packet; its URL in SERVED.
+# origin FILE…: serves these bytes, each to one who connects and the last one to all others, in
+# one packet; its URL in SERVED, what it was asked in asked.txt.
 origin() {
-    python3 - "$1" >served.txt <<'P' &
+    rm -f served.txt
+    python3 - "$@" >served.txt 2>asked.txt <<'P' &
 import socket, sys
 s = socket.create_server(("127.0.0.1", 0))
 print(f"http://127.0.0.1:{s.getsockname()[1]}", flush=True)
+files = sys.argv[1:]
 while True:
     c, _ = s.accept()
-    c.recv(65536)
-    c.sendall(open(sys.argv[1], "rb").read())
+    asked = c.recv(65536)
+    if not asked:
+        continue
+    print(asked.decode("latin-1").replace("\r\n", " | "), file=sys.stderr, flush=True)
+    c.sendall(open(files.pop(0) if len(files) > 1 else files[0], "rb").read())
     c.close()
 P
     SERVED_PID=$!
     until [ -s served.txt ]; do sleep 0.02; done
     SERVED=$(cat served.txt)
+}
+
+FRESH='Cache-Control: max-age=3600\r\nConnection: close\r\n'
+
+# answers MESSAGE…: an origin that gives these, written as printf writes them.
+answers() {
+    local n=0 files=()
+    for message in "$@"; do
+        n=$((n + 1))
+        printf "$message" >"message$n"
+        files+=("message$n")
+    done
+    origin "${files[@]}"
+    U=$SERVED/x
+}
+ok() { echo "HTTP/1.1 200 OK\r\n${FRESH}${2:-}Content-Length: ${#1}\r\n\r\n$1"; }
+# gets BODY VERDICT OPTIONS…: what comes, and by which decision.
+gets() {
+    local body=$1 verdict=$2
+    shift 2
+    ends 0 $C get -w ' %{cache}' "$@" "$U"
+    [ "$(cat out.txt)" = "$body $verdict" ] || echo "«$(cat out.txt)» instead of «$body $verdict»: $*"
+}
+# recording CONTENT [RESPONSE_FIELDS] [REQUEST_FIELDS] [TIME]: a HAR of http://h.example/x.
+recording() {
+    printf '{"log":{"version":"1.2","creator":{"name":"x","version":"1"},"entries":[{"startedDateTime":"%s","time":1,"request":{"method":"GET","url":"http://h.example/x","headers":[%s]},"response":{"status":200,"statusText":"OK","headers":[{"name":"Cache-Control","value":"max-age=999999999"}%s],"content":%s}}]}}' \
+        "${4:-2026-01-01T00:00:00Z}" "${3:-}" "${2:-}" "$1"
 }
 
 REDIS_PORT=$(python3 -c 'import socket; s=socket.create_server(("127.0.0.1",0)); print(s.getsockname()[1])')
@@ -546,6 +579,169 @@ full_disk() {
     done
 }
 
+# A status without a body leaves the file alone.
+own_condition() {
+    answers "$(ok DATA 'ETag: "a"\r\n')"
+    ends 0 $C get -o f "$U"
+    ends 0 $C get -o f -H 'If-None-Match: "a"' "$U"
+    [ "$(cat f)" = DATA ] || echo "the file holds «$(cat f)»"
+}
+one_request_only() {
+    answers "HTTP/1.1 416 No\r\n${FRESH}Content-Range: bytes */4\r\nContent-Length: 4\r\n\r\nnope" "$(ok DATA)"
+    $C get -H 'Range: bytes=4-' "$U" >out.txt 2>&1
+    gets DATA miss
+    kill $SERVED_PID
+    answers "$(ok DATA 'ETag: "a"\r\n')" "HTTP/1.1 429 Slow\r\nRetry-After: 9\r\nConnection: close\r\nContent-Length: 4\r\n\r\nslow"
+    $C get "$U" >out.txt 2>&1
+    $C get --revalidate "$U" >out.txt 2>&1
+    gets DATA hit --offline
+}
+chosen_host() {
+    answers "$(ok A)" "$(ok B)"
+    gets A miss -H 'Host: a.example'
+    gets B miss -H 'Host: b.example'
+    gets A hit -H 'Host: a.example'
+}
+no_contents() {
+    recording '{"mimeType":"application/json"}' ',{"name":"Content-Length","value":"12345"}' >t.har
+    ends 5 $C import t.har
+    recording '{"comment":"Response bodies are not included."}' >t.har
+    ends 5 $C import t.har
+    ends 4 $C get --offline http://h.example/x
+}
+whose_recording() {
+    recording '{"size":6,"text":"SECRET"}' '' '{"name":"Authorization","value":"Bearer t"}' >t.har
+    ends 0 $C import t.har
+    ends 4 $C get --offline http://h.example/x
+    says_not SECRET
+    U=http://h.example/x
+    gets SECRET hit --offline -H 'Authorization: Bearer t'
+}
+odd_recordings() {
+    recording '{"size":2,"text":"ok"}' ',{"name":"X","value":null}' '' 2026-01-01T01:00:00.000+0100 >t.har
+    ends 0 $C import t.har
+    $C list --columns created >out.txt
+    says 2026-01-01T00:00:00
+}
+foreign_archive() {
+    answers "$(ok ok)"
+    ends 0 $C get -o f "$U" --backend 'sqlite:h.db?layout=hishel-2'
+    ends 0 $C export -o a.ndjson --backend sqlite:h.db
+    ends 0 $C import a.ndjson --backend file:n
+    holds file:n 1
+}
+many_fields() {
+    local fields
+    fields=$(seq 500 | sed 's/.*/X-H&: v\\r\\n/' | tr -d '\n')
+    answers "$(ok ok "$fields")"
+    gets ok miss
+    kill $SERVED_PID
+    answers "HTTP/1.1 200 OK\r\n${FRESH}X-Long: one\r\n  two\r\nContent-Length: 2\r\n\r\nok"
+    ends 0 $C get -i "$U"
+    says "X-Long: one two"
+}
+forced_errors() {
+    answers "HTTP/1.1 503 Down\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndown" "$(ok up)"
+    ends 22 $C get --force-cache --ttl 1h "$U"
+    gets up miss
+}
+long_names() {
+    answers "$(ok ok)"
+    local name
+    name=$(printf 'n%.0s' $(seq 250))
+    ends 0 $C get -o "$name" "$U"
+    [ -s "$name" ] || echo "there is no file"
+}
+exact_ages() {
+    answers "$(ok old)" "$(ok new)"
+    gets old miss
+    gets new miss -H 'Cache-Control: max-age=0'
+}
+lost_framing() {
+    answers "HTTP/1.1 200 OK\r\n${FRESH}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    ends 0 $C get -o f "$U"
+    ends 0 $C get -i "$U"
+    says_not "Content-Length: 3"
+    ends 2 $C get -H 'Content-Length: 5' "$U"
+    ends 0 $C get -X POST "$U"
+    ! grep -qi transfer-encoding asked.txt || echo "a request without a body is chunked"
+}
+unknown_grammar() {
+    answers "$(ok 3co 'Vary: X-Columns\r\n')" "$(ok 2co 'Vary: X-Columns\r\n')"
+    gets 3co miss -H 'X-Columns: a,,b'
+    gets 2co miss -H 'X-Columns: a,b'
+}
+circles() {
+    answers "HTTP/1.1 301 Moved\r\n${FRESH}Location: /y\r\nContent-Length: 0\r\n\r\n" "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Length: 1\r\n\r\nB" \
+        "HTTP/1.1 301 Moved\r\n${FRESH}Location: /x\r\nContent-Length: 0\r\n\r\n" "$(ok A)"
+    ends 0 $C get "$U"
+    ends 0 $C get "$U"
+    says A
+}
+everybodys() {
+    answers "$(ok old)" "$(ok new)"
+    gets old miss -H 'Authorization: Bearer t'
+    ends 0 $C purge "$U"
+    holds file 0
+    gets new miss -H 'Authorization: Bearer t'
+}
+coded_for_others() {
+    printf hello | gzip >hello.gz
+    printf 'HTTP/1.1 200 OK\r\n'"$FRESH"'Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n' "$(wc -c <hello.gz)" | cat - hello.gz >r
+    origin r
+    U=$SERVED/x
+    gets hello miss --compressed
+    gets hello hit
+}
+lists() {
+    echo page >page
+    printf '\377\376' >u16
+    printf '%s/bytes/3   # the start\r\n' "$URL" | iconv -t UTF-16LE >>u16
+    ends 0 $C warm --from u16 --backend file:s
+    echo "$URL/bytes/3 two" >bad
+    ends 5 $C warm --from bad --backend file:s
+    says "line 1"
+    holds file:s 1
+    printf '\357\273\277%s/bytes/3\r\n' "$URL" >k
+    ends 0 $C list --keys-from k --backend file:s
+    $C list --keys -0 --backend file:s >k
+    ends 0 $C list --keys-from k --backend file:s
+}
+sitemaps() {
+    cat >s.xml <<X
+<urlset><url><loc>$URL/bytes/1</loc><image:title>caf&eacute; & Rock</image:title></url><url><loc>$URL/bytes/2</loc></url></urlset>
+X
+    ends 0 $C warm --from s.xml --backend file:s
+    holds file:s 2
+}
+outputs() {
+    fill file:s 30
+    : >out.txt
+    for args in "list" "list --json" "inspect --key * --json" "stats" "explain $URL/x" "config show" "completions bash"; do
+        set -f
+        timeout 20 $C $args --backend file:s >/dev/full 2>err.txt </dev/null
+        local code=$?
+        [[ "$args" = config* || "$args" = completions* ]] || [ $code = 8 ] || echo "exit $code on a full device: $args"
+        says_not "bug"
+        set +f
+    done
+    { timeout 20 $C list --json --backend file:s; echo $? >code; } 2>err.txt | head -c 1 >/dev/null
+    [ "$(cat code)" = 0 ] || echo "exit $(cat code) into a closed pipe"
+}
+nothing_selected() {
+    fill file:s 3
+    ends 2 $C purge --url-regex '' --yes --backend file:s
+    holds file:s 3
+    CACHECTL_TTL= ends 0 $C get -o f --backend file:s "$URL/bytes/1"
+    CACHECTL_TTL=x ends 2 $C get -o f --backend file:s "$URL/bytes/1"
+    says CACHECTL_TTL
+    RUST_LOG=cachectl=verbose ends 2 $C list --backend file:s
+    says RUST_LOG
+}
+networks() {
+    http_proxy=http://127.0.0.1:1 NO_PROXY=127.0.0.0/8 ends 0 $C get -o f --backend file:s "$URL/bytes/1"
+}
+
 check "a store under another name is not moved onto itself" same_names
 check "a store that is mounted twice is not moved onto itself" mounted_twice
 check "a record names no file of others as its body" foreign_body
@@ -576,5 +772,26 @@ check "URLs as they are typed, flags everywhere, variables by name" urls_and_hab
 check "leftovers beyond ten thousand" leftovers_beyond_ten_thousand
 check "another user reads and leaves nothing behind" other_user
 check "a full disk can be cleaned" full_disk
+check "a status without a body leaves the file alone" own_condition
+check "what answers one request is not stored, and touches nothing" one_request_only
+check "the Host field is part of the URL" chosen_host
+check "a recording without contents is left out" no_contents
+check "a recording with credentials is for those" whose_recording
+check "times and nulls as recorders write them" odd_recordings
+check "an archive of hishel's is taken in" foreign_archive
+check "many fields, and folded ones" many_fields
+check "failures are not kept by force" forced_errors
+check "file names as long as names can be" long_names
+check "an age is not rounded down" exact_ages
+check "framing that has lost, or is the caller's" lost_framing
+check "fields of unknown grammar are compared as they are" unknown_grammar
+check "a circle that only the cache has" circles
+check "a URL means everybody's entries" everybodys
+check "gzip for who asked for it" coded_for_others
+check "lists with marks, comments, UTF-16 and NULs" lists
+check "sitemaps with entities where nobody needs them" sitemaps
+check "a full device, a closed pipe" outputs
+check "an empty pattern selects nothing, a value names its variable" nothing_selected
+check "NO_PROXY with networks" networks
 echo "$((TRIED - FAILED)) of $TRIED"
 [ $FAILED = 0 ]

@@ -259,3 +259,45 @@ fn a_fresh_answer_that_stands_in_is_not_called_stale() {
     assert_eq!((ran.code, &*ran.text()), (0, "x"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("is stale"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_status_without_a_body_leaves_the_file_as_it_is() {
+    let desk = Desk::new();
+    let origin = Origin::start(|seen| match (seen.path(), seen.header("if-none-match")) {
+        ("/none", _) => response("204 No Content", FRESH, ""),
+        ("/asked", Some(_)) => response("304 Not Modified", "ETag: \"a\"", ""),
+        ("/asked", None) => response("200 OK", "Cache-Control: no-store\nETag: \"a\"", "DATA"),
+        ("/stale", Some(_)) => response("304 Not Modified", "ETag: \"a\"", ""),
+        ("/stale", None) => response("200 OK", "Cache-Control: max-age=0\nETag: \"a\"", "DATA"),
+        _ => response(
+            "200 OK",
+            &format!("{FRESH}\nETag: \"a\"\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT"),
+            "DATA",
+        ),
+    });
+    let condition = "If-None-Match: \"a\"";
+    let since = "If-Modified-Since: Thu, 01 Jan 2026 00:00:00 GMT";
+    // Out of the store, after a validation, from the origin, and where there never is a body.
+    for (path, field, fill) in [
+        ("/fresh", condition, true),
+        ("/fresh", since, true),
+        ("/stale", condition, true),
+        ("/asked", condition, false),
+        ("/asked", condition, true),
+        ("/none", "X: y", false),
+    ] {
+        let url = origin.url(path);
+        if fill {
+            assert_eq!(desk.ok(&["get", &url]), "DATA", "{path}");
+        }
+        desk.write("f", "precious");
+        let ran = desk.run(&["get", "-o", "f", "-H", field, "-w", "%{http_code}", &url]);
+        assert_eq!(ran.code, 0, "{path} {field}: {}", ran.stderr);
+        assert_eq!(ran.text(), if path == "/none" { "204" } else { "304" }, "{path} {field}");
+        let left = std::fs::read_to_string(desk.file("f")).expect("the file");
+        assert_eq!(left, "precious", "{path} {field}");
+        let absent = ["get", "-o", "absent", "-H", field, &url];
+        desk.ok(&absent);
+        assert!(!desk.file("absent").exists(), "{path} {field}");
+    }
+}

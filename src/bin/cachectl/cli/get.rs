@@ -306,8 +306,11 @@ impl Get<'_> {
         let failed = answer.status >= 400 && !self.args.no_fail;
         let to_file = self.args.output.as_ref().is_some_and(|path| path.as_os_str() != "-");
         let forced = self.args.output.is_some() && !to_file;
+        // No body is another thing than one of no bytes: the file stays as it is.
+        let is_bodiless = matches!(answer.status, 204 | 205 | 304);
         match () {
             () if self.args.head => Target::HeadOnly,
+            () if is_bodiless && to_file => Target::Nowhere,
             () if failed && self.args.fail => Target::Nowhere,
             () if failed && to_file && !self.args.fail_with_body => Target::Complaint,
             () if to_file => Target::File,
