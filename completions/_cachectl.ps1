@@ -1278,7 +1278,7 @@ Register-ArgumentCompleter -Native -CommandName 'cachectl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the effective settings, credentials hidden')
             [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Show which files are looked for, and which are there')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Parse everything and resolve every store')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Parse everything and resolve every store: the one in force, then those that have names')
             break
         }
         'cachectl;config;show' {
@@ -1316,11 +1316,15 @@ Register-ArgumentCompleter -Native -CommandName 'cachectl' -ScriptBlock {
             break
         }
         'cachectl;config;check' {
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]')
+            [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written [default: table on a terminal, else plain]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file and no other')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How standard error is written; json is one object a line')
             [CompletionResult]::new('--connect', '--connect', [CompletionResultType]::ParameterName, 'Open each store too')
+            [CompletionResult]::new('--readonly', '--readonly', [CompletionResultType]::ParameterName, 'Change nothing in the store, not even the count of uses')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'The same as --format json')
             [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no configuration file')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)')

@@ -246,12 +246,24 @@ _cachectl() {
             return 0
             ;;
         cachectl__subcmd__config__subcmd__check)
-            opts="-v -q -h --connect --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
+            opts="-b -v -q -h --connect --store --backend --readonly --format --json --config --no-config --verbose --quiet --color --log-format --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --backend)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table wide plain json ndjson" -- "${cur}"))
                     return 0

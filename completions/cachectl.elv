@@ -1247,7 +1247,7 @@ set edit:completion:arg-completer[cachectl] = {|@words|
             cand --help 'Print help'
             cand show 'Show the effective settings, credentials hidden'
             cand path 'Show which files are looked for, and which are there'
-            cand check 'Parse everything and resolve every store'
+            cand check 'Parse everything and resolve every store: the one in force, then those that have names'
         }
         &'cachectl;config;show'= {
             cand -b 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]'
@@ -1282,11 +1282,15 @@ set edit:completion:arg-completer[cachectl] = {|@words|
             cand --help 'Print help'
         }
         &'cachectl;config;check'= {
+            cand -b 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]'
+            cand --backend 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]'
+            cand --store 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]'
             cand --format 'How results are written [default: table on a terminal, else plain]'
             cand --config 'Read this configuration file and no other'
             cand --color 'When to use colour'
             cand --log-format 'How standard error is written; json is one object a line'
             cand --connect 'Open each store too'
+            cand --readonly 'Change nothing in the store, not even the count of uses'
             cand --json 'The same as --format json'
             cand --no-config 'Read no configuration file'
             cand -v 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'

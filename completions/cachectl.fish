@@ -1256,7 +1256,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -s h -l help -d 'Print help'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -f -a "show" -d 'Show the effective settings, credentials hidden'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -f -a "path" -d 'Show which files are looked for, and which are there'
-complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -f -a "check" -d 'Parse everything and resolve every store'
+complete -c cachectl -n "__fish_cachectl_using_subcommand config; and not __fish_seen_subcommand_from show path check" -f -a "check" -d 'Parse everything and resolve every store: the one in force, then those that have names'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from show" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file and no other' -r -F
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -1283,6 +1283,7 @@ complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_see
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say less; repeat to silence warnings too'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from path" -l show-secrets -d 'Show credentials instead of [redacted]'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
+complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -s b -l backend -l store -d 'The store: a kind (file, sqlite, …), an address such as sqlite:cache.db, or a named store of the configuration [default: file]' -r
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l format -d 'How results are written [default: table on a terminal, else plain]' -r -f -a "table\t''
 wide\t''
 plain\t''
@@ -1295,6 +1296,7 @@ never\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l log-format -d 'How standard error is written; json is one object a line' -r -f -a "text\t''
 json\t''"
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l connect -d 'Open each store too'
+complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l readonly -d 'Change nothing in the store, not even the count of uses'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l json -d 'The same as --format json'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -l no-config -d 'Read no configuration file'
 complete -c cachectl -n "__fish_cachectl_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more; repeat for requests and store calls (-vv), and everything (-vvv)'

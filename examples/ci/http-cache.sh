@@ -12,7 +12,11 @@
 #   HTTP_LOCK          the lock file           [default: ci/urls.lock]
 set -eu
 # Absolute, as the command may change its folder.
-export CACHECTL_BACKEND=${CACHECTL_BACKEND:-file:$PWD/.http-cache}
+backend=${CACHECTL_BACKEND:-file:.http-cache}
+case $backend in
+    file:[!/~]* | sqlite:[!/~:]*) backend=${backend%%:*}:$PWD/${backend#*:} ;;
+esac
+export CACHECTL_BACKEND=$backend
 urls=${HTTP_URLS:-ci/urls.txt}
 lock=${HTTP_LOCK:-ci/urls.lock}
 
@@ -41,6 +45,10 @@ run() {
 command=${1:-}
 case $command in
     fill | update) "$command" ;;
-    run) shift && run "$@" ;;
+    run)
+        shift
+        [ $# -gt 0 ] || { echo "http-cache.sh run: which command?" >&2 && exit 2; }
+        run "$@"
+        ;;
     *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

@@ -52,6 +52,10 @@ fn one_job_fills_and_the_others_run_offline() {
         assert_eq!(run(&["update"]).code, 0);
         assert_eq!(run(&["fill"]).code, 0);
         assert_eq!(run(&get).text(), "old");
+        // Also from another folder, though the store's address is relative.
+        let below = format!("mkdir -p sub && cd sub && cachectl get {url}");
+        assert_eq!(run(&["run", "bash", "-c", &below]).text(), "old", "{store}");
+        run(&["run"]).failed(2, &["which command?"]);
         // Somebody changes the fixture: told, and without effect.
         changed.store(true, Ordering::SeqCst);
         desk.ok(&["touch", "--stale", "--backend", store, &url]);

@@ -167,4 +167,12 @@ fn path_and_check() {
     let text = ran.text();
     assert!(text.contains("not there yet") && text.contains("not an SQLite database"), "{text}");
     assert!(!desk.file("g").exists(), "checking creates nothing");
+    // The store that is in force comes first, whoever says which that is.
+    let desk = Desk::new().env("CACHECTL_BACKEND", "sqlite:notes.txt");
+    desk.write("notes.txt", "this is no database, and it is longer than a database's header");
+    let ran = desk.run(&["config", "check", "--connect"]);
+    assert_eq!(ran.code, 1, "{}", ran.text());
+    assert!(ran.text().starts_with("sqlite:notes.txt\t"), "{}", ran.text());
+    let said = ["config", "check", "--connect", "--backend", "file:absent"];
+    assert_eq!(desk.run(&said).code, 0);
 }

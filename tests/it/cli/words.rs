@@ -301,3 +301,26 @@ fn a_status_without_a_body_leaves_the_file_as_it_is() {
         assert!(!desk.file("absent").exists(), "{path} {field}");
     }
 }
+
+#[test]
+fn a_cache_that_lies_there_is_pointed_to() {
+    let desk = Desk::new();
+    shelf::fill(&desk, "file:seed", &[item("https://e.org/1", HOUR)]);
+    std::fs::create_dir_all(desk.file(".cache/hishel")).expect("made");
+    let database = "sqlite:.cache/hishel/hishel_cache.db";
+    desk.ok(&["migrate", "-q", "file:seed", &format!("{database}?layout=hishel-1")]);
+    desk.run(&["list"]).failed(3, &[&format!("{database} is there")]);
+    let hint = format!("--backend {database}");
+    desk.run(&["list", "--backend", "file:.cache/hishel"]).failed(3, &[&hint]);
+    let ran = desk.run(&["list", "--backend", ".cache/hishel/hishel_cache.db"]);
+    ran.failed(2, &[&hint]);
+    let ran = desk.run(&["list", "--backend", "sqlite:.cache/hishel"]);
+    ran.failed(3, &["is a folder, and no database", "--backend file:.cache/hishel"]);
+    desk.ok(&["list", "--backend", database]);
+    // A source that is misspelt was never to be made, and a shell takes the hint as one word.
+    let elsewhere = Desk::new();
+    let ran = elsewhere.run(&["migrate", "sqlite:nope.db", "file:x"]);
+    ran.failed(3, &["is the address right?"]);
+    let ran = elsewhere.run(&["list", "--backend", "file:dir with space"]);
+    ran.failed(3, &["--backend 'file:dir with space' creates it"]);
+}

@@ -43,11 +43,14 @@ enum ConfigCommand {
     },
     /// Show which files are looked for, and which are there
     Path,
-    /// Parse everything and resolve every store
+    /// Parse everything and resolve every store: the one in force, then those that have names
     Check {
         /// Open each store too
         #[arg(long)]
         connect: bool,
+
+        #[command(flatten)]
+        store: StoreArgs,
 
         #[command(flatten)]
         output: OutputArgs,
@@ -59,7 +62,7 @@ pub fn run(args: ConfigArgs, common: &CommonArgs) -> Result<u8> {
     match args.command {
         ConfigCommand::Show { origin, json, store } => show(origin, json, &store, common),
         ConfigCommand::Path => path(common),
-        ConfigCommand::Check { connect, output } => check(connect, &output, common),
+        ConfigCommand::Check { connect, store, output } => check(connect, &store, &output, common),
     }
 }
 
@@ -183,15 +186,18 @@ struct Checked {
     result: String,
 }
 
-fn check(connect: bool, output: &OutputArgs, common: &CommonArgs) -> Result<u8> {
+fn check(connect: bool, store: &StoreArgs, output: &OutputArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
-    let default = StoreArgs { backend: None, readonly: false };
     let mut names: Vec<String> = config.stores.keys().cloned().collect();
-    let chosen = store::choose(&default, None, &config);
-    let default_name = chosen.as_ref().map_or_else(|_| "default".to_owned(), |c| c.name.clone());
-    if !names.contains(&default_name) {
-        names.insert(0, default_name);
-    }
+    let in_force = match &store.backend {
+        Some(said) => said.clone(),
+        None => {
+            let chosen = store::choose(store, None, &config);
+            chosen.map_or_else(|_| "default".to_owned(), |chosen| chosen.name)
+        }
+    };
+    names.retain(|name| *name != in_force);
+    names.insert(0, in_force);
     let checked: Vec<Checked> =
         names.iter().map(|name| check_store(name, connect, &config, common)).collect();
     let failed = checked.iter().any(|c| !c.ok);
@@ -202,7 +208,7 @@ fn check(connect: bool, output: &OutputArgs, common: &CommonArgs) -> Result<u8> 
 fn check_store(name: &str, connect: bool, config: &Config, common: &CommonArgs) -> Checked {
     let store = StoreArgs { backend: Some(name.to_owned()), readonly: false };
     let mut checked = Checked {
-        name: name.to_owned(),
+        name: Secrets::built_in().text(name).into_owned(),
         kind: "-".to_owned(),
         address: "-".to_owned(),
         latency_ms: None,
@@ -216,6 +222,7 @@ fn check_store(name: &str, connect: bool, config: &Config, common: &CommonArgs) 
             return checked;
         }
     };
+    checked.name.clone_from(&chosen.name);
     checked.kind = cachectl::open::driver(&chosen.address).map_or("-", |d| d.kind).to_owned();
     checked.address = chosen.address.to_string();
     if !connect {

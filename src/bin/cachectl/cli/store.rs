@@ -20,6 +20,7 @@ use super::{CommonArgs, StoreArgs, WriteArgs};
 use crate::config::{Config, Line, NamedStore, trust_hint};
 use crate::environment;
 use crate::output::talk;
+use crate::output::text::quoted;
 
 /// Which store this run uses, and where that was said.
 #[derive(Debug, Clone)]
@@ -245,9 +246,14 @@ fn expanded(path: PathBuf, folder: Option<&Path>, address: &Address) -> Result<P
 
 fn unknown(word: &str, config: &Config) -> anyhow::Error {
     if word.starts_with(['.', '/', '~']) || word.contains('/') {
+        let mut start = [0; 16];
+        let begins_as_database = std::fs::File::open(word)
+            .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start))
+            .is_ok_and(|()| &start == b"SQLite format 3\0");
+        let kind = if begins_as_database { "sqlite" } else { "file" };
         return Error::usage(format!("{word:?} is not the address of a store"))
             .coded("bad_address")
-            .try_this(format!("--backend file:{word}"))
+            .try_this(format!("--backend {}", quoted(&format!("{kind}:{word}"))))
             .into();
     }
     let names = config.stores.keys().map(String::as_str);
@@ -371,7 +377,7 @@ fn opened(
         (Wanted::AsIfMade, _) => open_with(&address, Access::Read),
     };
     let opened = opened
-        .map_err(|e| missing(e, chosen))
+        .map_err(|e| advised(e, chosen))
         .map_err(anyhow::Error::from)
         .with_context(|| chosen.origin.clone())?;
     let mut store = opened.in_place();
@@ -526,11 +532,60 @@ fn is_about_the_store(failure: &anyhow::Error) -> bool {
     failure.downcast_ref::<Error>().is_some_and(|e| e.kind() == ErrorKind::Store)
 }
 
-/// A store that is not there was not filled yet, or is another one.
-fn missing(error: Error, chosen: &Chosen) -> Error {
-    if error.code() == "store_missing" && error.hint().is_none() {
-        let fill = format!("cachectl get URL --backend {} creates it", chosen.name);
-        return error.try_this(fill);
+/// What helps where a store cannot be opened: the cache that lies there, or near, under another
+/// address; else how one is made.
+fn advised(error: Error, chosen: &Chosen) -> Error {
+    let address = &chosen.address;
+    let place = address.location().map(Path::new).filter(|_| address.scheme() != "redis");
+    if address.scheme() == "sqlite" && place.is_some_and(Path::is_dir) {
+        let place = place.unwrap_or(Path::new(".")).display().to_string();
+        return Error::store(format!("{place} is a folder, and no database"))
+            .coded("not_a_store")
+            .try_this(format!("--backend {}", quoted(&format!("file:{place}"))));
     }
-    error
+    match error.code() {
+        "not_a_store" if address.scheme() == "file" => match place.and_then(databases_in) {
+            Some(other) => error.try_this(format!("--backend {}", quoted(&other))),
+            None => error,
+        },
+        "store_missing" if error.hint().is_none() => {
+            let is_pair = ["SRC", "DST", "A", "B"].contains(&&*chosen.origin.0);
+            match nearby().filter(|near| near != &chosen.name) {
+                Some(near) => error.try_this(format!("{} is there", quoted(&near))),
+                // Whoever copies from a store has misspelt it rather than never made it.
+                None if is_pair => error.try_this("is the address right?"),
+                None => error.try_this(format!(
+                    "cachectl get URL --backend {} creates it",
+                    quoted(&chosen.name)
+                )),
+            }
+        }
+        _ => error,
+    }
+}
+
+/// The newest database that a generation of hishel has left in a folder, as an address.
+fn databases_in(folder: &Path) -> Option<String> {
+    let names = ["hishel_cache_v2.db", "hishel_cache.db"];
+    let path = names.into_iter().map(|name| folder.join(name)).find(|path| path.is_file())?;
+    Some(format!("sqlite:{}", path.display()))
+}
+
+/// A cache in one of the places where hishel and we ourselves put it, seen from here.
+fn nearby() -> Option<String> {
+    let hishel = Path::new(".cache/hishel");
+    let is_value = |name: &std::ffi::OsStr| {
+        name.to_str()
+            .is_some_and(|name| name.len() == 32 && name.bytes().all(|c| c.is_ascii_hexdigit()))
+    };
+    let has_values = || {
+        let mut names = std::fs::read_dir(hishel).into_iter().flatten().flatten();
+        names.any(|entry| is_value(&entry.file_name()))
+    };
+    databases_in(hishel)
+        .or_else(|| has_values().then(|| format!("file:{}", hishel.display())))
+        .or_else(|| Path::new(".hishel_cache").is_dir().then(|| "file:.hishel_cache".to_owned()))
+        .or_else(|| {
+            Path::new(".hishel.sqlite").is_file().then(|| "sqlite:.hishel.sqlite".to_owned())
+        })
 }

@@ -78,6 +78,15 @@ fn push_escaped(to: &mut String, c: char) {
     }
 }
 
+/// A word as a shell takes it for one.
+pub fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => Cow::Borrowed(word),
+        false => Cow::Owned(format!("'{}'", word.replace('\'', "'\\''"))),
+    }
+}
+
 /// The text that [`plain_field`] has written; what is no escape of it stays as it is.
 pub fn unescaped(field: &str) -> Cow<'_, str> {
     if !field.contains('\\') {
