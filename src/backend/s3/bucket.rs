@@ -33,7 +33,7 @@ use super::trouble::{self, Asked};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the first byte of an answer may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How often a request is sent before its failure counts.
 const ATTEMPTS: u32 = 5;
