@@ -611,6 +611,15 @@ fn has_its_index(path: &Path) -> bool {
     salts("-wal", 16).is_none_or(|log| salts("-shm", 32) == Some(log))
 }
 
+/// What SQLite says, once, and without the number that it has for it.
+pub(crate) fn in_words(error: &rusqlite::Error) -> String {
+    let text = error.to_string();
+    match text.strip_prefix("Error code ").and_then(|rest| rest.split_once(": ")) {
+        Some((_, words)) => words.to_owned(),
+        None => text,
+    }
+}
+
 /// The error of a database that is changed whenever somebody looks.
 pub(crate) fn changing(path: &Path) -> Error {
     Error::store(format!("{} is changed all the time", path.display()))

@@ -292,17 +292,16 @@ fn network_error(error: ureq::Error, url: &str, options: &HttpOptions) -> Error 
                 .passing()
                 .try_this(format!("a longer {flag}"))
         }
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
-            new(format!("cannot fetch {url}"))
-                .because(plain_words(&error))
-                .coded("tls")
-                .try_this("for a private certificate authority: SSL_CERT_FILE=ca.pem")
+        e if tls_error_of(e).is_some() => {
+            let (why, hint) = tls_error_of(e).map(tls_words).unwrap_or_default();
+            let error = new(format!("cannot fetch {url}")).because(why).coded("tls");
+            match hint {
+                Some(hint) => error.try_this(hint),
+                None => error,
+            }
         }
-        ureq::Error::Io(e) if e.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            new(format!("cannot fetch {url}"))
-                .because(plain_words(&error))
-                .coded("tls")
-                .try_this("for a private certificate authority: SSL_CERT_FILE=ca.pem")
+        ureq::Error::Tls(_) | ureq::Error::Pem(_) => {
+            new(format!("cannot fetch {url}")).because(plain_words(&error)).coded("tls")
         }
         ureq::Error::Io(_) | ureq::Error::ConnectionFailed => {
             let refused = matches!(
@@ -332,6 +331,51 @@ fn network_error(error: ureq::Error, url: &str, options: &HttpOptions) -> Error 
             .because(plain_words(&error))
             .coded("http"),
     }
+}
+
+/// The error of the TLS library behind an error, however it was wrapped.
+fn tls_error_of(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(e) => Some(e),
+        ureq::Error::Io(e) => e.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// What is wrong with a secure connection, in words, and what helps.
+fn tls_words(error: &rustls::Error) -> (String, Option<&'static str>) {
+    use rustls::{CertificateError as Certificate, Error};
+    const OWN_AUTHORITY: Option<&str> =
+        Some("for a private certificate authority: SSL_CERT_FILE=ca.pem");
+    const CLOCK: Option<&str> = Some("is the clock of this machine right?");
+    let (why, hint) = match error {
+        Error::InvalidCertificate(why) => match why {
+            Certificate::Expired | Certificate::ExpiredContext { .. } => {
+                ("its certificate has expired", CLOCK)
+            }
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+                ("its certificate is not valid yet", CLOCK)
+            }
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                ("its certificate is for another host", Some("the name that the certificate has"))
+            }
+            Certificate::UnknownIssuer => {
+                ("its certificate is of an authority that is not known here", OWN_AUTHORITY)
+            }
+            Certificate::Revoked => ("its certificate was revoked", None),
+            Certificate::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                ("its certificate is one of an authority, and none of a server", OWN_AUTHORITY)
+            }
+            _ => return (format!("its certificate cannot be used: {why}"), OWN_AUTHORITY),
+        },
+        Error::InvalidMessage(_) => {
+            ("it does not answer with TLS", Some("http:// in place of https://"))
+        }
+        Error::PeerIncompatible(_) => ("it knows no version of TLS that is secure", None),
+        Error::AlertReceived(_) => ("it refuses the secure connection", None),
+        other => return (other.to_string(), None),
+    };
+    (why.to_owned(), hint)
 }
 
 /// The system's resolver has an error of its own, which the standard library only words.

@@ -292,14 +292,14 @@ impl<M: Default> Database<M> {
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 return Error::store(format!("{name} is locked by another process"))
-                    .because(error)
+                    .because(sqlite_file::in_words(&error))
                     .coded("store_busy")
                     .passing()
                     .try_this("again in a moment, or a longer ?busy_timeout=");
             }
             _ => (format!("cannot use {name}"), "store", None),
         };
-        let wrapped = Error::store(what).because(error).coded(code);
+        let wrapped = Error::store(what).because(sqlite_file::in_words(&error)).coded(code);
         match hint {
             Some(hint) => wrapped.try_this(hint),
             None => wrapped,

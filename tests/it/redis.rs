@@ -476,6 +476,27 @@ fn tls_is_trusted_by_its_authority_only() {
     assert_eq!(desk.verdict(&["--backend", &trusted, &origin.url("/")]), "hit");
     let by_name = Desk::new().env("SSL_CERT_FILE", &ca);
     assert_eq!(by_name.verdict(&["--backend", &address, &origin.url("/")]), "hit");
+    // What is wrong with a secure connection to an origin is told in words.
+    let https = format!("https://localhost:{port}/");
+    desk.run(&["get", &https]).failed(6, &["authority that is not known", "SSL_CERT_FILE=ca.pem"]);
+    let plain = origin.url("/").replace("http://", "https://");
+    desk.run(&["get", &plain]).failed(6, &["does not answer with TLS", "http://"]);
+}
+
+#[test]
+fn one_server_is_neither_a_cluster_nor_a_sentinel() {
+    let desk = Desk::new();
+    let port = free_port();
+    let _server = RedisServer::with(desk.path(), &["--port", &port.to_string()]);
+    for (parameter, said, hint) in [
+        ("cluster=true", "one server, and no cluster", "without ?cluster=true"),
+        ("sentinel=mymaster", "no sentinel", "without ?sentinel="),
+    ] {
+        let address = format!("redis://127.0.0.1:{port}?{parameter}");
+        let ran = desk.run(&["list", "--backend", &address]);
+        ran.failed(3, &[said, hint]);
+        assert!(!ran.stderr.contains("InvalidClientConfig"), "{}", ran.stderr);
+    }
 }
 
 fn free_port() -> u16 {

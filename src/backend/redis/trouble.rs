@@ -22,6 +22,11 @@ pub(super) fn explain(error: RedisError, name: &str) -> Error {
     {
         return denied(at("access denied by"), wants_password);
     }
+    if text.contains("cluster support disabled") {
+        return at("one server, and no cluster:")
+            .coded("store_no_cluster")
+            .try_this("the same address without ?cluster=true");
+    }
     match (kind, code.as_str()) {
         (RedisKind::Server(ServerErrorKind::NoPerm), _) | (_, "NOPERM") => {
             said(at("not allowed by")).coded("store_denied").try_this(
@@ -62,6 +67,9 @@ pub(super) fn explain(error: RedisError, name: &str) -> Error {
                 .try_this("sentinel=NAME as in: redis-cli -p 26379 sentinel masters")
         }
         (RedisKind::Io, _) => unreachable(&error, name).because(text),
+        (RedisKind::InvalidClientConfig, _) if text.contains("sentinel") => at("no sentinel:")
+            .coded("store_no_sentinel")
+            .try_this("the addresses of the sentinels, or the same address without ?sentinel="),
         (RedisKind::InvalidClientConfig, _) => {
             Error::usage(format!("{name} cannot be connected to")).because(text)
         }

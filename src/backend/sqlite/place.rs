@@ -634,14 +634,14 @@ impl Database {
             ),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 let error = Error::store(format!("{name} is locked by another process"))
-                    .because(error)
+                    .because(sqlite_file::in_words(&error))
                     .coded("store_busy")
                     .passing();
                 return error.try_this("again in a moment, or a longer ?busy_timeout=");
             }
             _ => (format!("cannot use {name}"), "store", None),
         };
-        let wrapped = Error::store(what).because(error).coded(code);
+        let wrapped = Error::store(what).because(sqlite_file::in_words(&error)).coded(code);
         match hint {
             Some(hint) => wrapped.try_this(hint),
             None => wrapped,
