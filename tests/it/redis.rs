@@ -479,7 +479,16 @@ fn tls_is_trusted_by_its_authority_only() {
     // What is wrong with a secure connection to an origin is told in words.
     let https = format!("https://localhost:{port}/");
     desk.run(&["get", &https]).failed(6, &["authority that is not known", "SSL_CERT_FILE=ca.pem"]);
-    let plain = origin.url("/").replace("http://", "https://");
+    // As servers of plain HTTP answer what is no HTTP.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let plain = format!("https://{}/", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+        }
+    });
     desk.run(&["get", &plain]).failed(6, &["does not answer with TLS", "http://"]);
 }
 
