@@ -534,7 +534,7 @@ urls_and_habits() {
     $C export -q --as archive -o a.ndjson --backend file:s
     ends 0 $C import -y a.ndjson --backend file:t
     ends 7 $C import --readonly a.ndjson --backend file:t
-    CACHECTL_BACKEND=nosuch ends 2 $C list --where nosuch
+    CACHECTL_BACKEND=nosuch ends 2 $C list
     says CACHECTL_BACKEND
 }
 leftovers_beyond_ten_thousand() {
