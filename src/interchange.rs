@@ -161,6 +161,12 @@ pub enum Wanted {
 /// One format's writer. Entry by entry: `begin`, `chunk` as often as needed, `end`; at
 /// last `finish`.
 pub trait Writer: Send {
+    /// Whether entries stand under the keys of their store, as in a table for people. Elsewhere they
+    /// stand under the native ones, by which every store takes them in.
+    fn keeps_keys(&self) -> bool {
+        false
+    }
+
     /// Begins an entry; says whether its body is wanted, or why the entry is left out.
     ///
     /// # Errors

@@ -46,6 +46,10 @@ impl CsvWriter {
 }
 
 impl Writer for CsvWriter {
+    fn keeps_keys(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, head: &EntryHead, stored_bytes: u64) -> Result<Wanted> {
         if self.row.is_some() {
             return Err(out_of_order());

@@ -11,7 +11,7 @@ use crate::model::{
 use super::decide::{Decision, Forward, StaleBecause, unreachable};
 use super::demands::Demands;
 use super::directives::ResponseDirectives;
-use super::partition::{has_credentials, is_hidden, partition};
+use super::partition::{owner_is_hidden, partition};
 use super::reason::Reason;
 use super::storable::{can_be_forced, content_length, speaks_of_resource, storable};
 use super::validation::{add_date, spoken_of, strip_hop_by_hop, updated};
@@ -308,7 +308,7 @@ pub fn recorded(head: EntryHead, settings: &Settings) -> Result<EntryHead, Reaso
         received_at: head.received_at,
     };
     storable(&head.request, &received, settings, false)?;
-    if !has_credentials(&head.partition) && is_hidden(&head.request.headers, settings) {
+    if owner_is_hidden(&head.partition, &head.request.headers, settings) {
         return Err(Reason::CredentialsHidden);
     }
     let mut head = head;

@@ -47,15 +47,18 @@ pub fn has_credentials(partition: &str) -> bool {
     partition.contains(CREDENTIAL)
 }
 
-/// Whether a credential was hidden when the request was recorded, so that nobody can tell for whom
-/// the answer is.
-pub(crate) fn is_hidden(request: &Headers, settings: &Settings) -> bool {
-    request.iter().any(|(name, value)| {
-        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        let value = String::from_utf8_lossy(value).to_ascii_lowercase();
-        parts(&name, settings)
-            && (value.is_empty() || value.contains("redacted") || value.bytes().all(|c| c == b'*'))
-    })
+/// Whether a credential was hidden when the request was written down, and its partition is not
+/// known either, so that nobody can tell for whom the answer is.
+pub(crate) fn owner_is_hidden(base: &str, request: &Headers, settings: &Settings) -> bool {
+    let mut fields = request.iter();
+    !has_credentials(base)
+        && fields.any(|(name, value)| {
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            let value = String::from_utf8_lossy(value).to_ascii_lowercase();
+            let is_struck =
+                value.is_empty() || value.contains("redacted") || value.bytes().all(|c| c == b'*');
+            parts(&name, settings) && is_struck
+        })
 }
 
 #[cfg(test)]

@@ -159,8 +159,8 @@ impl Copier {
         let mut plans = self.plan(&heads).await;
         for ((plan, found), head) in plans.iter_mut().zip(lot).zip(&heads) {
             plan.take_if(|_| unfit(&found.head, head, &*self.destination).is_some());
-            if is_behind(&*self.source, &found.head.id) {
-                *plan = Some((Action::Keep, Over::Anything));
+            if let Some(action) = self.without_asking(found) {
+                *plan = Some((action, Over::Anything));
             }
             if let Some((Action::Unchanged, _)) = plan
                 && !self.holds(head).await.unwrap_or(false)
@@ -213,6 +213,15 @@ impl Copier {
         plans.into_iter().map(|plan| plan.map(|(action, _)| action)).collect()
     }
 
+    /// What becomes of an entry that is not for the destination, whatever lies there.
+    fn without_asking(&self, found: &Found) -> Option<Action> {
+        if is_behind(&*self.source, &found.head.id) {
+            return Some(Action::Keep);
+        }
+        let end = self.ttl.apply(found.head.expires_at, self.receive.now);
+        stays_out(&*self.destination, end, &self.receive).then_some(Action::Skip)
+    }
+
     /// The head as it shall be in the destination.
     fn meant(&self, found: &Found) -> EntryHead {
         let mut head = found.head.clone();
@@ -235,13 +244,8 @@ impl Copier {
 
     /// What is to be done with each; `None` where there is trouble.
     async fn plan(&self, heads: &[EntryHead]) -> Vec<Option<(Action, Over)>> {
-        let skips = |head| stays_out(&*self.destination, head, &self.receive);
         if self.meets_nothing.load(Ordering::Relaxed) && !self.dry_run {
-            let plan = |head| match skips(head) {
-                true => Some((Action::Skip, Over::Anything)),
-                false => Some((Action::Copy, Over::Nothing)),
-            };
-            return heads.iter().map(plan).collect();
+            return heads.iter().map(|_| Some((Action::Copy, Over::Nothing))).collect();
         }
         let ids: Vec<EntryId> = heads.iter().map(|head| head.id.clone()).collect();
         let Ok(there) = self.destination.find_many(&ids).await else {
@@ -249,11 +253,8 @@ impl Copier {
         };
         let is_empty = there.iter().all(|there| matches!(there, Ok(None)));
         self.meets_nothing.store(is_empty, Ordering::Relaxed);
-        let plan = |(head, there)| match skips(head) {
-            true => Some((Action::Skip, Over::Anything)),
-            false => decide_against(there, head, &self.receive).ok(),
-        };
-        heads.iter().zip(there).map(plan).collect()
+        let both = heads.iter().zip(there);
+        both.map(|(head, there)| decide_against(there, head, &self.receive).ok()).collect()
     }
 
     /// Whether the destination holds an entry to its last byte; where that is not asked for, it
@@ -320,8 +321,8 @@ impl Copier {
     }
 
     async fn copy(&self, found: &Found) -> Result<Action> {
-        if is_behind(&*self.source, &found.head.id) {
-            return Ok(Action::Keep);
+        if let Some(action) = self.without_asking(found) {
+            return Ok(action);
         }
         let head = self.head_of(found);
         if let Some(error) = unfit(&found.head, &head, &*self.destination) {

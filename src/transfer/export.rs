@@ -1,5 +1,6 @@
 //! From a store into a file of another kind.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use futures_util::stream::{BoxStream, StreamExt};
@@ -8,6 +9,7 @@ use crate::error::{ErrorKind, Result};
 use crate::interchange::{Wanted, Writer, Written};
 use crate::storage::{Backend, BodyStream, ByteRange, Found, Manage, Piece, is_about_one};
 
+use super::held::as_native;
 use super::report::{Action, Event, Failure, Report, Tally};
 
 /// Writes entries in the order in which they come. Those that were replaced meanwhile are
@@ -52,7 +54,7 @@ pub async fn export(
             Err(e) => return Err(e),
         };
         let written = match body {
-            Ok(body) => write_one(&mut *writer, &found, body).await,
+            Ok(body) => write_one(store, &mut *writer, &found, body).await,
             Err(e) => Err(e),
         };
         match written {
@@ -80,8 +82,17 @@ pub async fn export(
     Ok((written, report))
 }
 
-async fn write_one(writer: &mut dyn Writer, found: &Found, mut body: BodyStream) -> Result<Action> {
-    match writer.begin(&found.head, found.stored_bytes)? {
+async fn write_one(
+    store: &dyn Backend,
+    writer: &mut dyn Writer,
+    found: &Found,
+    mut body: BodyStream,
+) -> Result<Action> {
+    let head = match writer.keeps_keys() {
+        true => Cow::Borrowed(&found.head),
+        false => Cow::Owned(as_native(store, found.head.clone())),
+    };
+    match writer.begin(&head, found.stored_bytes)? {
         Wanted::LeftOut(_) => return Ok(Action::Skip),
         Wanted::NoBody => return writer.end().map(|()| Action::Copy),
         Wanted::Body => {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::model::{EntryHead, EntryId, Headers, Timestamp, Variant};
+use crate::model::{EntryHead, EntryId, Headers, Key, Timestamp, Variant};
 use crate::policy::{Settings, partition};
 use crate::storage::{Backend, Unfit};
 
@@ -17,16 +17,10 @@ pub type Losses = BTreeMap<&'static str, u64>;
 pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -> EntryHead {
     let (from, to) = (source.capabilities().layout, store.capabilities().layout);
     // Stores of one layout may still make keys by different rules, all but the native one.
-    if (from, to) != ("native", "native") {
-        let usual = source.key_of(&head.request, &head.partition);
-        if to == "native" {
-            // Who an answer is for is a property of the entry, wherever it comes from (rule K4).
-            let (known, fields) = (&head.partition, &head.request.headers);
-            head.partition = partition(known, fields, &Settings::default());
-        }
-        if usual == head.id.key {
-            head.id.key = store.key_of(&head.request, &head.partition);
-        }
+    if to == "native" {
+        head = as_native(source, head);
+    } else if source.key_of(&head.request, &head.partition) == head.id.key {
+        head.id.key = store.key_of(&head.request, &head.partition);
     }
     if from != to {
         head.id.variant = head.selections.first().map_or_else(Variant::none, Variant::of);
@@ -35,6 +29,28 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     let known = store.capabilities().serializers;
     head.serializer.take_if(|name| !known.contains(&&**name));
     store.kept(head)
+}
+
+/// The head as a store of our own layout names it, and as archives and folders do: under the key
+/// and in the partition of its request, if it stood under the key that its layout gives it.
+pub fn as_native(source: &dyn Backend, mut head: EntryHead) -> EntryHead {
+    if source.capabilities().layout == "native" {
+        return head;
+    }
+    let is_usual = source.key_of(&head.request, &head.partition) == head.id.key;
+    of_its_owner(&mut head);
+    if is_usual {
+        head.id.key = Key::native(&head.partition, &head.request.method, &head.request.url);
+        if !head.id.variant.is_behind() {
+            head.id.variant = head.selections.first().map_or_else(Variant::none, Variant::of);
+        }
+    }
+    head
+}
+
+/// Who an answer is for is a property of the entry, wherever it comes from (rule K4).
+pub(super) fn of_its_owner(head: &mut EntryHead) {
+    head.partition = partition(&head.partition, &head.request.headers, &Settings::default());
 }
 
 /// Whether an entry of this store stands behind another that answers the same, so that nobody is

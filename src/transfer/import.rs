@@ -8,12 +8,12 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::interchange::Reader;
 use crate::model::{EntryHead, Key, Variant};
-use crate::policy::{Settings, recorded, selection};
+use crate::policy::{Reason, Settings, owner_is_hidden, recorded, selection};
 use crate::storage::{Backend, is_damage};
 
-use super::held::{lost, unfit};
+use super::held::{lost, of_its_owner, unfit};
 use super::migrate::NewTtl;
-use super::receive::{Incoming, ReceiveOptions, decide, receive};
+use super::receive::{Incoming, ReceiveOptions, decide, receive, stays_out};
 use super::report::{Action, Event, Failure, Report, Tally};
 use super::sound::unsound;
 
@@ -95,19 +95,23 @@ async fn run(
             fail(report, options, head.id.to_string(), Some(url), error);
             continue;
         }
-        let into_store = |settings| {
-            let mut head = head.clone();
-            if head.partition.is_empty() {
-                options.partition.clone_into(&mut head.partition);
+        let bytes = head.body.bytes;
+        let admitted = match options.recorded {
+            Some(settings) => {
+                let mut head = head;
+                if head.partition.is_empty() {
+                    options.partition.clone_into(&mut head.partition);
+                }
+                recorded(head, settings)
             }
-            recorded(head, settings)
+            None if is_for_nobody_known(&head) => Err(Reason::CredentialsHidden),
+            None => Ok(head),
         };
-        let head = match options.recorded.map(into_store) {
-            None => head,
-            Some(Ok(head)) => head,
-            Some(Err(reason)) => {
+        let head = match admitted {
+            Ok(head) => head,
+            Err(reason) => {
                 *left_out.entry(reason.code()).or_default() += 1;
-                report.tallies.count(Action::Skip, head.body.bytes);
+                report.tallies.count(Action::Skip, bytes);
                 continue;
             }
         };
@@ -118,9 +122,12 @@ async fn run(
         }
         let mut meant = in_its_place(head);
         meant.expires_at = options.ttl.apply(meant.expires_at, options.receive.now);
+        if stays_out(store, meant.expires_at, &options.receive) {
+            report.tallies.count(Action::Skip, bytes);
+            continue;
+        }
         let head = store.kept(under_its_key(store, meant.clone()));
         let (key, url) = (head.id.to_string(), head.request.url.as_str().to_owned());
-        let bytes = head.body.bytes;
         let kept = head.clone();
         if let Some(error) = unfit(&meant, &head, store) {
             fail(report, options, key, Some(url), error);
@@ -147,6 +154,7 @@ async fn run(
 /// A native key is the one of the request, whatever the file says: nobody may store an
 /// answer under the URL of somebody else. The same goes for the variant.
 fn in_its_place(mut head: EntryHead) -> EntryHead {
+    of_its_owner(&mut head);
     if Key::is_native(&head.id.key) {
         let request = &head.request;
         head.id.key = Key::native(&head.partition, &request.method, &request.url);
@@ -164,6 +172,10 @@ fn in_its_place(mut head: EntryHead) -> EntryHead {
         }
     }
     head
+}
+
+fn is_for_nobody_known(head: &EntryHead) -> bool {
+    owner_is_hidden(&head.partition, &head.request.headers, &Settings::default())
 }
 
 /// A native key becomes the one by which the store looks for the entry. What the source was

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     EntryHead, EntryId, Headers, Method, Request, Stamp, Timestamp, UrlText, Variant,
 };
@@ -10,6 +10,13 @@ use crate::storage::{Backend, Manage};
 
 /// How long an entry lives that is only there to be looked for, should nobody remove it.
 const LIFE: Duration = Duration::from_secs(60);
+
+/// What it is an answer to. There is one for a store, so that the next trial replaces and removes
+/// what a killed one has left.
+const TRIED_OUT: &str = "http://cachectl.invalid/is-this-one-store";
+
+/// How often it is tried out where others try at the same time.
+const TRIALS: u32 = 20;
 
 /// Whether two stores are known to be one place.
 ///
@@ -30,19 +37,31 @@ pub async fn shows_entries_of(store: &dyn Backend, other: &dyn Backend) -> Resul
     if (can.kind, can.layout) != (other_can.kind, other_can.layout) {
         return Ok(false);
     }
-    let now = Timestamp::now();
-    let url = UrlText::parse(&format!("http://cachectl.invalid/{}", Stamp::fresh()))?;
-    let request = Request::new(Method::GET, url);
+    let request = Request::new(Method::GET, UrlText::parse(TRIED_OUT)?);
     let id = EntryId::new(store.key_of(&request, ""), Variant::none());
-    let mut headers = Headers::new();
-    headers.push("Cache-Control", "max-age=60");
-    let head = EntryHead::new(id, request, 200, headers, now);
-    let head = store.kept(EntryHead { expires_at: Some(now + LIFE), ..head });
-    let put = store.put(head).await?.commit().await?;
-    let seen = other.find(&put.head.id).await;
-    let removed = store.remove(&put.head.id, Some(put.stamp)).await;
-    let is_one = seen?.is_some();
-    removed.map(|_| is_one).map_err(|e| {
-        Error::store("what was put into the store to try it out is still there").because(e)
-    })
+    let headers = Headers::new().with("Cache-Control", "max-age=60");
+    for trial in 0..TRIALS {
+        tokio::time::sleep(Duration::from_millis(10) * trial).await;
+        let now = Timestamp::now();
+        let head = EntryHead::new(id.clone(), request.clone(), 200, headers.clone(), now);
+        let head = store.kept(EntryHead { expires_at: Some(now + LIFE), ..head });
+        let put = store.put(head).await?.commit().await?;
+        let seen = there(other, &put.head.id).await;
+        // What is still there was there when the other store was asked: it is written once.
+        let own = there(store, &put.head.id).await;
+        let removed = store.remove(&put.head.id, Some(put.stamp)).await;
+        removed.map_err(|e| {
+            Error::store("what was put into the store to try it out is still there").because(e)
+        })?;
+        let (is_seen, is_own) = (seen? == Some(put.stamp), own? == Some(put.stamp));
+        if is_seen || is_own {
+            return Ok(is_seen);
+        }
+    }
+    let told = "others try out this store at the same time, so that it is not known which it is";
+    Err(Error::new(ErrorKind::Refused, told).coded("busy").try_this("the same command again"))
+}
+
+async fn there(store: &dyn Backend, id: &EntryId) -> Result<Option<Stamp>> {
+    Ok(store.find(id).await?.map(|found| found.stamp))
 }

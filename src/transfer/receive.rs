@@ -85,18 +85,20 @@ pub async fn decide(
     head: &EntryHead,
     options: &ReceiveOptions,
 ) -> Result<(Action, Over)> {
-    if stays_out(store, head, options) {
-        return Ok((Action::Skip, Over::Anything));
-    }
     let there = store.find(&head.id).await;
     decide_against(there, head, options)
 }
 
-/// Whether an entry has expired and is therefore not taken.
-pub(super) fn stays_out(store: &dyn Backend, head: &EntryHead, options: &ReceiveOptions) -> bool {
+/// Whether an entry with this end has expired and is therefore not taken. The end is the one that
+/// the entry has where it comes from: the store may have no place for it.
+pub(super) fn stays_out(
+    store: &dyn Backend,
+    expires_at: Option<Timestamp>,
+    options: &ReceiveOptions,
+) -> bool {
     // A server that forgets by itself cannot hold what has expired.
     let takes_expired = options.include_expired && !store.capabilities().server_ttl;
-    head.is_expired(options.now) && !takes_expired
+    expires_at.is_some_and(|end| end <= options.now) && !takes_expired
 }
 
 /// The same as [`decide`], once the store was asked.

@@ -181,3 +181,61 @@ fn buckets() {
     }
     are_two(&desk, &store, &format!("{store}&prefix=other/"));
 }
+
+/// A store is tried out with an entry, and whoever does so may be killed.
+#[test]
+fn what_a_killed_trial_has_left_is_no_entry() {
+    let url = cachectl::UrlText::parse("http://cachectl.invalid/is-this-one-store").expect("a URL");
+    let request = cachectl::Request::new(cachectl::Method::GET, url);
+    let key = cachectl::Key::native("", &request.method, &request.url);
+    let id = cachectl::EntryId::new(key, cachectl::Variant::none());
+    let now = cachectl::Timestamp::now();
+    let mut left = cachectl::EntryHead::new(id, request, 200, cachectl::Headers::new(), now);
+    left.expires_at = Some(now + std::time::Duration::from_secs(60));
+    for kind in ["file", "sqlite"] {
+        for (mode, loser) in [("--move", "a"), ("--mirror", "b")] {
+            let (desk, a, b) = (Desk::new(), format!("{kind}:a"), format!("{kind}:b"));
+            shelf::fill(&desk, &a, &assortment());
+            let count = |store: &str| desk.ok(&["list", "--backend", store]).lines().count();
+            let whole = count(&a);
+            let address = format!("{kind}:{}", desk.file(loser).display());
+            let store = cachectl::open_with(
+                &address.parse().expect("an address"),
+                cachectl::Access::Create,
+            );
+            let store = store.expect("a store").blocking().expect("a blocking store");
+            store.put(left.clone()).expect("begun").commit().expect("stored");
+            drop(store);
+            desk.ok(&["migrate", &a, &b, mode, "--yes", "--include-expired"]);
+            assert_eq!(count(&a), if mode == "--move" { 0 } else { whole }, "{kind}");
+            assert_eq!(count(&b), whole, "{kind}");
+        }
+    }
+}
+
+/// Whoever tries out a store at the same time as others learns what is so.
+#[test]
+fn trials_at_the_same_time_do_not_confuse_each_other() {
+    use cachectl::transfer::shows_entries_of;
+    let (desk, one) = (Desk::new(), "link");
+    std::fs::create_dir(desk.file("a")).expect("made");
+    link(&desk, one, desk.file("a"));
+    let open = |name: &str| {
+        let address = format!("file:{}", desk.file(name).display()).parse().expect("an address");
+        cachectl::open_with(&address, cachectl::Access::Create).expect("a store").pooled()
+    };
+    let stores = ["a", one, "b"].map(open);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("one");
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let (stores, runtime) = (&stores, &runtime);
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    let other = &stores[1 + number % 2];
+                    let is_one = runtime.block_on(shows_entries_of(&*stores[0], &**other));
+                    assert!(is_one.is_err() || is_one.ok() == Some(number % 2 == 0), "{number}");
+                }
+            });
+        }
+    });
+}
