@@ -144,3 +144,19 @@ fn what_is_exported_answers_as_its_source_did_wherever_it_is_imported() {
         }
     }
 }
+
+/// Generation 0 has no place for the end that another layout gives an entry.
+#[test]
+fn what_has_expired_stays_out_where_no_end_is_kept() {
+    let (sample, source, _) = SAMPLES[3];
+    let desk = desk_with(sample);
+    desk.ok(&["export", "-q", "-o", "a.ndjson", "--backend", source]);
+    desk.ok(&["migrate", "-q", source, "file:migrated?layout=hishel-0"]);
+    desk.ok(&["import", "-q", "a.ndjson", "--backend", "file:imported?layout=hishel-0"]);
+    let expired = desk.ok(&["list", "--where", "state = expired", "--backend", source]);
+    assert!(expired.contains("state=ttl"), "{expired}");
+    for store in ["file:migrated", "file:imported"] {
+        let list = desk.ok(&["list", "--backend", store]);
+        assert!(!list.contains("state=ttl") && list.contains("items.json"), "{store}: {list}");
+    }
+}
