@@ -73,6 +73,9 @@ fn moving_does_not_mix_up_whom_an_answer_is_for() {
     desk.ok(&["get", "-H", "Authorization: B x", &url, "--backend", "file:native"]);
     desk.ok(&["get", &url, "--backend", "file:native"]);
     for store in STORES {
+        let tried = desk.run(&["migrate", "--dry-run", "file:native", store]);
+        tried.failed(5, &["depends on credentials"]);
+        assert!(!desk.file("c").exists(), "{store}: it was only tried");
         let ran = desk.run(&["migrate", "file:native", store]);
         ran.failed(5, &["depends on credentials"]);
         assert_eq!(desk.ok(&["list", "--keys", "--backend", store]).lines().count(), 1);

@@ -285,12 +285,23 @@ pub struct OpenStore {
     runtime: Option<ManuallyDrop<Runtime>>,
     /// Where it was said that it should be this one.
     origin: Option<Where>,
+    /// The folder of a store that is only there in place of one that would be made.
+    stand_in: Option<tempfile::TempDir>,
 }
 
 impl OpenStore {
     /// Around a store that nobody named.
     pub fn of(store: Arc<dyn Backend>) -> Self {
-        OpenStore { store, runtime: None, origin: None }
+        OpenStore { store, runtime: None, origin: None, stand_in: None }
+    }
+
+    /// Around a store that was chosen.
+    fn chosen(
+        chosen: &Chosen,
+        store: Arc<dyn Backend>,
+        runtime: Option<ManuallyDrop<Runtime>>,
+    ) -> Self {
+        OpenStore { store, runtime, origin: Some(chosen.origin.clone()), stand_in: None }
     }
 
     /// Runs work to its end, on this thread. Trouble with the store says where it was named.
@@ -346,7 +357,7 @@ pub fn open(chosen: &Chosen, access: Access, common: &CommonArgs) -> Result<Open
     };
     let runtime = runtime_for(chosen)?;
     let store = opened(chosen, wanted, runtime.as_deref(), common)?;
-    Ok(OpenStore { store, runtime, origin: Some(chosen.origin.clone()) })
+    Ok(OpenStore::chosen(chosen, store, runtime))
 }
 
 /// The runtime that a store on a server needs, before and after it is open.
@@ -401,11 +412,23 @@ pub fn open_as_if_made(chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore
                 .downcast_ref::<Error>()
                 .is_some_and(|error| error.code() == "store_missing") =>
         {
-            let empty: Address = "memory:".parse()?;
-            Ok(OpenStore::of(open_with(&empty, Access::Create)?.in_place()))
+            stand_in(&chosen.address)
         }
-        store => Ok(OpenStore { store: store?, runtime, origin: Some(chosen.origin.clone()) }),
+        store => Ok(OpenStore::chosen(chosen, store?, runtime)),
     }
+}
+
+/// An empty store in place of one that is missing: of its kind and layout, for these decide what
+/// it can take.
+fn stand_in(address: &Address) -> Result<OpenStore> {
+    let folder = tempfile::Builder::new().prefix("cachectl-").tempdir()?;
+    let address = match address.path()? {
+        Some(_) => address.clone().with_path(&folder.path().join("store")),
+        None => Address::kind("memory"),
+    };
+    let mut open = OpenStore::of(open_with(&address, Access::Create)?.in_place());
+    open.stand_in = Some(folder);
+    Ok(open)
 }
 
 /// Two open stores, and a runtime for both: work on them may use several threads.
@@ -520,7 +543,7 @@ fn existing_on(
     common: &CommonArgs,
 ) -> Result<OpenStore> {
     let store = opened(chosen, Wanted::AsItLies(access), Some(runtime), common)?;
-    Ok(OpenStore { store, runtime: None, origin: Some(chosen.origin.clone()) })
+    Ok(OpenStore::chosen(chosen, store, None))
 }
 
 /// Whether both make keys by cachectl's own rule, so that an identity is the same in both.
