@@ -45,6 +45,7 @@ pub use demands::{Demands, RequestOptions};
 pub use directives::{MaxStale, Qualified, RequestDirectives, ResponseDirectives};
 pub use freshness::{Freshness, LifetimeSource, current_age, freshness};
 pub use invalidation::invalidated_by;
+#[cfg(feature = "interchange")]
 pub(crate) use partition::owner_is_hidden;
 pub use partition::{has_credentials, partition};
 pub use reason::Reason;
