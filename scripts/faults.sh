@@ -347,8 +347,10 @@ one_among_many() {
     [ -d "$record" ] || echo "the folder is gone"
     redis-cli -p "$REDIS_PORT" flushall >/dev/null
     fill "$REDIS"
-    local name
-    name=$(redis-cli -p "$REDIS_PORT" keys 'hishel:{*}' | grep -v :.*: | head -1)
+    local name last
+    last=$($C list --keys --limit 1 --backend "$REDIS" --where "query = 'n=30'")
+    name=$(redis-cli -p "$REDIS_PORT" keys 'hishel:{*}' | grep -v -e :.*: -e "$last" | head -1)
+    [ -n "$last" ] && [ -n "$name" ] || echo "there are no records"
     redis-cli -p "$REDIS_PORT" del "$name" >/dev/null
     redis-cli -p "$REDIS_PORT" set "$name" x >/dev/null
     $C gc --corrupt --yes --backend "$REDIS" >/dev/null 2>err.txt

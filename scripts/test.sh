@@ -3,15 +3,18 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-if ! command -v "${CACHECTL_TEST_REDIS_SERVER:-redis-server}" >/dev/null 2>&1 \
-    && ! command -v valkey-server >/dev/null 2>&1; then
-    install="apt-get install -y --no-install-recommends redis-server"
+missing=
+has() { command -v "$1" >/dev/null 2>&1; }
+has "${CACHECTL_TEST_REDIS_SERVER:-redis-server}" || has valkey-server || missing=redis-server
+has jq || missing="$missing jq"
+if [ -n "$missing" ]; then
+    install="apt-get install -y --no-install-recommends $missing"
     if [ "$(id -u)" = 0 ]; then
         (apt-get update -q && $install) >/dev/null
     elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
         (sudo apt-get update -q && sudo $install) >/dev/null
     else
-        echo "the tests need a Redis server: sudo $install" >&2
+        echo "the tests need a Redis server and jq: sudo $install" >&2
         exit 1
     fi
 fi

@@ -1,13 +1,14 @@
 //! What the README and the pages in `docs/` show is run: each console block prints what it says,
 //! and each command of a script block is one that cachectl understands.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod running;
 
-use crate::testkit::origin::{Origin, Step};
+use std::fs;
+use std::path::Path;
+
 use crate::testkit::program::Desk;
+use crate::testkit::shelf::{DAY, HOUR, assortment, item};
+use running::Scene;
 
 /// The pages, from the top of the repository.
 const PAGES: [&str; 9] = [
@@ -189,72 +190,134 @@ fn steady(line: &str) -> String {
     words.join(" ")
 }
 
-/// What a console block shows below each command.
-fn shown(block: &Block) -> Vec<(String, Vec<String>)> {
-    let mut shown: Vec<(String, Vec<String>)> = Vec::new();
-    for line in &block.lines {
-        match (line.strip_prefix("$ "), shown.last_mut()) {
-            (Some(command), _) => shown.push((command.to_owned(), Vec::new())),
-            (None, Some((_, output))) => output.push(line.clone()),
-            (None, None) => {}
-        }
-    }
-    shown
-}
-
-/// Runs a line of a shell with the program in the path; gives both outputs together.
-fn shell(desk: &Desk, line: &str) -> String {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_cachectl"));
-    let path = std::env::var("PATH").unwrap_or_default();
-    let output = Command::new("bash")
-        .args(["-c", &format!("{{ {line}\n}} 2>&1")])
-        .current_dir(desk.path())
-        .env_clear()
-        .env("HOME", desk.path())
-        .env("PATH", format!("{}:{path}", program.parent().expect("a folder").display()))
-        // As on a terminal, where tables and summaries are shown.
-        .env("CACHECTL_FORMAT", "table")
-        .stdin(Stdio::null())
-        .output()
-        .expect("bash runs");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// The five minutes of the README, word for word: against an origin like that of the example.
 #[test]
-fn the_first_five_minutes_go_as_the_readme_says() {
-    let desk = Desk::new();
-    let origin = Origin::start(|seen| {
-        let body = format!("this is {}\n", seen.path());
-        // In the order of the example.
-        let length = body.len();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"{length}\"\r\n\
-             Cache-Control: max-age=3600\r\nContent-Length: {length}\r\n\r\n"
-        );
-        vec![Step::Send(format!("{head}{body}").into_bytes()), Step::Close]
-    });
-    let base = origin.url("");
-    let base = base.trim_end_matches('/');
-    let mut ran: BTreeMap<String, usize> = BTreeMap::new();
-    let page = blocks("README.md");
-    let five = page.iter().filter(|block| block.language == "console").skip(1).take(3);
-    for block in five {
-        for (command, output) in shown(block) {
-            let line = command.replace("http://127.0.0.1:8080", base);
-            let line = match line.as_str() {
-                "echo $?" => continue,
-                line => line.to_owned(),
-            };
-            let printed = shell(&desk, &line).replace(base, "http://127.0.0.1:8080");
-            let lines = |text: &str| -> Vec<String> {
-                text.lines().map(steady).filter(|line| !line.is_empty()).collect()
-            };
-            let wanted = lines(&output.join("\n"));
-            let place = format!("README.md line {}: {command}", block.line);
-            assert_eq!(lines(&printed), wanted, "{place}:\n{printed}");
-            *ran.entry(command).or_default() += 1;
+fn every_configuration_of_the_pages_is_one() {
+    let mut seen = 0;
+    for page in PAGES {
+        for block in blocks(page).iter().filter(|block| block.language == "toml") {
+            let text = block.lines.join("\n");
+            if text.starts_with("[dependencies]") {
+                continue;
+            }
+            let desk = Desk::new();
+            desk.write(".config/cachectl/config.toml", &text);
+            let ran = desk.run(&["config", "check"]);
+            assert_eq!(ran.code, 0, "{page} line {}: {}", block.line, ran.stderr);
+            seen += 1;
         }
     }
-    assert!(ran.len() >= 5, "{ran:?}");
+    assert_eq!(seen, 3);
+}
+
+#[test]
+fn what_is_said_not_to_run_stands_in_a_page() {
+    let lines: Vec<String> =
+        PAGES.iter().flat_map(|page| blocks(page)).flat_map(|block| block.lines).collect();
+    for (part, why) in running::NOT_RUN {
+        assert!(lines.iter().any(|line| line.contains(part)), "{part} ({why}) is in no page");
+    }
+}
+
+/// Before `stats`: what has expired, and something large.
+fn before_stats(scene: &mut Scene) {
+    scene.given("cachectl get -q -o /dev/null http://127.0.0.1:8080/bytes/1048576");
+    scene.given("cachectl get -q -o /dev/null http://127.0.0.1:8080/old");
+    scene.given("cachectl touch -q --ttl 0s http://127.0.0.1:8080/old");
+}
+
+#[test]
+fn what_the_readme_shows_is_so() {
+    let mut scene = Scene::new();
+    scene.run("README.md", |scene, first| match first {
+        line if line.starts_with("cachectl list --host") => {
+            scene.given("cachectl get -q -o /dev/null https://example.org/logo.png");
+        }
+        line if line.starts_with("$ cachectl explain") => {
+            scene.given("cachectl get -q -o /dev/null 'http://127.0.0.1:8080/list?page=2'");
+        }
+        line if line.starts_with("$ cachectl stats") => before_stats(scene),
+        line if line.starts_with("cachectl migrate sqlite:cache.db") => {
+            scene.shelve("sqlite:cache.db", &assortment());
+            scene.given("cachectl gc -q --yes --backend sqlite:cache.db");
+        }
+        line if line.starts_with("cachectl warm --from ci/urls.txt") => {
+            let list = scene.translated("https://api.example.com/v1/items\n");
+            scene.desk.write("ci/urls.txt", list);
+            scene.given("cachectl warm -q --from ci/urls.txt --lock ci/urls.lock --backend file:c");
+        }
+        line if line.starts_with("cachectl list --backend file:.cache/hishel") => {
+            scene.desk.put_sample("hishel-0.1.5/file-json/cache", ".cache/hishel");
+        }
+        _ => {}
+    });
+}
+
+#[test]
+fn what_the_page_on_ci_shows_is_so() {
+    let mut scene = Scene::new();
+    let page = blocks("docs/ci.md");
+    let list = page[0].lines[1..].join("\n");
+    let list = scene.translated(&list);
+    scene.desk.write("ci/urls.txt", list);
+    scene.run("docs/ci.md", |scene, first| {
+        let is_later = first.contains("--locked");
+        if is_later {
+            scene.given("cachectl purge -q --all --yes");
+        }
+        scene.has_changed.store(is_later, std::sync::atomic::Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn what_the_page_on_moving_shows_is_so() {
+    let mut scene = Scene::new();
+    scene.shelve("sqlite:cache.db", &assortment());
+    // Two are missing there, one is older, one newer, and one the same.
+    scene.given("cachectl migrate -q sqlite:cache.db s3://team-cache/http");
+    let there = "--yes --backend s3://team-cache/http";
+    scene.given(&format!("cachectl purge -q --where 'size > 1Ki' {there}"));
+    scene.shelve("sqlite:cache.db", &[item("https://www.example.com/gone", HOUR)]);
+    scene.shelve("sqlite:cache.db", &[item("https://api.example.org/v1/users", 90 * DAY)]);
+    scene.shelve("file:prod", &assortment());
+    scene
+        .desk
+        .write(".config/cachectl/config.toml", "[backends.prod]\naddress = \"file:~/prod\"\n");
+    scene.run("docs/moving.md", |scene, first| {
+        if first.contains("--shard") {
+            scene.given("cachectl migrate -q file:prod redis://old:6379");
+        }
+    });
+}
+
+#[test]
+fn what_the_page_on_shared_caches_shows_is_so() {
+    let mut scene = Scene::new();
+    scene.run("docs/shared-caches.md", |_, _| {});
+}
+
+#[test]
+fn what_the_page_on_upkeep_shows_is_so() {
+    let mut scene = Scene::new();
+    scene.shelve("file:.hishel_cache", &assortment());
+    scene.run("docs/upkeep.md", |_, _| {});
+}
+
+#[test]
+fn what_the_page_on_hishel_shows_is_so() {
+    let mut scene = Scene::new();
+    scene.desk.put_sample("hishel-0.1.5/file-json/cache", ".cache/hishel");
+    let place = ".cache/hishel/hishel_cache.db";
+    scene.desk.put_sample("hishel-1.4.0/sqlite-msgpack/hishel_cache.db", place);
+    scene.given("cachectl get -q --backend file:.cache/hishel https://api.example.com/data");
+    let list = scene.translated("https://api.example.com/data\n");
+    scene.desk.write("urls.txt", list);
+    scene.run("docs/hishel.md", |_, _| {});
+}
+
+#[test]
+fn what_the_page_on_archives_shows_is_so() {
+    let mut scene = Scene::new();
+    scene.shelve("file:.hishel_cache", &assortment());
+    scene.given("cachectl export -q -o cache.ndjson");
+    scene.run("docs/archive.md", |_, _| {});
 }

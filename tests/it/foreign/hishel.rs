@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::testkit::program::Desk;
+use crate::testkit::program::copy_tree;
 use crate::testkit::redis::RedisServer;
 use crate::testkit::s3;
 
@@ -99,18 +100,6 @@ struct Sample {
     manifest: Value,
 }
 
-pub(super) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a sample").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
-}
-
 /// Every file below a folder with its content and the time of its last change.
 fn content(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
     let mut files = BTreeMap::new();
@@ -142,7 +131,7 @@ impl Sample {
     fn new(path: &str) -> Self {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path);
         let folder = tempfile::tempdir().expect("a folder");
-        copy(&from, folder.path());
+        copy_tree(&from, folder.path());
         let manifest = fs::read(from.join("manifest.json")).expect("a manifest");
         Sample { folder, manifest: serde_json::from_slice(&manifest).expect("JSON") }
     }

@@ -1,7 +1,5 @@
 //! From one client's cache to another's, and back.
 
-use std::fs;
-
 use crate::testkit::program::Desk;
 
 /// Samples with the store that they are, and one of the same kind and layout to come back to.
@@ -35,13 +33,7 @@ const TARGETS: &[&str] = &[
 /// A desk with a copy of a sample at `src`.
 fn desk_with(sample: &str) -> Desk {
     let desk = Desk::new();
-    let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(sample);
-    let to = desk.path().join("src");
-    if from.is_dir() {
-        super::hishel::copy(&from, &to);
-    } else {
-        fs::copy(from, to).expect("copied");
-    }
+    desk.put_sample(sample, "src");
     desk
 }
 

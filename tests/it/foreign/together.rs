@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::hishel::copy;
-use crate::testkit::program::Desk;
+use crate::testkit::program::{Desk, copy_tree};
 
 const FOLDER: &str = ".cache/hishel";
 
@@ -54,7 +53,7 @@ impl Scene {
             "hishel-1.4.0/sqlite-msgpack",
             "hishel-2.0.0/sqlite-msgpack-rfc",
         ] {
-            copy(&samples.join(sample), &folder);
+            copy_tree(&samples.join(sample), &folder);
         }
         let _ = fs::remove_file(folder.join("manifest.json"));
         let is_value = |path: &PathBuf| {

@@ -39,6 +39,14 @@ impl Desk {
         path
     }
 
+    /// Puts a sample of another client's cache there.
+    pub fn put_sample(&self, sample: &str, name: &str) {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let to = self.file(name);
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        copy_tree(&samples.join(sample), &to);
+    }
+
     /// With this variable from now on.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
@@ -94,5 +102,17 @@ impl Ran {
         for part in said {
             assert!(self.stderr.contains(part), "{part:?} is missing in: {}", self.stderr);
         }
+    }
+}
+
+/// Copies a file, or a folder with everything in it.
+pub fn copy_tree(from: &Path, to: &Path) {
+    if !from.is_dir() {
+        std::fs::copy(from, to).expect("copied");
+        return;
+    }
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        copy_tree(&entry.path(), &to.join(entry.file_name()));
     }
 }

@@ -51,7 +51,7 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
     let (text, origin) = match (&store.backend, &config.backend) {
         (Some(text), _) => (text.clone(), said_by_flag("backend", text)),
         (None, Some(given)) => (given.value.clone(), Where(given.line.to_string())),
-        (None, None) => ("file".to_owned(), Where("the default".to_owned())),
+        (None, None) => ("file:.hishel_cache".to_owned(), Where("the default".to_owned())),
     };
     let said_in = config.backend.as_ref().filter(|_| store.backend.is_none());
     let mut chosen = resolve(&text, origin, config)?;
