@@ -250,3 +250,53 @@ fn an_entry_of_hishel_1_lives_as_long_as_redis_keeps_it() {
     let left = found[0].head.expires_at.expect("an end").since(Timestamp::now());
     assert!((Duration::from_secs(79_000)..Duration::from_secs(79_300)).contains(&left), "{left:?}");
 }
+
+/// Whom an answer is for goes along with it, whatever it is written into on the way.
+#[test]
+fn an_export_is_for_whom_its_source_was() {
+    let url = "http://127.0.0.1:9/me";
+    let field = "Authorization: Bearer theirs";
+    for layout in ["native", "hishel-1", "hishel-2&rfc=true"] {
+        let desk = Desk::new();
+        let store = made(&format!("sqlite:{}?layout={layout}", desk.file("c").display()));
+        let mut theirs = head(url);
+        theirs.request.headers.push("Authorization", "Bearer theirs");
+        if layout == "native" {
+            let settings = cachectl::Settings::default();
+            theirs.partition = cachectl::policy::partition("", &theirs.request.headers, &settings);
+            theirs.request.headers.remove("authorization");
+        }
+        theirs.id.key = store.key_of(&theirs.request, &theirs.partition);
+        theirs.headers.retain(|name, _| !name.eq_ignore_ascii_case(b"date"));
+        theirs.created_at = Timestamp::now();
+        theirs.received_at = theirs.created_at;
+        theirs.requested_at = theirs.created_at;
+        block_on(store.put_whole(theirs, noise(1, 9))).expect("stored");
+        drop(store);
+        for (format, more) in [
+            ("archive", &[][..]),
+            ("archive", &["--redact"]),
+            ("dir", &[]),
+            ("dir", &["--redact"]),
+            ("har", &[]),
+            ("har", &["--show-secrets"]),
+        ] {
+            let name = format!("{format}{}", more.concat());
+            let export = ["export", "-q", "--backend", "sqlite:c", "--as", format, "-o", &name];
+            desk.ok(&[&export[..], more].concat());
+            let to = format!("file:of-{name}");
+            let import = ["import", "-q", &name, "--as", format, "--backend", &to];
+            desk.ok(&import);
+            let get = |more: &[&str]| {
+                let args = ["get", "-q", "--offline", "-o", "/dev/null", url, "--backend", &to];
+                desk.run(&[&args[..], more].concat()).code
+            };
+            let told = format!("{layout} {name}");
+            assert_eq!(get(&["-H", field]), 0, "{told}: its owner is answered");
+            assert_eq!(get(&[]), 4, "{told}: nobody else is");
+            assert_eq!(get(&["-H", "Authorization: Bearer mine"]), 4, "{told}: nobody else is");
+            let listed = desk.ok(&["list", "--format", "table", "--backend", &to]);
+            assert!(listed.contains("(auth)"), "{told}: {listed}");
+        }
+    }
+}
