@@ -152,12 +152,12 @@ pub enum Command {
 
 /// The whole definition: what help, completions and manual are made from.
 pub fn definition() -> clap::Command {
-    with_environment(Cli::command())
+    with_environment(Cli::command(), None)
 }
 
 /// Gives every long flag its `CACHECTL_…` variable, but for those that must be said out
-/// loud each time.
-fn with_environment(command: clap::Command) -> clap::Command {
+/// loud each time, and for one that is left out.
+fn with_environment(command: clap::Command, left_out: Option<&str>) -> clap::Command {
     const NEVER: &[&str] = &["help", "version", "yes", "all", "show-secrets"];
     // The variable of `get --locked` is a file; here it is a switch that goes with --lock.
     let is_other = |long: &str, command: &str| long == "locked" && command == "warm";
@@ -167,43 +167,79 @@ fn with_environment(command: clap::Command) -> clap::Command {
         let Some(long) = arg.get_long().filter(is_ours) else { return arg };
         let name = variable_of(long);
         // A CI sets what nobody has said to nothing.
-        if environment::is_empty(&name) {
+        if environment::is_empty(&name) || left_out == Some(&*name) {
             return arg;
         }
         let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
         let arg = arg.env(name).hide_env(true);
         if is_flag { arg.value_parser(FalseyValueParser::new()) } else { arg }
     });
-    command.mut_subcommands(with_environment)
+    command.mut_subcommands(|command| with_environment(command, left_out))
 }
 
-/// The flags that a variable has set.
-static BY_VARIABLE: OnceLock<HashSet<String>> = OnceLock::new();
+/// The variables without which the command line would be understood, or wrong in another way.
+fn variables_behind(error: &clap::Error) -> Option<String> {
+    // What follows, the usage, tells of everything that was said.
+    let told = |error: &clap::Error| {
+        let text = error.render().to_string();
+        text.split("\n\n").next().map(str::to_owned)
+    };
+    let is_behind = |name: &String| {
+        let otherwise = with_environment(Cli::command(), Some(name)).try_get_matches();
+        otherwise.err().is_none_or(|otherwise| told(&otherwise) != told(error))
+    };
+    listed(environment::ours().into_iter().filter(is_behind).collect())
+}
 
-fn note_variables(matches: &ArgMatches, flags: &Flags) {
-    let (mut names, mut level) = (HashSet::new(), Some(matches));
-    while let Some(matches) = level {
-        let is_set =
-            |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::EnvVariable);
-        let ids = matches.ids().filter(is_set);
-        names.extend(ids.filter_map(|id| flags.get(id.as_str()).cloned()));
-        level = matches.subcommand().map(|(_, below)| below);
+fn listed(mut names: Vec<String>) -> Option<String> {
+    names.sort();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// The flags that a variable has set, and to what.
+static BY_VARIABLE: OnceLock<HashMap<String, Vec<String>>> = OnceLock::new();
+
+/// The variables that an error is about: it names their flag, or quotes their value.
+pub fn variables_cited(message: &str, excerpt: Option<&str>) -> Option<String> {
+    let by_variable = BY_VARIABLE.get()?.iter();
+    let is_cited = |(flag, values): &(&String, &Vec<String>)| {
+        let flag = format!("--{flag}");
+        let is_end = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+        message.match_indices(&flag).any(|(at, _)| is_end(&message[at + flag.len()..]))
+            || values.iter().filter(|value| !value.is_empty()).any(|value| {
+                message.contains(&format!("{value:?}"))
+                    || message.ends_with(value.as_str())
+                    || excerpt == Some(value)
+            })
+    };
+    listed(by_variable.filter(is_cited).map(|(flag, _)| variable_of(flag)).collect())
+}
+
+fn note_variables(definition: &clap::Command, matches: &ArgMatches) {
+    let mut given = HashMap::new();
+    let mut level = Some((definition, matches));
+    while let Some((command, matches)) = level {
+        for arg in command.get_arguments() {
+            let (id, Some(flag)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
+            if matches.value_source(id) == Some(ValueSource::EnvVariable) {
+                let values = matches.get_raw(id).into_iter().flatten();
+                let values = values.map(|value| value.to_string_lossy().into_owned());
+                given.insert(flag.to_owned(), values.collect());
+            }
+        }
+        level = matches
+            .subcommand()
+            .and_then(|(name, below)| Some((command.find_subcommand(name)?, below)));
     }
-    let _ = BY_VARIABLE.set(names);
+    let _ = BY_VARIABLE.set(given);
 }
 
-/// The long flags of all commands, by what the definition calls them.
-type Flags = HashMap<String, String>;
-
-fn flags_of(definition: &clap::Command) -> Flags {
-    let mut flags = Flags::new();
+/// The long flags of all commands.
+fn flags_of(definition: &clap::Command) -> HashSet<String> {
+    let mut flags = HashSet::new();
     let mut commands = vec![definition];
     while let Some(command) = commands.pop() {
-        flags.extend(
-            command
-                .get_arguments()
-                .filter_map(|arg| Some((arg.get_id().to_string(), arg.get_long()?.to_owned()))),
-        );
+        flags.extend(command.get_arguments().filter_map(|arg| arg.get_long()).map(str::to_owned));
         commands.extend(command.get_subcommands());
     }
     flags
@@ -211,7 +247,7 @@ fn flags_of(definition: &clap::Command) -> Flags {
 
 /// Whether the value of a flag comes from its variable.
 pub fn is_by_variable(flag: &str) -> bool {
-    BY_VARIABLE.get().is_some_and(|names| names.contains(flag))
+    BY_VARIABLE.get().is_some_and(|given| given.contains_key(flag))
 }
 
 /// The variable that gave a flag its value, if one did.
@@ -230,14 +266,13 @@ pub fn run() -> Result<u8> {
     let cli = match parse_alone() {
         Some(cli) => cli,
         None => {
-            let definition = definition();
-            let flags = flags_of(&definition);
-            slips = self::slips(&flags);
-            let parsed = definition.try_get_matches();
-            let parsed = parsed.inspect(|matches| note_variables(matches, &flags));
+            let mut definition = definition();
+            slips = self::slips(&flags_of(&definition));
+            let parsed = definition.try_get_matches_from_mut(std::env::args_os());
+            let parsed = parsed.inspect(|matches| note_variables(&definition, matches));
             match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
                 Ok(cli) => cli,
-                Err(error) => return Ok(failure::usage(&error)),
+                Err(error) => return Ok(failure::usage(&error, variables_behind)),
             }
         }
     };
@@ -273,8 +308,8 @@ pub fn run() -> Result<u8> {
 
 /// Variables that are nearly ours, and what was perhaps meant: `CACHECTL_OFLINE=1` would quietly go
 /// online.
-fn slips(flags: &Flags) -> Vec<(String, String)> {
-    let known = || flags.values().map(String::as_str);
+fn slips(flags: &HashSet<String>) -> Vec<(String, String)> {
+    let known = || flags.iter().map(String::as_str);
     let slip = |name: String| {
         let flag = name.strip_prefix("CACHECTL_")?.to_ascii_lowercase().replace('_', "-");
         let is_known = known().any(|known| known == flag) || flag.len() < 5;

@@ -66,8 +66,19 @@ pub fn report(failure: &anyhow::Error) -> u8 {
         },
     };
     let exit = complaint.exit;
-    talk::error(&complaint);
+    talk::error(&with_origin(complaint));
     exit
+}
+
+/// With the variable that is meant, where nobody has said where a value comes from.
+fn with_origin(complaint: Complaint) -> Complaint {
+    let is_said = complaint.origin.is_some();
+    if is_said || !matches!(complaint.exit, exit::USAGE | exit::LOCAL_FILE | exit::REFUSED) {
+        return complaint;
+    }
+    let excerpt = complaint.excerpt.as_ref().map(|(text, _)| &**text);
+    let origin = super::variables_cited(&complaint.message, excerpt);
+    Complaint { origin, ..complaint }
 }
 
 fn output_trouble(failure: &anyhow::Error) -> Option<&OutputTrouble> {
@@ -104,8 +115,8 @@ fn excerpt(error: &Error) -> Option<(String, usize)> {
 }
 
 /// What clap has to say: help and versions go to standard output, mistakes are told like
-/// all others.
-pub fn usage(error: &clap::Error) -> u8 {
+/// all others, with the variables that are behind them.
+pub fn usage(error: &clap::Error, behind: impl Fn(&clap::Error) -> Option<String>) -> u8 {
     match error.kind() {
         ClapKind::DisplayHelp
         | ClapKind::DisplayVersion
@@ -117,13 +128,13 @@ pub fn usage(error: &clap::Error) -> u8 {
             sink::print(&text).map_or_else(|failure| report(&failure), |()| exit::DONE)
         }
         _ => {
-            talk::error(&mistake(error));
+            talk::error(&mistake(error, behind(error)));
             exit::USAGE
         }
     }
 }
 
-fn mistake(error: &clap::Error) -> Complaint {
+fn mistake(error: &clap::Error, origin: Option<String>) -> Complaint {
     let rendered = error.render().to_string();
     let mut lines = rendered.lines().map(str::trim_end);
     let first = lines.next().unwrap_or_default();
@@ -156,7 +167,7 @@ fn mistake(error: &clap::Error) -> Complaint {
         message: in_our_words(&message),
         cause: String::new(),
         excerpt: None,
-        origin: variable_behind(error),
+        origin,
         hint: Some(hint),
     }
 }
@@ -173,24 +184,6 @@ fn in_our_words(message: &str) -> String {
     WORDS
         .into_iter()
         .fold(message.to_owned(), |message, (theirs, ours)| message.replace(theirs, ours))
-}
-
-/// The variable that gave an option the value that cannot be used; `None` where the command line
-/// says it.
-fn variable_behind(error: &clap::Error) -> Option<String> {
-    let (Some(ContextValue::String(option)), Some(ContextValue::String(value))) =
-        (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
-    else {
-        return None;
-    };
-    let flag = option.strip_prefix("--")?.split([' ', '=']).next()?;
-    let is_said = std::env::args().any(|arg| {
-        arg.strip_prefix("--")
-            .is_some_and(|arg| arg == flag || arg.starts_with(&format!("{flag}=")))
-    });
-    let variable = super::variable_of(flag);
-    let is_it = crate::environment::text(&variable).is_some_and(|given| given.contains(value));
-    (is_it && !is_said).then_some(variable)
 }
 
 /// The command that is run: `cachectl list`.

@@ -188,7 +188,8 @@ fn headers_from(file: &str) -> Result<Vec<Said>> {
 /// `Name: value`. The value is not repeated in an error, for it may be a credential.
 fn parse_header(text: &[u8]) -> Result<Said> {
     let refuse = |why: &str| {
-        Error::usage(format!("a header field cannot be sent: {why}")).try_this("-H 'Name: value'")
+        Error::usage(format!("a field of --header cannot be sent: {why}"))
+            .try_this("-H 'Name: value'")
     };
     let name_of = |name: &[u8]| {
         let name = std::str::from_utf8(name.trim_ascii()).ok();

@@ -118,8 +118,9 @@ pub fn run(args: &ImportArgs, common: &CommonArgs) -> Result<u8> {
     let mut reader = interchange::reader(format, origin(format, &args.file)?)
         .map_err(|e| unreadable(e, format, &args.file))?;
     let selection = args.selection.resolve(&[], &config)?;
-    if !selection.scans || !selection.sort.is_any() {
-        return Err(Error::usage("import takes a file in its order")
+    let other = [("--keys-from", !selection.scans), ("--sort", !selection.sort.is_any())];
+    if let Some((option, _)) = other.into_iter().find(|(_, is_said)| *is_said) {
+        return Err(Error::usage(format!("import takes a file in its order, without {option}"))
             .try_this("--key, --url, --where and the like")
             .into());
     }

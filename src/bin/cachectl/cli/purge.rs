@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use super::plan::{PlanArgs, Question, Summary, WorkArgs, actions_table, confirm, end, show_first};
 use super::selection::{Selected, Selection, SelectionArgs};
 use super::store::{self, Chosen, OpenStore};
-use super::{CommonArgs, OutputArgs, StoreArgs, exit, failure};
+use super::{CommonArgs, OutputArgs, StoreArgs, exit, failure, said_by_variable};
 use crate::config::Config;
 use crate::output::columns::View;
 use crate::output::progress::Progress;
@@ -183,10 +183,13 @@ pub fn refuse_read_only(open: &OpenStore, is_dry: bool) -> Result<()> {
     if !open.store.capabilities().read_only || is_dry {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Refused, "the store is opened read-only")
+    let error = Error::new(ErrorKind::Refused, "the store is opened read-only")
         .coded("read_only")
-        .try_this("the same without readonly, or with --dry-run")
-        .into())
+        .try_this("the same without readonly, or with --dry-run");
+    Err(match said_by_variable("readonly") {
+        Some(origin) => anyhow::Error::from(error).context(origin),
+        None => error.into(),
+    })
 }
 
 /// What is to be removed, and what cannot be.
