@@ -24,8 +24,8 @@ use futures_util::StreamExt;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Stamp, StatusSet, Timestamp,
-    UrlText,
+    Credentials, EntryHead, EntryId, Headers, Lock, Method, Request, Secrets, Stamp, StatusSet,
+    Timestamp, UrlText,
 };
 use crate::policy::{
     self, Absorbed, CacheStatus, Decision, Delivery, Demands, Exchange, Extent, Forward, Fwd, Plan,
@@ -244,11 +244,11 @@ impl Client {
                 fresh.drain().await
             });
             if let Err(error) = outcome.await {
-                tracing::info!("validation in the background failed: {error:?}");
+                tracing::info!("validation in the background failed: {error:#}");
             }
         }
         if let Err(error) = self.store.tidy(now).await {
-            tracing::debug!("the store was not tidied: {error:?}");
+            tracing::debug!("the store was not tidied: {error:#}");
         }
     }
 
@@ -269,7 +269,8 @@ impl Client {
             let Some(wait) = wait else {
                 return sent.map(|incoming| (incoming, requested_at));
             };
-            tracing::info!("trying {:?} again in {wait:?}", request.url);
+            let url = Secrets::built_in().url(request.url.as_str()).into_owned();
+            tracing::info!("trying {url} again in {wait:?}");
             self.transport.pause(wait).await;
         }
     }

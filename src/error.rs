@@ -172,7 +172,7 @@ impl Error {
         let mut text = String::new();
         let mut next = self.source();
         while let Some(cause) = next {
-            let line = cause.to_string();
+            let line = without_numbers(&cause.to_string());
             // Wrappers of foreign crates often repeat what they wrap.
             if !text.contains(&line) {
                 if !text.is_empty() {
@@ -184,6 +184,24 @@ impl Error {
         }
         text
     }
+}
+
+/// Without the numbers that the system has for its errors: `(os error 2)`.
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.bytes().all(|c| c.is_ascii_digit()) => {
+                kept.push_str(rest);
+            }
+            _ => {
+                kept.push_str(" (os error ");
+                kept.push_str(part);
+            }
+        }
+    }
+    kept
 }
 
 impl ErrorKind {
@@ -205,9 +223,14 @@ impl ErrorKind {
     }
 }
 
+/// The message; with `{:#}`, the causes after it.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        match f.alternate().then(|| self.causes()) {
+            Some(causes) if !causes.is_empty() => write!(f, ": {causes}"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -264,6 +287,15 @@ mod tests {
         let middle = Error::store("cannot reach x").because(inner);
         let outer = Error::store("cannot open x").because(middle);
         assert_eq!(outer.causes(), "cannot reach x: connection refused");
+    }
+
+    #[test]
+    fn causes_have_no_numbers_of_the_system() {
+        let absent = std::io::Error::from_raw_os_error(2);
+        let error = Error::store("cannot open x").because(absent);
+        assert_eq!(error.causes(), "No such file or directory");
+        let text = "a (os error 1) b (os error x) (os error";
+        assert_eq!(without_numbers(text), "a b (os error x) (os error");
     }
 
     #[test]

@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{EntryHead, Secrets, Timestamp, nearest};
+use crate::model::{EntryHead, Secrets, Timestamp, expected};
 
 /// Bodies pass in pieces of at most this many bytes.
 pub const MAX_CHUNK: usize = 1 << 20;
@@ -70,12 +70,9 @@ impl Format {
     /// `Usage` when there is none.
     pub fn named(name: &str) -> Result<&'static Format> {
         FORMATS.iter().find(|format| format.name == name).ok_or_else(|| {
-            let names = || FORMATS.iter().map(|format| format.name);
-            let error = Error::usage(format!("{name:?} is not a format")).coded("bad_format");
-            error.try_this(match nearest(name, names()) {
-                Some(near) => near.to_owned(),
-                None => names().collect::<Vec<_>>().join(", "),
-            })
+            Error::usage(format!("{name:?} is not a format"))
+                .because(expected(name, FORMATS.iter().map(|format| format.name)))
+                .coded("bad_format")
         })
     }
 
@@ -345,7 +342,7 @@ mod tests {
             assert_eq!(format.imports, format.read.is_some(), "{}", format.name);
             assert!(std::ptr::eq(Format::named(format.name).unwrap(), format));
         }
-        assert_eq!(Format::named("hra").unwrap_err().hint(), Some("har"));
+        assert_eq!(Format::named("hra").unwrap_err().causes(), "did you mean har?");
         for (path, name) in [
             ("x.ndjson", Some("archive")),
             ("a/x.NDJSON.gz", Some("archive")),

@@ -152,8 +152,8 @@ pub use filter::{Bound, Column, Detail, Filter, FilterError, Moment, SortBy, glo
 pub use model::{
     ALL_SERIALIZERS, BodyDigest, BodyFacts, Credentials, EntryHead, EntryId, Extensions, Headers,
     Key, Lock, Locked, Metadata, Method, Request, Response, Secrets, Selecting, Selection,
-    Sha256Digest, Stamp, StatusSet, Stored, Timestamp, UrlText, Variant, format_duration, nearest,
-    parse_duration, parse_size,
+    Sha256Digest, Stamp, StatusSet, Stored, Timestamp, UrlText, Variant, expected, format_duration,
+    nearest, parse_duration, parse_size,
 };
 #[cfg(feature = "s3")]
 pub use open::open_s3_with;

@@ -37,4 +37,4 @@ pub use time::{Civil, Timestamp};
 pub use units::{format_duration, parse_duration, parse_size};
 pub(crate) use url::percent_decode;
 pub use url::{Credentials, UrlText};
-pub use words::nearest;
+pub use words::{expected, nearest};

@@ -6,7 +6,7 @@ use crate::backend::DRIVERS;
 use crate::error::{Error, Result};
 #[cfg(feature = "foreign")]
 use crate::foreign;
-use crate::model::nearest;
+use crate::model::expected;
 use crate::serializer::serializer;
 use crate::storage::{
     Access, Address, Backend, Blocking, BlockingBackend, Driver, InPlace, Opened, Param, Pooled,
@@ -24,12 +24,9 @@ pub fn driver(address: &Address) -> Result<&'static Driver> {
         .iter()
         .find(|driver| driver.kind == scheme || (!bare && driver.schemes.contains(&scheme)));
     found.ok_or_else(|| {
-        let kinds: Vec<&str> = DRIVERS.iter().map(|d| d.kind).collect();
-        let error = Error::usage(format!("{scheme:?} is not a kind of store")).coded("bad_address");
-        match nearest(scheme, kinds.iter().copied()) {
-            Some(kind) => error.try_this(kind),
-            None => error.try_this(kinds.join(", ")),
-        }
+        Error::usage(format!("{scheme:?} is not a kind of store"))
+            .because(expected(scheme, DRIVERS.iter().map(|d| d.kind)))
+            .coded("bad_address")
     })
 }
 
@@ -246,14 +243,11 @@ fn foreign_layout(
     address: &Address,
 ) -> Result<&'static foreign::Layout> {
     let Some(layout) = foreign::layout(driver.kind, name) else {
-        let names: Vec<&str> = std::iter::once("native")
-            .chain(foreign::LAYOUTS.iter().filter(|l| l.kind == driver.kind).map(|l| l.name))
-            .collect();
-        let error = address.refuse(&format!("{} stores have no layout {name:?}", driver.kind));
-        return Err(match nearest(name, names.iter().copied()) {
-            Some(name) => error.try_this(name),
-            None => error.try_this(names.join(", ")),
-        });
+        let layouts = foreign::LAYOUTS.iter().filter(|layout| layout.kind == driver.kind);
+        let names = std::iter::once("native").chain(layouts.map(|layout| layout.name));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let told = format!("{} stores have no layout {name:?}; known are {names}", driver.kind);
+        return Err(address.refuse(&told));
     };
     Ok(layout)
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use crate::error::ErrorKind;
 use crate::error::{Error, Result, unquoted};
 use crate::model::wire::{MAX_PARTS, parts};
-use crate::model::{EntryHead, Stamp};
+use crate::model::{EntryHead, Stamp, expected};
 
 #[cfg(feature = "bincode")]
 pub use bincode::BincodeSerializer;
@@ -143,7 +143,7 @@ pub fn serializer(name: &str) -> Result<&'static dyn Serializer> {
                 .try_this(format!("build with the cargo feature `{name}`"))
         } else {
             Error::usage(format!("{name:?} is not a serializer"))
-                .try_this(SERIALIZER_NAMES.join(", "))
+                .because(expected(name, SERIALIZER_NAMES.iter().copied()))
         }
     })
 }

@@ -184,7 +184,7 @@ impl Inner {
         match self.read(shard, spot) {
             Ok(record) => Ok(record.map(Record::into_parts).unwrap_or_default()),
             Err(e) if is_damage(&e) => {
-                tracing::warn!("a damaged record gives way to a new one: {e:?}");
+                tracing::warn!("a damaged record gives way to a new one: {e:#}");
                 Ok(Vec::new())
             }
             Err(e) => Err(e),

@@ -256,8 +256,8 @@ impl Names {
         format!("{}cachectl", self.prefix)
     }
 
-    /// What `SCAN` has to match to bring all records, and no body.
-    fn pattern(&self) -> String {
+    /// The prefix, as `SCAN` has to be told of it.
+    fn escaped_prefix(&self) -> String {
         let mut pattern = String::with_capacity(self.prefix.len() + 4);
         for c in self.prefix.chars() {
             if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
@@ -265,7 +265,12 @@ impl Names {
             }
             pattern.push(c);
         }
-        pattern + "{*}"
+        pattern
+    }
+
+    /// What `SCAN` has to match to bring all records, and no body.
+    fn pattern(&self) -> String {
+        self.escaped_prefix() + "{*}"
     }
 
     /// What `SCAN` has to match to bring all bodies, and no record.
@@ -492,11 +497,43 @@ impl Inner {
         let mut pipeline = pipe();
         pipeline.cmd("SETNX").arg(self.names.marker()).arg(marker::of("redis"));
         pipeline.cmd("GET").arg(self.names.marker());
-        let answers = self.link.ask_all(&pipeline).await?;
-        let found = answers.into_iter().next_back().map(Vec::<u8>::from_redis_value);
+        let mut answers = self.link.ask_all(&pipeline).await?.into_iter();
+        let is_new = answers.next().map(bool::from_redis_value);
+        let found = answers.next().map(Vec::<u8>::from_redis_value);
         self.check_marker(&found.and_then(Result::ok).unwrap_or_default())?;
         self.marked.store(true, Ordering::Relaxed);
+        if is_new.is_some_and(|is_new| is_new.unwrap_or_default())
+            && let Some(other) = self.a_name_of_others().await
+        {
+            tracing::warn!(
+                "{} now holds a new store beside keys of another client, such as {other:?}; from \
+                 now on its address means the new store, and ?layout= or another ?namespace= the \
+                 other keys",
+                self.link.name()
+            );
+        }
         Ok(())
+    }
+
+    /// A name in the namespace that is none of ours, if the first names of the server have one.
+    async fn a_name_of_others(&self) -> Option<String> {
+        if self.names.prefix.is_empty() {
+            return None;
+        }
+        let node = self.nodes().await.ok()?.pop()?;
+        let mut command = cmd("SCAN");
+        command
+            .arg(0)
+            .arg("MATCH")
+            .arg(self.names.escaped_prefix() + "*")
+            .arg("COUNT")
+            .arg(self.batch);
+        let (_, names): (u64, Vec<Vec<u8>>) = self.ask_node(&command, &node).await.ok()?;
+        let mut names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
+        names.find(|name| {
+            let is_ours = self.names.inner(name).is_some() || self.names.body(name).is_some();
+            !is_ours && *name != self.names.marker()
+        })
     }
 
     /// Looks at the layout without marking anything: whether there is a mark.

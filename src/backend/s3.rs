@@ -311,7 +311,7 @@ impl Inner {
                 Ok(Some(read)) => (read.record.into_parts(), Some(read.etag)),
                 Ok(None) => (Vec::new(), None),
                 Err(e) if heals && is_damage(&e) => {
-                    tracing::warn!("a damaged record gives way to a new one: {e:?}");
+                    tracing::warn!("a damaged record gives way to a new one: {e:#}");
                     (Vec::new(), Some(None))
                 }
                 Err(e) => return Err(e),

@@ -322,7 +322,7 @@ impl Warmer {
         report.complete = complete && report.ended_by.is_none();
         report.duration = started.elapsed();
         if let Err(error) = self.client.store.tidy(Timestamp::now()).await {
-            tracing::debug!("the store was not tidied: {error:?}");
+            tracing::debug!("the store was not tidied: {error:#}");
         }
         report
     }

@@ -1,7 +1,7 @@
 //! The order of a listing: `size:desc`, by any field that can be asked about.
 
 use crate::error::{Error, Result};
-use crate::model::{EntryHead, nearest};
+use crate::model::{EntryHead, expected};
 use crate::policy::{Settings, State};
 
 use super::bounds::Detail;
@@ -73,12 +73,9 @@ fn field_and_way(text: &str) -> Result<(Field, bool)> {
     };
     let known = FIELDS.iter().find(|(known, _)| *known == name);
     known.map(|(_, field)| (field.clone(), descending)).ok_or_else(|| {
-        let names: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
-        let hint = match nearest(name, names.iter().copied()) {
-            Some(near) => near.to_owned(),
-            None => names.join(", "),
-        };
-        Error::usage(format!("{text:?} is nothing to sort by")).coded("bad_sort").try_this(hint)
+        Error::usage(format!("there is no field {name:?} to sort by"))
+            .because(expected(name, FIELDS.iter().map(|(name, _)| *name)))
+            .coded("bad_sort")
     })
 }
 

@@ -2,7 +2,9 @@
 
 use regex_lite::Regex;
 
-use crate::model::{ALL_SERIALIZERS, StatusSet, Timestamp, nearest, parse_duration, parse_size};
+use crate::model::{
+    ALL_SERIALIZERS, StatusSet, Timestamp, expected, nearest, parse_duration, parse_size,
+};
 use crate::policy::State;
 
 use super::{Compare, FIELDS, Field, FilterError, Kind, Node, Range, Test, Value};
@@ -362,11 +364,7 @@ fn refused_text(field: &Field, text: &str, wild: &str) -> Option<String> {
         Field::Method if has(" \t/:,;\"") => "a method, such as GET",
         Field::Type if has("<>@\\(){}") => "a content type, such as image/*",
         Field::Serializer if is_plain && !ALL_SERIALIZERS.contains(&text) => {
-            let names = ALL_SERIALIZERS.join(", ");
-            return Some(match nearest(text, ALL_SERIALIZERS.into_iter()) {
-                Some(near) => format!("a serializer; did you mean {near}?"),
-                None => format!("a serializer: {names}"),
-            });
+            return Some(format!("a serializer; {}", expected(text, ALL_SERIALIZERS)));
         }
         _ => return None,
     };

@@ -16,7 +16,7 @@ mod sitemap;
 use std::io::{BufRead, Read};
 
 use crate::error::{Error, Result};
-use crate::model::{Headers, Lock, UrlText, nearest};
+use crate::model::{Headers, Lock, UrlText, expected};
 
 use super::input::{self, Input};
 
@@ -63,16 +63,12 @@ impl ListFormat {
     /// # Errors
     /// `Usage` when there is none.
     pub fn named(name: &str) -> Result<Self> {
-        let names = || Self::ALL.iter().map(|(name, _)| *name);
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, format)| *format).ok_or_else(
-            || {
-                let error = Error::usage(format!("{name:?} is not a kind of list"));
-                error.coded("bad_format").try_this(match nearest(name, names()) {
-                    Some(near) => near.to_owned(),
-                    None => names().collect::<Vec<_>>().join(", "),
-                })
-            },
-        )
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found.map(|(_, format)| *format).ok_or_else(|| {
+            Error::usage(format!("{name:?} is not a kind of list"))
+                .because(expected(name, Self::ALL.iter().map(|(name, _)| *name)))
+                .coded("bad_format")
+        })
     }
 
     /// The format of a list that begins like this.

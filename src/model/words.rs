@@ -4,10 +4,19 @@
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(word.len()) / 3 + 1)
+        .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
         .filter(|(distance, candidate)| *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// What may stand where an unknown word stands: the one that was probably meant, else all.
+pub fn expected<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("known are {}", known.join(", ")),
+    }
 }
 
 /// Edits between two words: insert, delete, replace, swap neighbours.
@@ -47,5 +56,8 @@ mod tests {
         assert_eq!(near("s4"), Some("s3"));
         assert_eq!(near("banana"), None);
         assert_eq!(near("x"), None);
+        assert_eq!(nearest("xml", ["json", "yaml"].into_iter()), None);
+        assert_eq!(expected("redsi", kinds), "did you mean redis?");
+        assert_eq!(expected("x", ["a", "bcd"]), "known are a, bcd");
     }
 }

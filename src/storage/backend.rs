@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Detail, Filter, Moment};
 use crate::model::{
     BodyDigest, EntryHead, EntryId, Headers, Key, Method, Request, Stamp, Timestamp, UrlText,
-    Variant,
+    Variant, expected,
 };
 use crate::policy::{self, Settings, State};
 
@@ -292,7 +292,7 @@ impl Capabilities {
         let (kind, layout) = (self.kind, self.layout);
         let whose = if layout == "native" { kind.to_owned() } else { format!("{layout} {kind}") };
         Err(Error::usage(format!("{name:?} is not a serializer of a {whose} store"))
-            .try_this(self.serializers.join(", ")))
+            .because(expected(name, self.serializers.iter().copied())))
     }
 
     /// A local, persistent store that can do everything the contract asks for.

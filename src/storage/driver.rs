@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use crate::error::{Error, Result};
-use crate::model::nearest;
+use crate::model::expected;
 
 use super::address::Address;
 use super::backend::{Backend, BlockingBackend};
@@ -100,12 +100,8 @@ impl Driver {
             return Ok(());
         };
         let kind = self.kind;
-        let error = address.refuse(&format!("{kind} stores have no parameter {unknown:?}"));
-        let names: Vec<_> = all().map(|p| p.name).collect();
-        Err(match nearest(unknown, names.iter().copied()) {
-            Some(name) => error.try_this(name),
-            None => error.try_this(names.join(", ")),
-        })
+        let expected = expected(unknown, all().map(|p| p.name));
+        Err(address.refuse(&format!("{kind} stores have no parameter {unknown:?}; {expected}")))
     }
 
     /// Opens the store at this address.

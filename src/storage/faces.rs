@@ -274,7 +274,7 @@ pub trait Manage: Backend {
         if last.is_none_or(|last| now.since(last) >= every)
             && let Err(error) = self.record_use(id, seen, now).await
         {
-            tracing::debug!("a use of {id} was not noted: {error:?}");
+            tracing::debug!("a use of {id} was not noted: {error:#}");
         }
     }
 

@@ -64,6 +64,15 @@ impl Observed {
     }
 }
 
+fn worded<T>(outcome: &Outcome<T>) -> String {
+    let word = match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Absent => "absent",
+        Outcome::Changed => "changed since it was seen",
+    };
+    word.to_owned()
+}
+
 fn report(
     kind: &str,
     call: &str,
@@ -72,12 +81,13 @@ fn report(
     outcome: Result<String, &crate::error::Error>,
 ) {
     let micros = started.elapsed().as_micros();
+    let space = if object.is_empty() { "" } else { " " };
     match outcome {
         Ok(outcome) => {
-            debug!(target: "cachectl::store", "{kind} {call} {object}: {outcome} ({micros} us)");
+            debug!(target: "cachectl::store", "{kind} {call}{space}{object}: {outcome} ({micros} us)");
         }
         Err(error) => {
-            debug!(target: "cachectl::store", "{kind} {call} {object}: failed, {error:?} ({micros} us)");
+            debug!(target: "cachectl::store", "{kind} {call}{space}{object}: failed, {error:#} ({micros} us)");
         }
     }
 }
@@ -121,12 +131,12 @@ impl Backend for Observed {
 
     async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         let work = self.0.update(id, head, seen);
-        self.watch("update", &id.to_string(), work, |o| format!("{o:?}")).await
+        self.watch("update", &id.to_string(), work, worded).await
     }
 
     async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let work = self.0.remove(id, seen);
-        self.watch("remove", &id.to_string(), work, |o| format!("{o:?}")).await
+        self.watch("remove", &id.to_string(), work, worded).await
     }
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
@@ -145,17 +155,22 @@ impl Backend for Observed {
 
     async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         let work = self.0.discard(piece);
-        self.watch("discard", &piece.name, work, |o| format!("{o:?}")).await
+        self.watch("discard", &piece.name, work, worded).await
     }
 
     async fn raw(&self, part: Part) -> Result<BodyStream> {
-        let object = format!("{part:?}");
+        let object = match &part {
+            Part::Record(id) => id.to_string(),
+            Part::Piece(name) => name.clone(),
+            Part::Beside(piece) => piece.name.clone(),
+        };
         let work = self.0.raw(part);
         self.watch("raw", &object, work, |b| format!("{} bytes", b.length())).await
     }
 
     async fn usage(&self) -> Result<Usage> {
-        self.watch("usage", "", self.0.usage(), |u| format!("{u:?}")).await
+        let told = |usage: &Usage| format!("{} entries", usage.entries);
+        self.watch("usage", "", self.0.usage(), told).await
     }
 
     async fn compact(&self, when: Compact) -> Result<()> {

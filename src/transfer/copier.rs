@@ -308,7 +308,7 @@ impl Copier {
         for attempt in 1.. {
             match self.copy(found).await {
                 Err(e) if e.is_transient() && attempt < TRIES => {
-                    tracing::debug!("{} again in {pause:?}: {e:?}", found.head.id);
+                    tracing::debug!("{} again in {pause:?}: {e:#}", found.head.id);
                     // Those that failed together shall not come again together.
                     let jitter = found.head.id.fingerprint() % 100;
                     tokio::time::sleep(pause + pause * jitter as u32 / 100).await;

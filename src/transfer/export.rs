@@ -48,7 +48,7 @@ pub async fn export(
             // What was named and is not there is no reason to leave out the others.
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 report.tallies.count(Action::Missing, 0);
-                tracing::warn!("{e}");
+                tracing::warn!("{e:#}");
                 continue;
             }
             Err(e) => return Err(e),

@@ -227,7 +227,7 @@ pub async fn remove(store: &dyn Backend, plan: Removals, mut options: RunOptions
         && report.tallies.done().entries > 0
         && let Err(e) = store.compact(options.compact).await
     {
-        tracing::warn!("the space in the store was not given back: {e:?}");
+        tracing::warn!("the space in the store was not given back: {e:#}");
     }
     report.reclaimed_bytes = match (before, measured(store).await) {
         (Some(before), Some(after)) => Some(before.saturating_sub(after)),

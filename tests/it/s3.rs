@@ -342,6 +342,11 @@ fn a_refusal_is_explained_with_a_way_out() {
     let mut none = Scene::new(Switches::default());
     none.desk = Desk::new().env("AWS_EC2_METADATA_DISABLED", "true");
     none.get().failed(3, &["no credentials", "AWS_ACCESS_KEY_ID"]);
+    // The same where a machine has a metadata service that gives none.
+    let metadata = Origin::start(|_| response("403 Forbidden", "", ""));
+    none.desk = Desk::new().env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata.url(""));
+    none.get().failed(3, &["no credentials", "AWS_ACCESS_KEY_ID"]);
+    assert!(metadata.hits() > 0, "it was asked");
 
     let expired = "The provided token has expired.";
     Scene::refusing(400, "ExpiredToken", expired).get().failed(3, &["has expired", "log in again"]);

@@ -273,7 +273,7 @@ impl Inner {
             Ok(uploads) => uploads,
             // Not every server lists them, and not every user may ask: the rest is cleaned.
             Err(e) if trouble::is_unknown(&e) || trouble::is_denied(&e) => {
-                tracing::warn!("interrupted uploads cannot be listed: {e:?}");
+                tracing::warn!("interrupted uploads cannot be listed: {e:#}");
                 Vec::new()
             }
             Err(e) => return Err(e),

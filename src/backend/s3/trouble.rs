@@ -108,17 +108,18 @@ where
         SdkError::TimeoutError(_) => timed_out(asked),
         SdkError::DispatchFailure(failure) => {
             let text = chain(&error);
+            // Whoever hands out credentials is slow or refuses too, and is not the server.
+            if is_about_credentials(&error) {
+                return no_credentials(asked, &text);
+            }
             if failure.is_timeout() || text.contains("timed out") || text.contains("timeout") {
                 return timed_out(asked);
-            }
-            if text.contains("credential") || text.contains("identity") {
-                return no_credentials(asked, &text);
             }
             dispatch(asked, &text)
         }
         SdkError::ConstructionFailure(_) => {
             let text = chain(&error);
-            if text.contains("credential") || text.contains("identity") {
+            if is_about_credentials(&error) {
                 return no_credentials(asked, &text);
             }
             Error::usage(format!("{} cannot be asked for {}", asked.server(), asked.place()))
@@ -217,6 +218,15 @@ pub(super) fn by_code(code: &str, message: &str, asked: &Asked<'_>) -> Error {
         }
         _ => error(format!("{} failed on {}", asked.action, asked.place())).coded("store_failed"),
     }
+}
+
+/// Whether any layer of the error is one of finding credentials.
+fn is_about_credentials(error: &dyn std::error::Error) -> bool {
+    let mut layers = std::iter::successors(Some(error), |layer| layer.source());
+    layers.any(|layer| {
+        let text = layer.to_string();
+        text.contains("credential") || text.contains("identity")
+    })
 }
 
 fn timed_out(asked: &Asked<'_>) -> Error {

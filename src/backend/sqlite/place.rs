@@ -455,7 +455,7 @@ impl Database {
             if unsynced.load(Ordering::Relaxed)
                 && let Err(e) = self.sync()
             {
-                tracing::warn!("{} may not be on the disk yet: {e:?}", self.name);
+                tracing::warn!("{} may not be on the disk yet: {e:#}", self.name);
             }
             lock(idle).clear();
             self.end_without_room();

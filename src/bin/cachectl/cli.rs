@@ -196,42 +196,60 @@ fn listed(mut names: Vec<String>) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// The flags that a variable has set, and to what.
-static BY_VARIABLE: OnceLock<HashMap<String, Vec<String>>> = OnceLock::new();
+/// What the command line and the environment have said.
+#[derive(Debug, Default)]
+struct Given {
+    /// The flags that a variable has set, and to what.
+    by_variable: HashMap<String, Vec<String>>,
+    /// Every value of the command line.
+    by_hand: HashSet<String>,
+}
+
+static GIVEN: OnceLock<Given> = OnceLock::new();
 
 /// The variables that an error is about: it names their flag, or quotes their value.
 pub fn variables_cited(message: &str, excerpt: Option<&str>) -> Option<String> {
-    let by_variable = BY_VARIABLE.get()?.iter();
+    let given = GIVEN.get()?;
+    // A number may stand at the end of a message for many reasons.
+    let ends_with = |value: &str| {
+        let before = message.strip_suffix(value);
+        value.parse::<f64>().is_err() && before.is_some_and(|before| before.ends_with(' '))
+    };
     let is_cited = |(flag, values): &(&String, &Vec<String>)| {
         let flag = format!("--{flag}");
         let is_end = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
         message.match_indices(&flag).any(|(at, _)| is_end(&message[at + flag.len()..]))
-            || values.iter().filter(|value| !value.is_empty()).any(|value| {
-                message.contains(&format!("{value:?}"))
-                    || message.ends_with(value.as_str())
-                    || excerpt == Some(value)
+            || values.iter().any(|value| {
+                let is_cited = message.contains(&format!("{value:?}"))
+                    || ends_with(value)
+                    || excerpt == Some(value);
+                is_cited && !value.is_empty() && !given.by_hand.contains(value)
             })
     };
-    listed(by_variable.filter(is_cited).map(|(flag, _)| variable_of(flag)).collect())
+    listed(given.by_variable.iter().filter(is_cited).map(|(flag, _)| variable_of(flag)).collect())
 }
 
 fn note_variables(definition: &clap::Command, matches: &ArgMatches) {
-    let mut given = HashMap::new();
+    let mut given = Given::default();
     let mut level = Some((definition, matches));
     while let Some((command, matches)) = level {
         for arg in command.get_arguments() {
-            let (id, Some(flag)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
-            if matches.value_source(id) == Some(ValueSource::EnvVariable) {
-                let values = matches.get_raw(id).into_iter().flatten();
-                let values = values.map(|value| value.to_string_lossy().into_owned());
-                given.insert(flag.to_owned(), values.collect());
+            let id = arg.get_id().as_str();
+            let values = matches.get_raw(id).into_iter().flatten();
+            let values = values.map(|value| value.to_string_lossy().into_owned());
+            match (matches.value_source(id), arg.get_long()) {
+                (Some(ValueSource::EnvVariable), Some(flag)) => {
+                    given.by_variable.insert(flag.to_owned(), values.collect());
+                }
+                (Some(ValueSource::CommandLine), _) => given.by_hand.extend(values),
+                _ => {}
             }
         }
         level = matches
             .subcommand()
             .and_then(|(name, below)| Some((command.find_subcommand(name)?, below)));
     }
-    let _ = BY_VARIABLE.set(given);
+    let _ = GIVEN.set(given);
 }
 
 /// The long flags of all commands.
@@ -245,9 +263,20 @@ fn flags_of(definition: &clap::Command) -> HashSet<String> {
     flags
 }
 
+/// The flags that variables of the environment set for the commands that have them, with the
+/// variables, in order.
+pub fn flags_by_variable() -> Vec<(String, String)> {
+    let flags = flags_of(&definition());
+    let ours: HashSet<String> = environment::ours().into_iter().collect();
+    let mut set: Vec<_> = flags.into_iter().map(|flag| (variable_of(&flag), flag)).collect();
+    set.retain(|(variable, _)| ours.contains(variable));
+    set.sort();
+    set.into_iter().map(|(variable, flag)| (flag, variable)).collect()
+}
+
 /// Whether the value of a flag comes from its variable.
 pub fn is_by_variable(flag: &str) -> bool {
-    BY_VARIABLE.get().is_some_and(|given| given.contains_key(flag))
+    GIVEN.get().is_some_and(|given| given.by_variable.contains_key(flag))
 }
 
 /// The variable that gave a flag its value, if one did.
@@ -279,7 +308,7 @@ pub fn run() -> Result<u8> {
     talk::start(&cli.common)?;
     for (name, near) in slips {
         talk::warning(
-            &format!("{name} is no variable of cachectl"),
+            &format!("{name} is not a variable that cachectl knows"),
             &format!("did you mean {near}?"),
         );
     }

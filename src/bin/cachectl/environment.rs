@@ -52,6 +52,12 @@ fn config_folder() -> &'static str {
     if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" }
 }
 
+/// Where certificates of authorities are said to be, by which variable.
+pub fn own_roots() -> Vec<(&'static str, PathBuf)> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter();
+    named.filter_map(|name| Some((name, PathBuf::from(env::var_os(name)?)))).collect()
+}
+
 /// The proxies of the environment; lower-case names come first, as in other clients.
 pub fn proxies() -> Proxies {
     let either = |name: &str| text(&name.to_ascii_lowercase()).or_else(|| text(name));

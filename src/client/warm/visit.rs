@@ -115,7 +115,8 @@ impl Work {
             let Some(wait) = wait else {
                 return tried.and_then(|refused| refused.map_or(Ok(()), |r| Err(r.error(request))));
             };
-            tracing::info!("trying {:?} again in {wait:?}", request.url);
+            let url = Secrets::built_in().url(request.url.as_str()).into_owned();
+            tracing::info!("trying {url} again in {wait:?}");
             passage.pause(wait).await;
         }
     }

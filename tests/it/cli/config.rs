@@ -91,7 +91,7 @@ fn named_stores_have_parameters_and_take_more() {
     let listed = desk.ok(&["list", "--config", "conf.toml", "--backend", "ci", "--json"]);
     assert!(listed.contains("\"serializer\":\"bincode\""), "{listed}");
     desk.run(&["get", "--config", "conf.toml", "--backend", "cii", "http://e.org/"])
-        .failed(2, &["named stores: ci", "--backend ci"]);
+        .failed(2, &["neither a kind of store nor a named store", "did you mean ci?"]);
 }
 
 #[test]

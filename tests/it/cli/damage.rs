@@ -84,6 +84,12 @@ fn damaged(store: &str) -> Desk {
 fn every_command_goes_on_behind_damage() {
     for store in STORES {
         let desk = damaged(store);
+        for most in 1..=5 {
+            let (limit, columns) = (most.to_string(), ["--columns", "state,type"]);
+            let args = [&["list", "--limit", &limit, "--backend", store][..], &columns].concat();
+            let rows = desk.run(&args).text().lines().count();
+            assert_eq!(rows, most, "{store}: what cannot be read is a row too");
+        }
         let on_files = COMMANDS_ON_FILES.into_iter().filter(|_| store.starts_with("file"));
         for (args, code, lines, said) in on_files.chain(COMMANDS) {
             let ran = desk.run(&[args, &[store]].concat());

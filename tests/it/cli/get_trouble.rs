@@ -261,17 +261,17 @@ fn mistyped_addresses_and_flags_get_a_suggestion() {
     for (args, said) in [
         (
             &["get", "--backend", "redsi", "http://e.org/"][..],
-            &["\"redsi\" is not a backend or a named store", "--backend redsi"][..],
+            &["\"redsi\" is neither a kind of store nor a named store", "mean redis?"][..],
         ),
-        (&["get", "--backend", "sqllite", "http://e.org/"], &["--backend sqlite"]),
+        (&["get", "--backend", "sqllite", "http://e.org/"], &["did you mean sqlite?"]),
         (&["get", "--backend", "./cache", "http://e.org/"], &["file:./cache"]),
         (
             &["get", "--backend", "file:x?tll=2h", "http://e.org/"],
-            &["no parameter \"tll\"", "try:   ttl"],
+            &["no parameter \"tll\"", "did you mean ttl?"],
         ),
         (&["get", "--backend", "file:x?ttl=soon", "http://e.org/"], &["ttl", "2h"]),
         (&["get", "--offlin", "http://e.org/"], &["--offline"]),
-        (&["gett", "http://e.org/"], &["get"]),
+        (&["gett", "http://e.org/"], &["did you mean get?"]),
         (&["get"], &["URL"]),
         (&["get", "example.org"], &["https://example.org"]),
         (&["get", "ftp://e.org/"], &["http and https"]),

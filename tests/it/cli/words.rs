@@ -3,6 +3,7 @@
 
 use crate::testkit::origin::{Origin, response};
 use crate::testkit::program::Desk;
+use crate::testkit::redis::RedisServer;
 use crate::testkit::shelf::{self, HOUR, item};
 
 const FRESH: &str = "Cache-Control: max-age=3600";
@@ -177,14 +178,14 @@ fn an_option_that_no_entry_can_fit_is_refused_before_the_store_is_opened() {
         (["--tag", ""], "cannot be used"),
         (["--host", "http://e.org"], "no scheme"),
         (["--stored-as", "pickel"], "did you mean pickle?"),
-        (["--status", "9xx"], "no set of status codes"),
-        (["--status", "abc"], "no set of status codes"),
+        (["--status", "9xx"], "not a set of status codes"),
+        (["--status", "abc"], "not a set of status codes"),
         (["--type", "image/[pj"], "[ is never closed"),
         (["--state", "fersh"], "fresh, stale, expired or corrupt"),
         (["--method", "GET POST"], "a method"),
         (["--where", "foo = 3"], "expected a field"),
         (["--where", "status = 9"], "three digits"),
-        (["--where", "serializer = 'capnproto'"], "a serializer: json"),
+        (["--where", "serializer = 'capnproto'"], "a serializer; known are json"),
         (["--where", "url =~ ''"], "an empty one"),
         (["--older-than", "yesterday"], "--older-than yesterday"),
     ] {
@@ -210,6 +211,119 @@ fn numbers_and_commands_are_named_in_our_words() {
     desk.run(&["list", "--limit", ""]).failed(2, &["it is empty"]);
     desk.run(&["get", "--ttl", "forever", "https://e.org/"]).failed(2, &["cachectl get --help"]);
     desk.run(&["config", "show", "--nosuch"]).failed(2, &["cachectl config show --help"]);
+    desk.run(&["lst"]).failed(2, &["did you mean list?", "try:   cachectl --help"]);
+    desk.run(&["list", "--sort", "sise"]).failed(2, &["did you mean size?"]);
+    desk.run(&["list", "--columns", "sise"]).failed(2, &["did you mean size?"]);
+    desk.run(&["list", "--colums", "size"]).failed(2, &["did you mean --columns?"]);
+    desk.run(&["list", "--backend", "rediss"]).failed(2, &["did you mean redis?"]);
+    let layouts = "known are native, hishel-2, hishel-1";
+    desk.run(&["list", "--backend", "sqlite:x?layout=hishel"]).failed(2, &[layouts]);
+    let ran = desk.run(&["--backend", "file:s", "list"]);
+    ran.failed(2, &["the options of a command come after its name"]);
+}
+
+/// Only what was said by the variable is laid to it.
+#[test]
+fn a_value_of_the_command_line_is_not_laid_to_a_variable() {
+    let desk = desk().env("CACHECTL_BACKEND", "nosuch").env("CACHECTL_JOBS", "1");
+    for args in [
+        &["list", "--where", "nosuch"][..],
+        &["list", "--sort", "nosuch"],
+        &["get", "--offline", "https://e.org/1", "--backend", "file:s", "-o", "absent/f 1"],
+    ] {
+        let ran = desk.run(args);
+        assert!(ran.code > 0 && !ran.stderr.contains("CACHECTL_"), "{args:?}: {}", ran.stderr);
+    }
+    desk.run(&["list"]).failed(2, &["where: CACHECTL_BACKEND"]);
+}
+
+/// The same command again is a hint only where it may end otherwise.
+#[test]
+fn warming_again_is_said_to_help_where_it_may() {
+    let again = "the same command again";
+    let origin = Origin::start(|seen| match seen.path() {
+        "/busy" => response("503 Busy", "Retry-After: 0", ""),
+        "/gone" => response("404 Not Found", FRESH, ""),
+        _ => response("200 OK", "Cache-Control: no-store", "x"),
+    });
+    let desk = Desk::new();
+    desk.run(&["warm", "--retry", "0", &origin.url("/busy")]).failed(5, &[again]);
+    desk.run(&["warm", "http://127.0.0.1:1/"]).failed(5, &[again]);
+    for args in [
+        &["warm", &origin.url("/gone")][..],
+        &["warm", "--strict", &origin.url("/unstored")],
+        &["warm", "--from", "."],
+        &["warm", "http://[::1"],
+    ] {
+        let ran = desk.run(args);
+        assert!(ran.code > 0 && !ran.stderr.contains(again), "{args:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("os error"), "{args:?}: {}", ran.stderr);
+    }
+}
+
+/// What others read as JSON has numbers, flags and nothing as JSON has them; every variable that
+/// is in force is shown, and no credentials.
+#[test]
+fn the_settings_are_told_as_what_they_are() {
+    let desk = Desk::new()
+        .env("CACHECTL_OFFLINE", "1")
+        .env("CACHECTL_SERIALIZER", "yaml")
+        .env("CACHECTL_HEADER", "Authorization: Bearer planted");
+    desk.write("c.toml", "[redact]\nheaders = [\"X-Own\"]\n");
+    let shown = desk.ok(&["--config", "c.toml", "config", "show", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["readonly"], false);
+    assert_eq!(shown["ttl"], serde_json::Value::Null);
+    assert_eq!(shown["redact.headers.X-Own"], true);
+    assert_eq!(shown["flags.offline"], "1");
+    assert_eq!(shown["flags.serializer"], "yaml");
+    assert!(!shown.to_string().contains("planted"), "{shown}");
+    let told = desk.ok(&["config", "show", "--origin"]);
+    assert!(told.contains("# CACHECTL_OFFLINE"), "{told}");
+}
+
+/// Whoever makes a store beside the keys of another client hears of it, once.
+#[test]
+fn a_new_store_beside_the_keys_of_another_client_is_told() {
+    let desk = Desk::new();
+    let server = RedisServer::start(desk.path());
+    let origin = Origin::start(|_| response("200 OK", FRESH, "x"));
+    let address = server.address();
+    let get = |url: &str| {
+        let ran = desk.run(&["get", url, "--backend", &address]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stderr
+    };
+    assert_eq!(get(&origin.url("/1")), "", "a store of its own");
+    server.ask::<()>(&["FLUSHALL"]);
+    shelf::fill(&desk, "file:seed", &[item("https://e.org/1", HOUR)]);
+    desk.ok(&["migrate", "-q", "file:seed", &format!("{address}?layout=hishel-2")]);
+    let said = get(&origin.url("/1"));
+    assert!(said.contains("beside keys of another client"), "{said}");
+    assert_eq!(get(&origin.url("/2")), "", "it was told when the store was made");
+}
+
+/// What the program says of its calls and requests is for people too.
+#[test]
+fn what_is_logged_is_no_debug_form() {
+    let desk = Desk::new();
+    let origin = Origin::start(|_| response("200 OK", FRESH, "x"));
+    let url = origin.url("/x?token=planted");
+    for args in [
+        &["get", "-vv", "-H", "Authorization: Bearer planted", &url][..],
+        &["list", "-vv"],
+        &["stats", "-vv"],
+        &["touch", "-vv", "--yes", "--add-tag", "x", "--host", "*"],
+        &["purge", "-vv", "--yes", "--all"],
+        &["gc", "-vv", "--yes"],
+    ] {
+        let ran = desk.run(args);
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("debug: file "), "{args:?}: {}", ran.stderr);
+        for odd in ["Some(", "None", " { ", "Done(", "\": \"", "planted", " : "] {
+            assert!(!ran.stderr.contains(odd), "{args:?} says {odd}: {}", ran.stderr);
+        }
+    }
 }
 
 #[test]
@@ -387,18 +501,27 @@ fn a_cache_that_lies_there_is_pointed_to() {
     std::fs::create_dir_all(desk.file(".cache/hishel")).expect("made");
     let database = "sqlite:.cache/hishel/hishel_cache.db";
     desk.ok(&["migrate", "-q", "file:seed", &format!("{database}?layout=hishel-1")]);
-    desk.run(&["list"]).failed(3, &[&format!("{database} is there")]);
-    let hint = format!("--backend {database}");
+    let hint = format!("try:   cachectl list --backend {database}");
+    desk.run(&["list"]).failed(3, &[&hint]);
     desk.run(&["list", "--backend", "file:.cache/hishel"]).failed(3, &[&hint]);
     let ran = desk.run(&["list", "--backend", ".cache/hishel/hishel_cache.db"]);
-    ran.failed(2, &[&hint]);
+    ran.failed(2, &[&format!("--backend {database}")]);
     let ran = desk.run(&["list", "--backend", "sqlite:.cache/hishel"]);
-    ran.failed(3, &["is a folder, and no database", "--backend file:.cache/hishel"]);
+    let hint = "try:   cachectl list --backend file:.cache/hishel";
+    ran.failed(3, &["is a folder, not a database", hint]);
     desk.ok(&["list", "--backend", database]);
+    // A source is named by its place in the command line, and what cannot be made is another
+    // matter.
+    let ran = desk.run(&["migrate", "sqlite:nope.db", "file:x"]);
+    ran.failed(3, &[&format!("try:   {database} as SRC")]);
+    let ran = desk.run(&["get", "http://127.0.0.1:1/", "--backend", "file:/proc/x"]);
+    ran.failed(3, &["cannot create a file store at /proc/x"]);
+    assert!(!ran.stderr.contains("try:"), "{}", ran.stderr);
     // A source that is misspelt was never to be made, and a shell takes the hint as one word.
     let elsewhere = Desk::new();
     let ran = elsewhere.run(&["migrate", "sqlite:nope.db", "file:x"]);
-    ran.failed(3, &["is the address right?"]);
+    ran.failed(3, &["there is no SQLite store at nope.db", "where: SRC"]);
+    assert!(!ran.stderr.contains("try:"), "{}", ran.stderr);
     let ran = elsewhere.run(&["list", "--backend", "file:dir with space"]);
     ran.failed(3, &["--backend 'file:dir with space' creates it"]);
 }

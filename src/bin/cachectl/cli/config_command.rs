@@ -74,6 +74,18 @@ struct Setting {
     origin: String,
 }
 
+impl Setting {
+    /// The value as JSON has it: what is switched is true or false, what is unset is null.
+    fn json(&self) -> serde_json::Value {
+        match self.value.as_str() {
+            "true" => true.into(),
+            "false" => false.into(),
+            "none" | "" => serde_json::Value::Null,
+            text => text.into(),
+        }
+    }
+}
+
 fn show(origin: bool, json: bool, store: &StoreArgs, common: &CommonArgs) -> Result<u8> {
     let config = Config::load(common)?;
     let settings = effective(&config, store, common)?;
@@ -82,10 +94,9 @@ fn show(origin: bool, json: bool, store: &StoreArgs, common: &CommonArgs) -> Res
         let object: serde_json::Map<String, serde_json::Value> = settings
             .into_iter()
             .map(|s| {
-                let value = if origin {
-                    serde_json::json!({ "value": s.value, "origin": s.origin })
-                } else {
-                    s.value.into()
+                let value = match origin {
+                    true => serde_json::json!({ "value": s.json(), "origin": s.origin }),
+                    false => s.json(),
                 };
                 (s.name, value)
             })
@@ -139,7 +150,7 @@ fn effective(config: &Config, store: &StoreArgs, common: &CommonArgs) -> Result<
     from("http.max_body", text(&http.max_body), "none");
     from("http.cacheable_status", text(&http.cacheable_status), "all that RFC 9111 stores");
     from("http.shared", text(&http.shared), "false");
-    from("http.partition", text(&http.partition), "");
+    from("http.partition", text(&http.partition), "none");
     from("http.api_keys_apart", text(&http.api_keys_apart), "true");
     for header in &http.headers {
         let (name, value) = &header.value;
@@ -151,6 +162,30 @@ fn effective(config: &Config, store: &StoreArgs, common: &CommonArgs) -> Result<
         let value =
             proxy.map(|p| (Secrets::built_in().url(&p).into_owned(), "environment".to_owned()));
         from(name, value, "none");
+    }
+    for (table, names) in [("headers", &config.redact_headers), ("query", &config.redact_query)] {
+        for name in names {
+            let given = ("true".to_owned(), name.line.to_string());
+            from(&format!("redact.{table}.{}", name.value), Some(given), "");
+        }
+    }
+    for folder in &config.trusted_projects {
+        let given = (folder.value.display().to_string(), folder.line.to_string());
+        from("trusted_projects", Some(given), "");
+    }
+    let shown_above = |flag: &str| ["backend", "color"].contains(&flag);
+    for (flag, variable) in super::flags_by_variable() {
+        if shown_above(&flag) {
+            continue;
+        }
+        let value = environment::text(&variable).unwrap_or_default();
+        let value = match value.split_once(':') {
+            Some((name, field)) if flag == "header" => {
+                format!("{name}: {}", secrets.header_value(name, field.trim().as_bytes()))
+            }
+            _ => secrets.text(&value).into_owned(),
+        };
+        from(&format!("flags.{flag}"), Some((value, variable)), "");
     }
     for (name, named) in &config.stores {
         let value = store::resolve(name, Where(String::new()), config)
@@ -259,8 +294,7 @@ fn check_store(name: &str, connect: bool, config: &Config, common: &CommonArgs) 
 /// An error in one line.
 fn words(failure: &anyhow::Error) -> String {
     match failure.downcast_ref::<Error>() {
-        Some(error) if error.causes().is_empty() => error.message().to_owned(),
-        Some(error) => format!("{}: {}", error.message(), error.causes()),
+        Some(error) => format!("{error:#}"),
         None => failure.to_string(),
     }
 }

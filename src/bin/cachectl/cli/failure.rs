@@ -160,16 +160,47 @@ fn mistake(error: &clap::Error, origin: Option<String>) -> Complaint {
                 Some(ContextValue::Strings(texts)) => texts.first().cloned(),
                 _ => None,
             });
-    let hint = suggestion.unwrap_or_else(|| format!("{} --help", command_in_use()));
+    let cause = match suggestion {
+        Some(near) => format!("did you mean {}?", unaliased(&near)),
+        None if stands_before_its_command(error) => {
+            "the options of a command come after its name".to_owned()
+        }
+        None => String::new(),
+    };
+    let hint = format!("{} --help", command_in_use());
     Complaint {
         code: "usage",
         exit: exit::USAGE,
         message: in_our_words(&message),
-        cause: String::new(),
+        cause,
         excerpt: None,
         origin,
         hint: Some(hint),
     }
+}
+
+/// The name of a command that may be known by a shorter one too.
+fn unaliased(word: &str) -> String {
+    let definition = super::definition();
+    let command = definition.find_subcommand(word);
+    command.map_or(word, |command| command.get_name()).to_owned()
+}
+
+/// Whether an option that is not known at the top is one of the command that follows.
+fn stands_before_its_command(error: &clap::Error) -> bool {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return false;
+    };
+    let definition = super::definition();
+    let mut words = std::env::args().skip(1);
+    let found = words.find(|word| word.split('=').next() == Some(option));
+    let mut commands = words.filter_map(|word| definition.find_subcommand(word));
+    found.is_some()
+        && commands.next().is_some_and(|command| {
+            command.get_arguments().any(|arg| {
+                arg.get_long().is_some_and(|long| option.strip_prefix("--") == Some(long))
+            })
+        })
 }
 
 /// What the standard library says of numbers, for people.
@@ -187,7 +218,7 @@ fn in_our_words(message: &str) -> String {
 }
 
 /// The command that is run: `cachectl list`.
-fn command_in_use() -> String {
+pub fn command_in_use() -> String {
     let definition = super::definition();
     let mut name = definition.get_name().to_owned();
     let mut level = &definition;

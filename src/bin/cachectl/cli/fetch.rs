@@ -7,14 +7,15 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 use cachectl::{
-    Client, Error, ErrorKind, HttpOptions, HttpTransport, Incoming, Method, Outgoing, Request,
-    RequestOptions, Transport, decode,
+    Client, Error, ErrorKind, Headers, HttpOptions, HttpTransport, Incoming, Method, Outgoing,
+    Request, RequestOptions, Secrets, Transport, decode,
 };
 use clap::Args;
 
 use super::WriteArgs;
 use super::options::{Limit, limit, span};
 use crate::config::Config;
+use crate::output::talk;
 use crate::{environment, input, signals};
 
 /// What is sent, and what is wanted of the answer.
@@ -221,14 +222,43 @@ impl Origin {
     }
 }
 
+/// The TLS library passes over certificates that it cannot read; then no host is trusted, and
+/// nobody knows why.
+fn tell_of_lost_roots() {
+    for (name, path) in environment::own_roots() {
+        if let Err(e) = std::fs::File::open(&path) {
+            let told = format!("{name} names {}, which cannot be read", path.display());
+            let error = Error::new(ErrorKind::LocalFile, told).because(e);
+            talk::warning(error.message(), &error.causes());
+        }
+    }
+}
+
+/// Tells of the fields of a message, one in a line, credentials hidden.
+fn note_fields(way: char, headers: &Headers) {
+    for (name, value) in headers.iter() {
+        let name = String::from_utf8_lossy(name);
+        tracing::debug!("{way} {name}: {}", Secrets::built_in().header_value(&name, value));
+    }
+}
+
 #[async_trait]
 impl Transport for Origin {
     async fn send(&self, request: Outgoing) -> cachectl::Result<Incoming> {
         signals::listen();
-        let transport = self.transport.get_or_init(|| HttpTransport::new(self.options.clone()));
-        tracing::debug!("> {} {:?} {:?}", request.method, request.url, request.headers);
+        let is_secure = request.url.as_str().starts_with("https:");
+        let transport = self.transport.get_or_init(|| {
+            if is_secure {
+                tell_of_lost_roots();
+            }
+            HttpTransport::new(self.options.clone())
+        });
+        let shown = Secrets::built_in();
+        tracing::debug!("> {} {}", request.method, shown.url(request.url.as_str()));
+        note_fields('>', &request.headers);
         let incoming = transport.send(request).await?;
-        tracing::debug!("< {} {:?}", incoming.status, incoming.headers);
+        tracing::debug!("< {}", incoming.status);
+        note_fields('<', &incoming.headers);
         Ok(incoming)
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use cachectl::{
     Access, Answer, Client, Error, FetchOptions, FollowOptions, InMemoryStorage, InPlace, MaxStale,
-    Method, Request, RequestOptions, Settings, Warning, decode,
+    Method, Request, RequestOptions, Secrets, Settings, Warning, decode,
 };
 use clap::Args;
 
@@ -246,7 +246,12 @@ impl Get<'_> {
         } else {
             let follow = FollowOptions { most: self.args.fetch.max_redirs };
             let on_hop = |hop: &Answer| {
-                tracing::info!("{} {:?}: {}", hop.status, hop.url, hop.cache);
+                tracing::info!(
+                    "{} {}: {}",
+                    hop.status,
+                    Secrets::built_in().url(hop.url.as_str()),
+                    hop.cache
+                );
             };
             self.client.fetch_following(request, options, follow, on_hop).await
         };
@@ -263,7 +268,12 @@ impl Get<'_> {
         let delivered = self.deliver(&mut answer, decode).await;
         // Also after trouble with the output: what was stored has its upkeep.
         self.client.finish(&mut answer).await;
-        tracing::info!("{} {:?}: {}", answer.status, answer.url, answer.cache);
+        tracing::info!(
+            "{} {}: {}",
+            answer.status,
+            Secrets::built_in().url(answer.url.as_str()),
+            answer.cache
+        );
         let trouble = self.tell(&answer);
         if self.args.why {
             self.report(&answer, 0).why();

@@ -196,8 +196,10 @@ impl Listing {
         let (mut unread, mut missing) = (0, 0);
         while let Some(item) = entries.next().await {
             crate::signals::check()?;
+            // What cannot be read is listed too, and counts.
+            let is_full = most.is_some_and(|most| self.totals.entries + unread >= most);
             match item? {
-                Selected::Entry(_) if most.is_some_and(|most| self.totals.entries >= most) => {
+                Selected::Entry(_) | Selected::Unread(_) if is_full => {
                     self.totals.more = true;
                     break;
                 }
@@ -210,6 +212,7 @@ impl Listing {
                 }
                 Selected::Unread(error) => {
                     unread += 1;
+                    self.totals.unread = unread;
                     if let Some(piece) = Piece::of(&error) {
                         self.writer.damaged(&mut self.out, &self.view, piece)?;
                     }
@@ -231,6 +234,7 @@ impl Listing {
 #[derive(Default)]
 struct Totals {
     entries: u64,
+    unread: u64,
     bytes: u64,
     states: [u64; 4],
     more: bool,
@@ -253,7 +257,7 @@ impl Totals {
     /// What else there is to say: on a terminal, and wherever a limit has cut something.
     fn footer(&self, is_short: bool, is_terminal: bool) {
         if self.more {
-            let shown = format!("{} shown, more match", self.entries);
+            let shown = format!("{} shown, more match", self.entries + self.unread);
             return talk::note(&match &self.last {
                 Some(last) => format!("{shown}; go on with --after {}", text_of(last)),
                 None => shown,

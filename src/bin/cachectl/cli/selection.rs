@@ -176,7 +176,7 @@ impl SelectionArgs {
             let filter = Filter::parse(&format!("status in ({set})"));
             let filter = filter.map_err(|_| {
                 Error::usage(format!("--status {set:?} cannot be used"))
-                    .because("it is no set of status codes")
+                    .because("it is not a set of status codes")
                     .try_this("--status 200, 4xx, 400.., 500..=599, or several with commas")
             });
             told_by("--status", filter)

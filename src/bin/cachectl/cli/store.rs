@@ -9,14 +9,14 @@ use anyhow::{Context, Result};
 use cachectl::backend::DRIVERS;
 use cachectl::transfer::{is_one_place, shows_entries_of};
 use cachectl::{
-    ALL_SERIALIZERS, Access, Address, Backend, Error, ErrorKind, Observed, block_on, nearest,
+    ALL_SERIALIZERS, Access, Address, Backend, Error, ErrorKind, Observed, block_on, expected,
     open_existing, open_with,
 };
 use tokio::runtime::Runtime;
 
 use super::failure::Where;
 use super::password::Password;
-use super::{CommonArgs, StoreArgs, WriteArgs};
+use super::{CommonArgs, StoreArgs, WriteArgs, failure};
 use crate::config::{Config, Line, NamedStore, trust_hint};
 use crate::environment;
 use crate::output::talk;
@@ -257,23 +257,9 @@ fn unknown(word: &str, config: &Config) -> anyhow::Error {
             .into();
     }
     let names = config.stores.keys().map(String::as_str);
-    let near = nearest(word, DRIVERS.iter().map(|d| d.kind).chain(names));
-    let named: Vec<&str> = config.stores.keys().map(String::as_str).collect();
-    let named = if named.is_empty() {
-        String::new()
-    } else {
-        format!("   (named stores: {})", named.join(", "))
-    };
-    let hint = match near {
-        Some(near) => format!("--backend {near}{named}"),
-        None => {
-            let kinds: Vec<&str> = DRIVERS.iter().map(|d| d.kind).collect();
-            format!("one of {}{named}", kinds.join(", "))
-        }
-    };
-    Error::usage(format!("{word:?} is not a backend or a named store"))
+    Error::usage(format!("{word:?} is neither a kind of store nor a named store"))
+        .because(expected(word, DRIVERS.iter().map(|d| d.kind).chain(names)))
         .coded("bad_address")
-        .try_this(hint)
         .into()
 }
 
@@ -388,7 +374,7 @@ fn opened(
         (Wanted::AsIfMade, _) => open_with(&address, Access::Read),
     };
     let opened = opened
-        .map_err(|e| advised(e, chosen))
+        .map_err(|e| advised(e, chosen, wanted))
         .map_err(anyhow::Error::from)
         .with_context(|| chosen.origin.clone())?;
     let mut store = opened.in_place();
@@ -557,27 +543,32 @@ fn is_about_the_store(failure: &anyhow::Error) -> bool {
 
 /// What helps where a store cannot be opened: the cache that lies there, or near, under another
 /// address; else how one is made.
-fn advised(error: Error, chosen: &Chosen) -> Error {
+fn advised(error: Error, chosen: &Chosen, wanted: Wanted) -> Error {
     let address = &chosen.address;
+    let position = ["SRC", "DST", "A", "B"].into_iter().find(|place| *place == chosen.origin.0);
+    let with = |other: &str| match position {
+        Some(position) => format!("{} as {position}", quoted(other)),
+        None => format!("{} --backend {}", failure::command_in_use(), quoted(other)),
+    };
     let place = address.location().map(Path::new).filter(|_| address.scheme() != "redis");
     if address.scheme() == "sqlite" && place.is_some_and(Path::is_dir) {
         let place = place.unwrap_or(Path::new(".")).display().to_string();
-        return Error::store(format!("{place} is a folder, and no database"))
+        return Error::store(format!("{place} is a folder, not a database"))
             .coded("not_a_store")
-            .try_this(format!("--backend {}", quoted(&format!("file:{place}"))));
+            .try_this(with(&format!("file:{place}")));
     }
     match error.code() {
         "not_a_store" if address.scheme() == "file" => match place.and_then(databases_in) {
-            Some(other) => error.try_this(format!("--backend {}", quoted(&other))),
+            Some(other) => error.try_this(with(&other)),
             None => error,
         },
-        "store_missing" if error.hint().is_none() => {
-            let is_pair = ["SRC", "DST", "A", "B"].contains(&&*chosen.origin.0);
-            match nearby().filter(|near| near != &chosen.name) {
-                Some(near) => error.try_this(format!("{} is there", quoted(&near))),
+        // Where one cannot be made, another one that is there is not what was meant.
+        "store_missing" if wanted != Wanted::Made && error.hint().is_none() => {
+            match (nearby().filter(|near| near != &chosen.name), position) {
+                (Some(near), _) => error.try_this(with(&near)),
                 // Whoever copies from a store has misspelt it rather than never made it.
-                None if is_pair => error.try_this("is the address right?"),
-                None => error.try_this(format!(
+                (None, Some(_)) => error,
+                (None, None) => error.try_this(format!(
                     "cachectl get URL --backend {} creates it",
                     quoted(&chosen.name)
                 )),

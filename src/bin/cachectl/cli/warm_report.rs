@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::output::progress::{self, Progress};
 use crate::output::sink::PartFile;
 use crate::output::table::{Column, Rows, Tint};
-use crate::output::text::{count, escaped, size};
+use crate::output::text::{count, escaped, quoted, size};
 use crate::output::{sink, talk};
 use crate::signals::{self, Stopped};
 
@@ -52,6 +52,8 @@ pub struct Reporter<'a> {
     told: u64,
     /// Lists that could not be read.
     unreadable: u64,
+    /// Failures that a second run may not meet.
+    passing: u64,
     /// What has gone wrong with telling; nothing more is done then.
     trouble: Option<anyhow::Error>,
     stops: Arc<AtomicBool>,
@@ -115,6 +117,7 @@ impl<'a> Reporter<'a> {
             counted: BTreeMap::new(),
             told: 0,
             unreadable: 0,
+            passing: 0,
             trouble: None,
             stops: Arc::default(),
             wishes,
@@ -176,6 +179,11 @@ impl<'a> Reporter<'a> {
         if error.kind() == ErrorKind::LocalFile {
             self.unreadable += 1;
         }
+        // What a second run may find otherwise.
+        let may_pass = warmed.status.is_none_or(|status| status >= 500 || status == 429);
+        if error.kind() == ErrorKind::Network && may_pass {
+            self.passing += 1;
+        }
         if let (Some(failures), Some(headers)) = (&mut self.failures, &warmed.headers) {
             failures.add(warmed, headers, error)?;
         }
@@ -233,6 +241,7 @@ impl<'a> Reporter<'a> {
             color: self.color,
             told: self.told,
             unreadable: self.unreadable,
+            passing: self.passing,
         };
         this.summary(&report)?;
         let failed = report.of(WarmResult::Failed).urls;
@@ -264,6 +273,7 @@ struct Closing<'a> {
     color: bool,
     told: u64,
     unreadable: u64,
+    passing: u64,
 }
 
 impl Closing<'_> {
@@ -314,10 +324,12 @@ impl Closing<'_> {
         );
         let error = Error::new(ErrorKind::Partial, told);
         let error = match (report.differing, self.wishes.failed) {
-            (0, Some(path)) => error.try_this(format!("cachectl warm --from {}", path.display())),
-            (0, None) => {
+            (0, Some(path)) => error
+                .try_this(format!("cachectl warm --from {}", quoted(&path.display().to_string()))),
+            (0, None) if self.passing > 0 => {
                 error.try_this("the same command again: what is stored is not fetched twice")
             }
+            (0, None) => error,
             (differing, _) => error
                 .because(format!("{} other than the lock file says", count(differing, "answer")))
                 .coded("locked_changed")

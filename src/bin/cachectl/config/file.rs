@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use cachectl::{Error, nearest, parse_duration, parse_size};
+use cachectl::{Error, expected, parse_duration, parse_size};
 use clap::ValueEnum;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -64,10 +64,7 @@ impl Reader<'_> {
 
     fn unknown(&self, key: &Key<'_>, known: &[&'static str]) -> anyhow::Error {
         let name = key.get_ref();
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("known are {}", known.join(", ")),
-        };
+        let hint = expected(name, known.iter().copied());
         self.refuse(key.span().start, &format!("unknown key {name:?}; {hint}"))
     }
 
@@ -98,7 +95,7 @@ impl Reader<'_> {
         let text = self.text(value)?;
         parse(&text).map_err(|e| {
             let hint = e.hint().map_or(String::new(), |hint| format!(" (as in {hint})"));
-            self.refuse(value.span().start, &format!("{e}{hint}"))
+            self.refuse(value.span().start, &format!("{e:#}{hint}"))
         })
     }
 

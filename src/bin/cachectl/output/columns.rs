@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use anyhow::Result;
 use cachectl::{
-    Detail, Error, Found, Method, Secrets, Settings, State, Timestamp, freshness, nearest,
+    Detail, Error, Found, Method, Secrets, Settings, State, Timestamp, expected, freshness,
 };
 
 use super::table::{Column, Tint, TintedText};
@@ -106,14 +106,9 @@ fn one_named(name: &str) -> Result<&'static Shown> {
     let wanted = name.trim().to_ascii_lowercase().replace('-', "_");
     let known = COLUMNS.iter().find(|column| column.name == wanted || column.json == wanted);
     known.ok_or_else(|| {
-        let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
-        let hint = match nearest(&wanted, names.iter().copied()) {
-            Some(near) => near.to_owned(),
-            None => names.join(","),
-        };
         Error::usage(format!("there is no column {name:?}"))
+            .because(expected(&wanted, COLUMNS.iter().map(|column| column.name)))
             .coded("bad_column")
-            .try_this(format!("--columns {hint}"))
             .into()
     })
 }

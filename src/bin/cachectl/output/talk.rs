@@ -66,6 +66,7 @@ pub fn start(common: &CommonArgs) -> Result<()> {
             let level = ["info", "debug", "trace"][usize::from(common.verbose.min(3)) - 1];
             EnvFilter::new(format!("cachectl={level}"))
         }
+        None if loudness == 0 => EnvFilter::new("cachectl=warn"),
         None => return Ok(()),
     };
     tracing_subscriber::fmt()
@@ -120,25 +121,7 @@ const LONGEST: usize = 2000;
 
 /// A text as it may be told: no password that somebody has typed, and not too long.
 fn told(text: &str) -> String {
-    cut_middle(&without_numbers(&Secrets::built_in().text(text)), LONGEST).into_owned()
-}
-
-/// Without the numbers that the system has for its errors: `(os error 2)`.
-fn without_numbers(text: &str) -> String {
-    let mut parts = text.split(" (os error ");
-    let mut kept = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once(')') {
-            Some((number, rest)) if number.bytes().all(|c| c.is_ascii_digit()) => {
-                kept.push_str(rest);
-            }
-            _ => {
-                kept.push_str(" (os error ");
-                kept.push_str(part);
-            }
-        }
-    }
-    kept
+    cut_middle(&Secrets::built_in().text(text), LONGEST).into_owned()
 }
 
 impl Complaint {

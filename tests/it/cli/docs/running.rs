@@ -2,8 +2,9 @@
 //! for somebody's own, servers and hosts, is replaced by what the test has started.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -130,11 +131,6 @@ impl Scene {
         }
         let asks = block.lines.iter().any(|line| line.contains("[y/N]"));
         let (_, printed) = self.shell_of(&script, asks, "set +e");
-        // A terminal shows the answer when it comes, which is before the question here.
-        let printed = match asks {
-            true => printed.trim_start_matches("y\n").replace("[y/N] ", "[y/N] y\n"),
-            false => printed,
-        };
         let wanted: Vec<String> = wanted.iter().map(|line| self.same_hosts(line)).collect();
         let printed: Vec<String> = printed.lines().map(|line| self.same_hosts(line)).collect();
         let lines = |text: &[String]| -> Vec<String> {
@@ -173,9 +169,7 @@ impl Scene {
         if !asks {
             command.arg(&file);
         }
-        fs::write(self.desk.file("servers/yes"), "y\n").expect("written");
-        let answers = fs::File::open(self.desk.file("servers/yes")).expect("there");
-        let output = command
+        let child = command
             .current_dir(self.desk.path())
             .env_clear()
             .env("HOME", self.desk.path())
@@ -185,12 +179,15 @@ impl Scene {
             // As on a terminal, where tables and summaries are shown.
             .env("CACHECTL_FORMAT", "table")
             .envs(environment())
-            .stdin(if asks { Stdio::from(answers) } else { Stdio::null() })
-            .output()
+            .stdin(if asks { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
             .expect("a shell runs");
-        let printed = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+        let (code, printed) = answered(child);
+        let printed = printed.replace('\r', "");
         let printed = self.places.iter().fold(printed, |text, (said, had)| text.replace(had, said));
-        (output.status.code().unwrap_or(-1), printed)
+        (code, printed)
     }
 
     /// The script with what the test has in place of somebody's own.
@@ -304,4 +301,27 @@ fn answer(seen: &crate::testkit::origin::Seen, has_changed: bool) -> Vec<Step> {
         length = body.len()
     );
     vec![Step::Send(head.into_bytes()), Step::Send(body), Step::Close]
+}
+
+/// Says yes to each question as soon as it is asked, as who sits at a terminal does; gives the
+/// exit code and what was printed.
+fn answered(mut child: Child) -> (i32, String) {
+    let mut answers = child.stdin.take();
+    let mut printed = Vec::new();
+    let mut answered = 0;
+    let mut chunk = [0; 4096];
+    let mut from = child.stdout.take().expect("piped");
+    loop {
+        match from.read(&mut chunk).expect("what is printed can be read") {
+            0 => break,
+            read => printed.extend_from_slice(&chunk[..read]),
+        }
+        let asked = String::from_utf8_lossy(&printed).matches("[y/N] ").count();
+        for _ in answered..asked {
+            answers.as_mut().expect("piped").write_all(b"y\n").expect("somebody reads");
+        }
+        answered = asked;
+    }
+    let code = child.wait().expect("it ends").code().unwrap_or(-1);
+    (code, String::from_utf8_lossy(&printed).into_owned())
 }
