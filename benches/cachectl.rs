@@ -7,10 +7,10 @@
 use bytes::Bytes;
 use cachectl::policy::{self, Plan};
 use cachectl::{
-    Client, EntryHead, EntryId, FetchOptions, FileStorage, Headers, InMemoryStorage, InPlace,
-    Incoming, Key, Manage, Method, Outgoing, Place, Recorded, Request, RequestOptions,
-    SERIALIZER_NAMES, Serializer, Settings, SqliteStorage, Stamp, Timestamp, Transport, UrlText,
-    Variant, block_on, serializer,
+    Client, EntryHead, EntryId, FetchOptions, FileStorage, Headers, InMemoryStorage, Incoming, Key,
+    Manage, Method, Outgoing, Place, Recorded, Request, RequestOptions, SERIALIZER_NAMES,
+    Serializer, Settings, SqliteStorage, Stamp, Timestamp, Transport, UrlText, Variant, block_on,
+    serializer,
 };
 use divan::Bencher;
 use std::sync::Arc;
@@ -145,7 +145,7 @@ fn filled(store: Arc<dyn cachectl::Backend>) -> Client {
 }
 
 fn in_place<B: cachectl::BlockingBackend + 'static>(store: B) -> Arc<dyn cachectl::Backend> {
-    Arc::new(InPlace(Box::new(store)))
+    Arc::new(store)
 }
 
 fn file(folder: &TempDir, serializer: &'static dyn Serializer) -> FileStorage {

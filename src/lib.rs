@@ -170,11 +170,11 @@ pub use serializer::{
     JsonSerializer, Place, Recorded, SERIALIZER_NAMES, SERIALIZERS, Serializer, serializer,
 };
 pub use storage::{
-    Access, Address, AsyncStorage, Backend, Blocking, BlockingBackend, BlockingPieces, BlockingPut,
-    BlockingScan, BodyReader, BodyStream, ByteRange, Capabilities, Compact, Cursor, Driver,
-    FilePart, Found, Identity, InPlace, Manage, Observed, Opened, Order, Outcome, Over, Param,
-    Parcel, Part, Piece, Placed, Pooled, Position, Problem, Put, Query, ReadOnly, RemoveTarget,
-    Removed, Sort, Storage, Usage, block_on, is_about_one, is_damage,
+    Access, Address, AsyncBackend, AsyncStorage, Backend, Blocking, BlockingBackend, BodyStream,
+    ByteRange, Capabilities, Compact, Cursor, Driver, FilePart, Found, Identity, Manage, Observed,
+    Opened, Order, Outcome, Over, Param, Parcel, Part, Piece, Placed, Pooled, Position, Problem,
+    Put, Query, ReadOnly, RemoveTarget, Removed, Sort, Storage, Usage, block_on, is_about_one,
+    is_damage,
 };
 
 /// The examples of the README are compiled and run with the others.

@@ -9,8 +9,7 @@ use crate::foreign;
 use crate::model::expected;
 use crate::serializer::serializer;
 use crate::storage::{
-    Access, Address, Backend, Blocking, BlockingBackend, Driver, InPlace, Opened, Param, Pooled,
-    ReadOnly,
+    Access, Address, Backend, Blocking, BlockingBackend, Driver, Opened, Param, Pooled, ReadOnly,
 };
 
 /// The driver for an address.
@@ -283,7 +282,7 @@ impl Store {
     /// For a program that does one thing at a time: a blocking store blocks the caller.
     pub fn in_place(self) -> Arc<dyn Backend> {
         match self.opened {
-            Opened::Blocking(store) => guarded(Arc::new(InPlace(store)), self.read_only),
+            Opened::Blocking(store) => guarded(store, self.read_only),
             Opened::Async(store) => guarded(store, self.read_only),
         }
     }
@@ -294,11 +293,9 @@ impl Store {
     /// `Internal` when the system gives no thread for an async store's runtime.
     pub fn blocking(self) -> Result<Arc<dyn BlockingBackend>> {
         Ok(match self.opened {
-            Opened::Blocking(store) if !self.read_only => store,
-            opened => {
-                let store = Store { opened, read_only: self.read_only };
-                Arc::new(Blocking::shared(store.in_place())?)
-            }
+            Opened::Blocking(store) if self.read_only => Arc::new(ReadOnly::new(store)),
+            Opened::Blocking(store) => store,
+            Opened::Async(store) => Arc::new(Blocking::shared(guarded(store, self.read_only))?),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! Stores: the contract that a backend keeps, and the faces that callers use.
 //!
-//! A backend author writes one small trait in the backend's own colour, [`Backend`]
-//! (async) or [`BlockingBackend`]; the bridges give it the other colour, and the faces
-//! [`AsyncStorage`] and [`Storage`] stand on every backend by themselves.
+//! A backend author writes one trait, [`Backend`], and says with a marker whether its futures
+//! wait ([`AsyncBackend`]) or are ready at once ([`BlockingBackend`]). The bridges make one of the
+//! other; [`AsyncStorage`] and [`Storage`] have the verbs of callers.
 //!
 //! Nothing here knows a particular backend.
 
@@ -20,16 +20,18 @@ mod read_only;
 pub use address::Address;
 #[cfg(feature = "redis")]
 pub(crate) use address::bytes_to_path;
+pub(crate) use backend::Items;
 pub(crate) use backend::Unfit;
 pub use backend::{
-    Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
-    Found, Identity, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
+    AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
+    Over, Parcel, Placed, Put, Removed, Usage,
 };
-pub use body::{BodyReader, BodyStream, FilePart};
+pub(crate) use body::BodyReader;
+pub use body::{BodyStream, FilePart};
 pub(crate) use bridge::current_runtime;
 #[cfg(feature = "fetch")]
 pub(crate) use bridge::on_pool;
-pub use bridge::{Blocking, InPlace, Pooled, block_on};
+pub use bridge::{Blocking, Pooled, block_on};
 pub use driver::{Access, Driver, OpenMarked, Opened, Param};
 pub use faces::{AsyncStorage, Manage, RemoveTarget, Storage};
 pub use observed::Observed;

@@ -25,16 +25,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, FilePart, Found, Identity, Opened, Outcome, Param,
-    Parcel, Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage, is_damage,
+    Access, Address, Backend, BlockingBackend, BodyReader, BodyStream, ByteRange, Capabilities,
+    Compact, Driver, FilePart, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece,
+    Placed, Pooled, Problem, Put, Query, Removed, Usage, is_damage,
 };
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use self::record::{Record, encode, tally, trouble_with};
 use super::folder::{Folder, Seen};
@@ -282,7 +284,8 @@ impl fmt::Debug for FileStorage {
     }
 }
 
-impl BlockingBackend for FileStorage {
+#[async_trait]
+impl Backend for FileStorage {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::full("file");
         can.batch = BATCH;
@@ -291,7 +294,7 @@ impl BlockingBackend for FileStorage {
         can
     }
 
-    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let inner = &self.inner;
         let spot = StoreFolder::spot(key);
         let shard = inner.folder.shard(&spot.shard)?;
@@ -302,7 +305,7 @@ impl BlockingBackend for FileStorage {
             .collect()
     }
 
-    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
         let spot = StoreFolder::spot(&id.key);
         let shard = self.inner.folder.shard(&spot.shard)?;
         let changed = || Error::changed(&id.key);
@@ -311,7 +314,7 @@ impl BlockingBackend for FileStorage {
         let index = index.ok_or_else(changed)?;
         let entry = &record.entries[index];
         if let Some(body) = record.inline(index)? {
-            return Ok(BodyReader::part(&body, range));
+            return Ok(BodyStream::part(&body, range));
         }
         let body = entry.place.beside().ok_or_else(changed)?;
         let path = self.inner.folder.body_path(&spot.shard, body);
@@ -328,18 +331,19 @@ impl BlockingBackend for FileStorage {
         let whole = range.covers(entry.head.body.bytes);
         let xxh3 = entry.head.body.xxh3.filter(|_| whole);
         BodyReader::file(FilePart { file, offset, bytes, xxh3, name: id.to_string() })
+            .map(BodyStream::in_place)
             .map_err(|e| store_error(format!("cannot read {}", path.display()), e))
     }
 
-    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         Ok(Box::new(FilePut::begin(&self.inner, head)))
     }
 
-    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
         Ok(self.inner.put_many(entries))
     }
 
-    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         let inner = &self.inner;
         let spot = StoreFolder::spot(&id.key);
         let shard = inner.folder.lock(&spot.shard)?;
@@ -361,41 +365,41 @@ impl BlockingBackend for FileStorage {
         Ok(Outcome::Done(stamp))
     }
 
-    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let spot = StoreFolder::spot(&id.key);
         let shard = self.inner.folder.lock(&spot.shard)?;
         Ok(self.inner.remove_locked(&shard, &spot, id, seen)?.map(drop))
     }
 
-    fn scan(&self, query: Query) -> BlockingScan {
-        scan::scan(&self.inner, query)
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        stream::iter(scan::scan(&self.inner, query)).boxed()
     }
 
-    fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
         Ok(self.inner.remove_many(entries))
     }
 
-    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
-        remains::leftovers(&self.inner, before)
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::iter(remains::leftovers(&self.inner, before)).boxed()
     }
 
-    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         self.inner.discard(piece)
     }
 
-    fn raw(&self, part: Part) -> Result<BodyReader> {
-        self.inner.raw(part)
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.inner.raw(part).map(BodyStream::in_place)
     }
 
-    fn usage(&self) -> Result<Usage> {
+    async fn usage(&self) -> Result<Usage> {
         self.inner.usage()
     }
 
-    fn compact(&self, when: Compact) -> Result<()> {
+    async fn compact(&self, when: Compact) -> Result<()> {
         self.inner.compact(when)
     }
 
-    fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let spot = StoreFolder::spot(&id.key);
         let path = self.inner.folder.path(&spot);
         let fail = |e| store_error(format!("cannot note a use in {}", path.display()), e);
@@ -415,15 +419,15 @@ impl BlockingBackend for FileStorage {
         Ok(())
     }
 
-    fn tidy(&self, now: Timestamp) -> Result<()> {
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
         self.inner.sweeper.run(&self.inner, now)
     }
 
-    fn identity(&self) -> Result<Identity> {
+    async fn identity(&self) -> Result<Identity> {
         self.inner.identity()
     }
 
-    fn sync(&self) -> Result<()> {
+    async fn sync(&self) -> Result<()> {
         self.inner.sync_all()
     }
 
@@ -431,6 +435,8 @@ impl BlockingBackend for FileStorage {
         self.inner.folder.path(&StoreFolder::spot(&id.key)).display().to_string()
     }
 }
+
+impl BlockingBackend for FileStorage {}
 
 pub(super) const DRIVER: Driver = Driver {
     kind: "file",

@@ -7,16 +7,18 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use lru::LruCache;
 
 use crate::error::{Error, Result};
 use crate::filter::Detail;
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp, Variant};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::storage::{
-    Access, Address, BlockingBackend, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Driver, Found, Identity, Opened, Outcome, Over, Param, Pooled, Query, Usage,
+    Access, Address, Backend, BlockingBackend, BodyStream, ByteRange, Capabilities, Driver, Found,
+    Identity, Opened, Outcome, Over, Param, Pooled, Put, Query, Usage,
 };
 
 const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
@@ -169,7 +171,8 @@ impl fmt::Debug for InMemoryStorage {
     }
 }
 
-impl BlockingBackend for InMemoryStorage {
+#[async_trait]
+impl Backend for InMemoryStorage {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::full("memory");
         can.persistent = false;
@@ -180,7 +183,7 @@ impl BlockingBackend for InMemoryStorage {
         can
     }
 
-    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let state = self.state();
         let variants = state.variants.get(key).map_or(&[][..], Vec::as_slice);
         let slots = variants
@@ -189,19 +192,19 @@ impl BlockingBackend for InMemoryStorage {
         Ok(slots.map(Slot::found).collect())
     }
 
-    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
         let state = self.state();
         let slot = state.entries.peek(id).filter(|slot| slot.stamp == seen);
         let body = &slot.ok_or_else(|| Error::changed(&id.key))?.body;
-        Ok(BodyReader::part(body, range))
+        Ok(BodyStream::part(body, range))
     }
 
-    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         let store = self.clone();
         Ok(Box::new(MemoryPut { store, head, body: BytesMut::new(), digest: BodyDigest::new() }))
     }
 
-    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         let mut state = self.state();
         let Some(slot) = state.entries.peek_mut(id) else { return Ok(Outcome::Absent) };
         if slot.stamp != seen {
@@ -213,7 +216,7 @@ impl BlockingBackend for InMemoryStorage {
         Ok(Outcome::Done(slot.stamp))
     }
 
-    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let mut state = self.state();
         let Some(slot) = state.entries.peek(id) else { return Ok(Outcome::Absent) };
         if seen.is_some_and(|seen| seen != slot.stamp) {
@@ -223,7 +226,7 @@ impl BlockingBackend for InMemoryStorage {
         Ok(Outcome::Done(()))
     }
 
-    fn scan(&self, query: Query) -> BlockingScan {
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
         let after = query.after.as_ref().map(|after| &after.id);
         let is_behind = |id: &&EntryId| after.is_none_or(|after| *id > after);
         let mut ids: Vec<EntryId> = self
@@ -244,25 +247,25 @@ impl BlockingBackend for InMemoryStorage {
         let store = self.clone();
         let found =
             ids.into_iter().filter_map(move |id| store.state().entries.peek(&id).map(Slot::found));
-        Box::new(found.map(Ok))
+        stream::iter(found.map(Ok)).boxed()
     }
 
-    fn usage(&self) -> Result<Usage> {
+    async fn usage(&self) -> Result<Usage> {
         let state = self.state();
         let stored_bytes = state.entries.iter().map(|(_, slot)| slot.found().stored_bytes).sum();
         Ok(Usage { entries: state.entries.len() as u64, stored_bytes, disk_bytes: None })
     }
 
-    fn identity(&self) -> Result<Identity> {
+    async fn identity(&self) -> Result<Identity> {
         Ok(Identity::new([format!("memory {}", Arc::as_ptr(&self.shared).addr())]))
     }
 
-    fn sync(&self) -> Result<()> {
+    async fn sync(&self) -> Result<()> {
         Ok(())
     }
 
     /// Moves the entry to the front of the order of use.
-    fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         if let Some(slot) = self.state().entries.get_mut(id).filter(|slot| slot.stamp == seen) {
             slot.head.uses += 1;
             slot.head.last_used_at = Some(at);
@@ -270,7 +273,7 @@ impl BlockingBackend for InMemoryStorage {
         Ok(())
     }
 
-    fn tidy(&self, now: Timestamp) -> Result<()> {
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
         let mut state = self.state();
         if state.tidy_after.is_some_and(|next| now < next) {
             return Ok(());
@@ -293,6 +296,8 @@ impl BlockingBackend for InMemoryStorage {
     }
 }
 
+impl BlockingBackend for InMemoryStorage {}
+
 struct MemoryPut {
     store: InMemoryStorage,
     head: EntryHead,
@@ -300,14 +305,15 @@ struct MemoryPut {
     digest: BodyDigest,
 }
 
-impl BlockingPut for MemoryPut {
-    fn write(&mut self, chunk: Bytes) -> Result<()> {
+#[async_trait]
+impl Put for MemoryPut {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.digest.update(&chunk);
         self.body.extend_from_slice(&chunk);
         Ok(())
     }
 
-    fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
+    async fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let head = EntryHead { body: self.digest.finish(), ..self.head };
         let slot = Slot { head, stamp: Stamp::fresh(), body: self.body.freeze() };
         let found = slot.found();

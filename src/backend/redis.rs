@@ -38,8 +38,8 @@ use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Parcel,
-    Part, Piece, Placed, Problem, Put, Query, Removed, Usage,
+    AsyncBackend, Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome,
+    Over, Parcel, Part, Piece, Placed, Problem, Put, Query, Removed, Usage,
 };
 
 use super::cleanup::Cleanups;
@@ -704,3 +704,5 @@ impl Backend for AsyncRedisStorage {
         Ok(())
     }
 }
+
+impl AsyncBackend for AsyncRedisStorage {}

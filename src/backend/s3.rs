@@ -35,8 +35,8 @@ use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
-    Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome, Over, Part,
-    Piece, Problem, Put, Query, Removed, Usage, is_damage,
+    AsyncBackend, Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome,
+    Over, Part, Piece, Problem, Put, Query, Removed, Usage, is_damage,
 };
 
 use super::marker;
@@ -603,3 +603,5 @@ impl Backend for AsyncS3Storage {
         Ok(())
     }
 }
+
+impl AsyncBackend for AsyncS3Storage {}

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
@@ -20,10 +21,11 @@ use crate::error::{Error, Result};
 use crate::model::{EntryHead, EntryId, Stamp, Timestamp, Variant};
 use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Place, Recorded, Serializer};
 use crate::storage::{
-    Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Compact, Driver, Found, Identity, Opened, Outcome, Param, Parcel,
-    Part, Piece, Placed, Pooled, Problem, Query, Removed, Usage,
+    Access, Address, Backend, BlockingBackend, BodyStream, ByteRange, Capabilities, Compact,
+    Driver, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece, Placed, Pooled, Problem,
+    Put, Query, Removed, Usage,
 };
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::INLINE_LIMIT;
 use super::private::place_of;
@@ -352,7 +354,8 @@ impl fmt::Debug for SqliteStorage {
     }
 }
 
-impl BlockingBackend for SqliteStorage {
+#[async_trait]
+impl Backend for SqliteStorage {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::full("sqlite");
         can.counts_itself = true;
@@ -363,7 +366,7 @@ impl BlockingBackend for SqliteStorage {
         can
     }
 
-    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let inner = &self.inner;
         let sql =
             inner.sql(&format!("SELECT {STORED} WHERE c.key = ?1 LIMIT {}", MAX_VARIANTS + 1));
@@ -384,7 +387,7 @@ impl BlockingBackend for SqliteStorage {
         rows.into_iter().filter(is_whole).map(|row| row?.into_found(&inner.codec)).collect()
     }
 
-    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
         let inner = &self.inner;
         let snapshot = Snapshot::of(&inner.database)?;
         let stored = snapshot.read(|connection| inner.stored(connection, id))?;
@@ -395,23 +398,24 @@ impl BlockingBackend for SqliteStorage {
             return Err(Error::changed(&id.key));
         }
         match (inline, body) {
-            (Some(bytes), _) => Ok(BodyReader::part(&bytes, range)),
+            (Some(bytes), _) => Ok(BodyStream::part(&bytes, range)),
             (None, Some(body)) => {
                 body::reader(&inner.database, snapshot, id, body, entry.head.body, range)
+                    .map(BodyStream::in_place)
             }
             (None, None) => Err(Error::changed(&id.key)),
         }
     }
 
-    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         Ok(Box::new(SqlitePut::begin(&self.inner, head)))
     }
 
-    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
         self.inner.put_many(entries)
     }
 
-    fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
         let inner = &self.inner;
         let rows = inner.database.read(|connection| {
             let stored = |id: &EntryId| match inner.stored(connection, id) {
@@ -427,7 +431,7 @@ impl BlockingBackend for SqliteStorage {
         Ok(rows.into_iter().map(found).collect())
     }
 
-    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         let inner = &self.inner;
         let stamp = Stamp::fresh();
 
@@ -456,7 +460,7 @@ impl BlockingBackend for SqliteStorage {
         })?
     }
 
-    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let inner = &self.inner;
         let (outcome, body) = inner.database.write_to_remove(|c| inner.take_out(c, id, seen))?;
         if let Some(body) = body {
@@ -465,35 +469,35 @@ impl BlockingBackend for SqliteStorage {
         Ok(outcome.map(drop))
     }
 
-    fn scan(&self, query: Query) -> BlockingScan {
-        scan::scan(&self.inner, query)
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        stream::iter(scan::scan(&self.inner, query)).boxed()
     }
 
-    fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
         self.inner.remove_many(entries)
     }
 
-    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
-        remains::leftovers(&self.inner, before)
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::iter(remains::leftovers(&self.inner, before)).boxed()
     }
 
-    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         self.inner.discard(piece)
     }
 
-    fn raw(&self, part: Part) -> Result<BodyReader> {
-        self.inner.raw(&part)
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.inner.raw(&part).map(BodyStream::in_place)
     }
 
-    fn usage(&self) -> Result<Usage> {
+    async fn usage(&self) -> Result<Usage> {
         self.inner.usage()
     }
 
-    fn compact(&self, when: Compact) -> Result<()> {
+    async fn compact(&self, when: Compact) -> Result<()> {
         self.inner.database.compact(when)
     }
 
-    fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let inner = &self.inner;
         let sql = inner.sql(
             r#"UPDATE "{t}" SET uses = uses + 1, last_used_at = ?4
@@ -505,7 +509,7 @@ impl BlockingBackend for SqliteStorage {
         })
     }
 
-    fn tidy(&self, now: Timestamp) -> Result<()> {
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
         let inner = &self.inner;
         if now.micros() < inner.tidy_at.load(Ordering::Relaxed) {
             return Ok(());
@@ -537,11 +541,11 @@ impl BlockingBackend for SqliteStorage {
         Ok(())
     }
 
-    fn identity(&self) -> Result<Identity> {
+    async fn identity(&self) -> Result<Identity> {
         Ok(Identity::new([self.inner.database.identity()]))
     }
 
-    fn sync(&self) -> Result<()> {
+    async fn sync(&self) -> Result<()> {
         self.inner.database.sync()
     }
 
@@ -555,11 +559,13 @@ impl BlockingBackend for SqliteStorage {
         row.map_or(place.clone(), |row| format!("{place} row {row}"))
     }
 
-    fn close(&self) -> Result<()> {
+    async fn close(&self) -> Result<()> {
         self.inner.database.close();
         Ok(())
     }
 }
+
+impl BlockingBackend for SqliteStorage {}
 
 pub(super) const DRIVER: Driver = Driver {
     kind: "sqlite",

@@ -189,7 +189,7 @@ impl Transport for HttpTransport {
         let this = self.clone();
         let work = move || this.exchange(&request);
         let (incoming, body) = crate::storage::on_pool(work).await??;
-        Ok(Incoming { body: BodyStream::pooled(body), ..incoming })
+        Ok(Incoming { body: BodyStream::in_place(body).pooled(), ..incoming })
     }
 
     async fn pause(&self, span: Duration) {

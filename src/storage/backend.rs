@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::policy::{self, Settings, State};
 
-use super::body::{BodyReader, BodyStream};
+use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
 use super::query::{Cursor, Position, Query};
 
@@ -354,7 +354,8 @@ pub(super) fn meant(candidates: Vec<Found>, id: &EntryId, variants: bool) -> Opt
     candidates.into_iter().nth(place)
 }
 
-/// A store, in the async colour. Expired entries are shown like all others: whether the
+/// A store. A backend of this machine does its work in place and never waits, which
+/// [`BlockingBackend`] says of it; one on a server waits. Expired entries are shown like all others: whether the
 /// TTL is over is for the caller to judge, who knows what time it is.
 #[async_trait]
 pub trait Backend: fmt::Debug + Send + Sync {
@@ -576,123 +577,20 @@ fn placed(outcome: Outcome<Found>) -> Result<Found> {
     outcome.done().ok_or_else(|| Error::new(ErrorKind::Internal, "an entry was not put"))
 }
 
-/// A store, in the blocking colour. The promises are those of [`Backend`], word for word.
-#[allow(clippy::missing_errors_doc, reason = "the promises stand on `Backend`")]
-pub trait BlockingBackend: fmt::Debug + Send + Sync {
-    /// See [`Backend::capabilities`].
-    fn capabilities(&self) -> Capabilities;
-    /// See [`Backend::candidates`].
-    fn candidates(&self, key: &str) -> Result<Vec<Found>>;
-    /// See [`Backend::body`].
-    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader>;
-    /// See [`Backend::put`].
-    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>>;
-    /// See [`Backend::put_many`].
-    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
-        let place = |entry: Parcel| {
-            let (head, body, over) = entry.into_parts();
-            let mut put = self.put(head)?;
-            if !body.is_empty() {
-                put.write(body)?;
-            }
-            Ok(put.commit_over(over)?.map(|found| found.stamp))
-        };
-        Ok(entries.into_iter().map(place).collect())
-    }
+/// A backend that does its work on the caller's thread: each future, and each item of a stream,
+/// is ready when it is first polled. Such a backend needs no runtime, and has the verbs of
+/// [`Storage`](crate::Storage).
+pub trait BlockingBackend: Backend {}
 
-    /// See [`Backend::find_many`].
-    fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
-        let variants = self.capabilities().variants;
-        let find = |id: &EntryId| Ok(meant(self.candidates(&id.key)?, id, variants));
-        Ok(ids.iter().map(find).collect())
-    }
+/// A backend that waits, or hands its work to others; it has the verbs of
+/// [`AsyncStorage`](crate::AsyncStorage), and is used inside a tokio runtime.
+pub trait AsyncBackend: Backend {}
 
-    /// See [`Backend::update`].
-    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>>;
-    /// See [`Backend::remove`].
-    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>>;
-    /// See [`Backend::scan`]. The iterator stands on its own, so that it can move to
-    /// another thread.
-    fn scan(&self, query: Query) -> BlockingScan;
+/// Whatever it is, it may have to wait.
+impl AsyncBackend for dyn Backend + '_ {}
 
-    /// See [`Backend::remove_many`].
-    fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
-        let remove = |(id, stamp): &(EntryId, Stamp)| {
-            self.remove(id, Some(*stamp)).map(|outcome| outcome.map(|()| 0))
-        };
-        Ok(entries.iter().map(remove).collect())
-    }
-
-    /// See [`Backend::leftovers`].
-    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
-        let _ = before;
-        Box::new(std::iter::empty())
-    }
-
-    /// See [`Backend::discard`].
-    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        let (id, stamp) = piece.entry.as_ref().ok_or_else(|| no_pieces(piece))?;
-        Ok(self.remove(id, Some(*stamp))?.map(|()| piece.bytes))
-    }
-
-    /// See [`Backend::raw`].
-    fn raw(&self, part: Part) -> Result<BodyReader> {
-        Err(no_raw(&part))
-    }
-
-    /// See [`Backend::usage`].
-    fn usage(&self) -> Result<Usage> {
-        Ok(Usage::default())
-    }
-
-    /// See [`Backend::compact`].
-    fn compact(&self, when: Compact) -> Result<()> {
-        let _ = when;
-        Ok(())
-    }
-
-    /// See [`Backend::key_of`].
-    fn key_of(&self, request: &Request, partition: &str) -> String {
-        Key::native(partition, &request.method, &request.url)
-    }
-
-    /// See [`Backend::kept`].
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        head
-    }
-
-    /// See [`Backend::record_use`].
-    fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
-        let _ = (id, seen, at);
-        Ok(())
-    }
-
-    /// See [`Backend::tidy`].
-    fn tidy(&self, now: Timestamp) -> Result<()> {
-        let _ = now;
-        Ok(())
-    }
-
-    /// See [`Backend::location`].
-    fn location(&self, id: &EntryId) -> String;
-
-    /// See [`Backend::identity`].
-    fn identity(&self) -> Result<Identity>;
-
-    /// See [`Backend::sync`].
-    fn sync(&self) -> Result<()>;
-
-    /// See [`Backend::close`].
-    fn close(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// What a blocking scan gives.
-pub type BlockingScan = Box<dyn Iterator<Item = Result<Found>> + Send>;
-
-/// What a blocking look for leftovers gives.
-pub type BlockingPieces = Box<dyn Iterator<Item = Result<Piece>> + Send>;
+/// What the scan of a store of this machine goes through.
+pub(crate) type Items<T> = Box<dyn Iterator<Item = Result<T>> + Send>;
 
 fn no_pieces(piece: &Piece) -> Error {
     Error::usage(format!("this store cannot remove the piece {}", piece.name))
@@ -705,19 +603,6 @@ fn no_raw(part: &Part) -> Error {
             Error::new(ErrorKind::NotFound, format!("this store has no piece {name}"))
         }
     }
-}
-
-/// See [`Put`].
-#[allow(clippy::missing_errors_doc, reason = "the promises stand on `Put`")]
-pub trait BlockingPut: Send {
-    /// See [`Put::write`].
-    fn write(&mut self, chunk: Bytes) -> Result<()>;
-    /// See [`Put::commit`].
-    fn commit(self: Box<Self>) -> Result<Found> {
-        placed(self.commit_over(Over::Anything)?)
-    }
-    /// See [`Put::commit_over`].
-    fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>>;
 }
 
 #[cfg(test)]

@@ -16,12 +16,11 @@ use super::backend::ByteRange;
 /// How much of a file is read at once.
 const FILE_CHUNK: usize = 256 * 1024;
 
-/// A body as a blocking iterator of chunks. Its digest is checked at the end: the last
-/// item of a damaged body is an error of kind `Codec`.
+/// A body as an iterator of chunks. Its digest is checked at the end: the last item of a damaged
+/// body is an error of kind `Codec`.
 pub struct BodyReader {
     source: Source,
     bytes: u64,
-    rest: Bytes,
 }
 
 enum Source {
@@ -58,7 +57,7 @@ impl BodyReader {
     /// A body in hand, already checked.
     pub fn whole(body: Bytes) -> Self {
         let bytes = body.len() as u64;
-        BodyReader { source: Source::Whole(Some(body)), bytes, rest: Bytes::new() }
+        BodyReader { source: Source::Whole(Some(body)), bytes }
     }
 
     /// A body in a file.
@@ -71,7 +70,7 @@ impl BodyReader {
         }
         let bytes = part.bytes;
         let reading = FileReading { part, buffer: BytesMut::new(), read: 0, hash: Xxh3::new() };
-        Ok(BodyReader { source: Source::File(Box::new(reading)), bytes, rest: Bytes::new() })
+        Ok(BodyReader { source: Source::File(Box::new(reading)), bytes })
     }
 
     /// A part of a body in hand.
@@ -98,7 +97,7 @@ impl BodyReader {
         chunks: impl Iterator<Item = Result<Bytes>> + Send + 'static,
         bytes: u64,
     ) -> Self {
-        BodyReader { source: Source::Chunks(Box::new(chunks)), bytes, rest: Bytes::new() }
+        BodyReader { source: Source::Chunks(Box::new(chunks)), bytes }
     }
 
     /// Length in bytes.
@@ -115,14 +114,6 @@ impl BodyReader {
             Source::File(reading) if reading.read == 0 => Ok(reading.part),
             source => Err(BodyReader { source, ..self }),
         }
-    }
-
-    /// Everything at once.
-    ///
-    /// # Errors
-    /// Those of the chunks.
-    pub fn collect_bytes(self) -> Result<Bytes> {
-        collect(self)
     }
 }
 
@@ -187,22 +178,6 @@ impl Iterator for BodyReader {
     }
 }
 
-/// Reads the same bytes; a damaged body is an `InvalidData` error.
-impl Read for BodyReader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.rest.is_empty() {
-            match self.next() {
-                None => return Ok(0),
-                Some(Ok(chunk)) => self.rest = chunk,
-                Some(Err(e)) => return Err(io::Error::new(io::ErrorKind::InvalidData, e)),
-            }
-        }
-        let n = out.len().min(self.rest.len());
-        self.rest.copy_to_slice(&mut out[..n]);
-        Ok(n)
-    }
-}
-
 impl fmt::Debug for BodyReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BodyReader").field("bytes", &self.bytes).finish_non_exhaustive()
@@ -255,11 +230,13 @@ impl<I> Checked<I> {
     }
 }
 
-/// A body as an async source of chunks. Its digest is checked at the end, as with
-/// [`BodyReader`].
+/// A body as a source of chunks. Its digest is checked at the end: a damaged body ends with an
+/// error of kind `Codec`.
 pub struct BodyStream {
     source: AsyncSource,
     bytes: u64,
+    /// What was taken from the source, and not yet by who [reads](Read).
+    rest: Bytes,
 }
 
 enum AsyncSource {
@@ -271,6 +248,10 @@ enum AsyncSource {
 }
 
 impl BodyStream {
+    fn of(source: AsyncSource, bytes: u64) -> Self {
+        BodyStream { source, bytes, rest: Bytes::new() }
+    }
+
     /// A body in hand.
     pub fn whole(body: Bytes) -> Self {
         Self::in_place(BodyReader::whole(body))
@@ -283,7 +264,7 @@ impl BodyStream {
 
     /// A stream of chunks, `bytes` long, that checks itself.
     pub fn new(chunks: impl Stream<Item = Result<Bytes>> + Send + 'static, bytes: u64) -> Self {
-        BodyStream { source: AsyncSource::Stream(chunks.boxed()), bytes }
+        Self::of(AsyncSource::Stream(chunks.boxed()), bytes)
     }
 
     /// A stream of chunks whose `facts` are checked when it has been read to its end.
@@ -319,11 +300,17 @@ impl BodyStream {
     }
 
     pub(crate) fn in_place(reader: BodyReader) -> Self {
-        BodyStream { bytes: reader.length(), source: AsyncSource::InPlace(reader) }
+        let bytes = reader.length();
+        Self::of(AsyncSource::InPlace(reader), bytes)
     }
 
-    pub(crate) fn pooled(reader: BodyReader) -> Self {
-        BodyStream { bytes: reader.length(), source: AsyncSource::Pooled(Some(reader)) }
+    /// The same, read on the worker pool where it would be read in place.
+    pub(crate) fn pooled(self) -> Self {
+        let source = match self.source {
+            AsyncSource::InPlace(reader) => AsyncSource::Pooled(Some(reader)),
+            source => source,
+        };
+        BodyStream { source, ..self }
     }
 
     /// Length in bytes.
@@ -364,8 +351,10 @@ impl BodyStream {
         let bytes = self.bytes;
         match self.source {
             AsyncSource::InPlace(reader) => reader.into_file().map_err(Self::in_place),
-            AsyncSource::Pooled(Some(reader)) => reader.into_file().map_err(Self::pooled),
-            source => Err(BodyStream { source, bytes }),
+            AsyncSource::Pooled(Some(reader)) => {
+                reader.into_file().map_err(|reader| Self::in_place(reader).pooled())
+            }
+            source => Err(Self::of(source, bytes)),
         }
     }
 
@@ -397,19 +386,24 @@ impl BodyStream {
     }
 }
 
+/// For blocking callers; a damaged body is an `InvalidData` error.
+impl Read for BodyStream {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match super::bridge::block_on(self.chunk()) {
+                Ok(Some(chunk)) => self.rest = chunk,
+                Ok(None) => return Ok(0),
+                Err(e) => return Err(io::Error::new(io::ErrorKind::InvalidData, e)),
+            }
+        }
+        let n = out.len().min(self.rest.len());
+        self.rest.copy_to_slice(&mut out[..n]);
+        Ok(n)
+    }
+}
+
 impl fmt::Debug for BodyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BodyStream").field("bytes", &self.bytes).finish_non_exhaustive()
     }
-}
-
-fn collect(mut chunks: impl Iterator<Item = Result<Bytes>>) -> Result<Bytes> {
-    let Some(first) = chunks.next().transpose()? else { return Ok(Bytes::new()) };
-    let Some(second) = chunks.next().transpose()? else { return Ok(first) };
-    let mut all = BytesMut::from(first);
-    all.extend_from_slice(&second);
-    for chunk in chunks {
-        all.extend_from_slice(&chunk?);
-    }
-    Ok(all.freeze())
 }

@@ -1,10 +1,8 @@
-//! The bridges between the colours. [`Pooled`] makes a blocking store async through a
-//! worker pool, [`InPlace`] does it on the caller's own thread, [`Blocking`] makes an
-//! async store blocking.
+//! The bridges: [`Pooled`] moves the work of a blocking store to a pool of threads, [`Blocking`]
+//! waits for an async store on the caller's thread.
 
 use std::fmt;
 use std::future::Future;
-use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -21,8 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
-    Backend, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, ByteRange, Capabilities,
-    Found, Identity, Outcome, Over, Parcel, Placed, Put, Removed, Usage,
+    AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
+    Over, Parcel, Placed, Put, Removed, Usage,
 };
 use super::body::{BodyReader, BodyStream};
 use super::piece::{Compact, Part, Piece};
@@ -133,36 +131,36 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
 
     async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let key = key.to_owned();
-        self.run(move |store| store.candidates(&key)).await
+        self.run(move |store| block_on(store.candidates(&key))).await
     }
 
     async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
         let id = id.clone();
-        self.run(move |store| store.body(&id, seen, range)).await.map(BodyStream::pooled)
+        self.run(move |store| block_on(store.body(&id, seen, range))).await.map(BodyStream::pooled)
     }
 
     async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
-        let put = self.run(move |store| store.put(head)).await?;
+        let put = self.run(move |store| block_on(store.put(head))).await?;
         Ok(Box::new(PooledPut(Some(put))))
     }
 
     async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
-        self.run(move |store| store.put_many(entries)).await
+        self.run(move |store| block_on(store.put_many(entries))).await
     }
 
     async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
         let ids = ids.to_vec();
-        self.run(move |store| store.find_many(&ids)).await
+        self.run(move |store| block_on(store.find_many(&ids))).await
     }
 
     async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         let id = id.clone();
-        self.run(move |store| store.update(&id, head, seen)).await
+        self.run(move |store| block_on(store.update(&id, head, seen))).await
     }
 
     async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let id = id.clone();
-        self.run(move |store| store.remove(&id, seen)).await
+        self.run(move |store| block_on(store.remove(&id, seen))).await
     }
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
@@ -171,7 +169,7 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
 
     async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
         let entries = entries.to_vec();
-        self.run(move |store| store.remove_many(&entries)).await
+        self.run(move |store| block_on(store.remove_many(&entries))).await
     }
 
     fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
@@ -180,19 +178,19 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
 
     async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         let piece = piece.clone();
-        self.run(move |store| store.discard(&piece)).await
+        self.run(move |store| block_on(store.discard(&piece))).await
     }
 
     async fn raw(&self, part: Part) -> Result<BodyStream> {
-        self.run(move |store| store.raw(part)).await.map(BodyStream::pooled)
+        self.run(move |store| block_on(store.raw(part))).await.map(BodyStream::pooled)
     }
 
     async fn usage(&self) -> Result<Usage> {
-        self.run(B::usage).await
+        self.run(|store| block_on(store.usage())).await
     }
 
     async fn compact(&self, when: Compact) -> Result<()> {
-        self.run(move |store| store.compact(when)).await
+        self.run(move |store| block_on(store.compact(when))).await
     }
 
     fn key_of(&self, request: &Request, partition: &str) -> String {
@@ -205,11 +203,11 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
 
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let id = id.clone();
-        self.run(move |store| store.record_use(&id, seen, at)).await
+        self.run(move |store| block_on(store.record_use(&id, seen, at))).await
     }
 
     async fn tidy(&self, now: Timestamp) -> Result<()> {
-        self.run(move |store| store.tidy(now)).await
+        self.run(move |store| block_on(store.tidy(now))).await
     }
 
     fn location(&self, id: &EntryId) -> String {
@@ -217,27 +215,28 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
     }
 
     async fn identity(&self) -> Result<Identity> {
-        self.run(B::identity).await
+        self.run(|store| block_on(store.identity())).await
     }
 
     async fn sync(&self) -> Result<()> {
-        self.run(B::sync).await
+        self.run(|store| block_on(store.sync())).await
     }
 
     async fn close(&self) -> Result<()> {
-        self.run(B::close).await
+        self.run(|store| block_on(store.close())).await
     }
 }
 
-/// What an iterator of the store gives, which runs on the worker pool. Nothing starts
-/// before the stream is read, so it can be made anywhere.
-fn pooled<'a, B, I, T>(
+impl<B: BlockingBackend + ?Sized + 'static> AsyncBackend for Pooled<B> {}
+
+/// A stream of the store that is read on the worker pool. Nothing starts before it is read here,
+/// so it can be made anywhere.
+fn pooled<'a, B, T>(
     store: &Arc<B>,
-    begin: impl FnOnce(&B) -> I + Send + 'static,
+    begin: impl FnOnce(&B) -> BoxStream<'_, Result<T>> + Send + 'static,
 ) -> BoxStream<'a, Result<T>>
 where
     B: BlockingBackend + ?Sized + 'static,
-    I: Iterator<Item = Result<T>>,
     T: Send + 'static,
 {
     let store = Arc::clone(store);
@@ -248,11 +247,10 @@ where
         };
         let (sender, receiver) = async_mpsc::channel(SCAN_BATCHES);
         pool.spawn_blocking(move || {
-            let mut items = begin(&store);
-            loop {
-                let batch: Vec<_> = items.by_ref().take(SCAN_BATCH).collect();
+            let mut batches = begin(&store).ready_chunks(SCAN_BATCH);
+            while let Some(batch) = block_on(batches.next()) {
                 // A reader that has gone away ends the work.
-                if batch.is_empty() || sender.blocking_send(batch).is_err() {
+                if sender.blocking_send(batch).is_err() {
                     return;
                 }
             }
@@ -271,145 +269,25 @@ fn unbatched<T: Send + 'static>(receiver: async_mpsc::Receiver<Vec<T>>) -> BoxSt
 }
 
 /// `None` only while a call is under way, or after one was dropped half-way.
-struct PooledPut(Option<Box<dyn BlockingPut>>);
+struct PooledPut(Option<Box<dyn Put>>);
 
 #[async_trait]
 impl Put for PooledPut {
     async fn write(&mut self, chunk: Bytes) -> Result<()> {
         let mut put = self.0.take().ok_or_else(cancelled)?;
-        let (result, put) = on_pool(move || (put.write(chunk), put)).await?;
+        let (result, put) = on_pool(move || (block_on(put.write(chunk)), put)).await?;
         self.0 = Some(put);
         result
     }
 
     async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let put = self.0.take().ok_or_else(cancelled)?;
-        on_pool(move || put.commit_over(over)).await?
+        on_pool(move || block_on(put.commit_over(over))).await?
     }
 }
 
 fn cancelled() -> Error {
     Error::new(ErrorKind::Internal, "an entry was written to after a cancelled write")
-}
-
-/// A blocking store made async without another thread: each future is ready at once, and
-/// blocks whoever polls it. For programs that do one thing at a time.
-///
-/// `S` points to the store: `&B`, `Box<B>`, `Arc<B>`.
-#[derive(Debug, Clone, Copy)]
-pub struct InPlace<S>(pub S);
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S> Backend for InPlace<S>
-where
-    S: Deref + fmt::Debug + Send + Sync,
-    S::Target: BlockingBackend,
-{
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
-        self.0.candidates(key)
-    }
-
-    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
-        self.0.body(id, seen, range).map(BodyStream::in_place)
-    }
-
-    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
-        Ok(Box::new(PutInPlace(self.0.put(head)?)))
-    }
-
-    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
-        self.0.put_many(entries)
-    }
-
-    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
-        self.0.find_many(ids)
-    }
-
-    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
-        self.0.update(id, head, seen)
-    }
-
-    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
-        self.0.remove(id, seen)
-    }
-
-    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
-        stream::iter(self.0.scan(query)).boxed()
-    }
-
-    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
-        self.0.remove_many(entries)
-    }
-
-    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        stream::iter(self.0.leftovers(before)).boxed()
-    }
-
-    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        self.0.discard(piece)
-    }
-
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        self.0.raw(part).map(BodyStream::in_place)
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        self.0.usage()
-    }
-
-    async fn compact(&self, when: Compact) -> Result<()> {
-        self.0.compact(when)
-    }
-
-    fn key_of(&self, request: &Request, partition: &str) -> String {
-        self.0.key_of(request, partition)
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        self.0.kept(head)
-    }
-
-    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
-        self.0.record_use(id, seen, at)
-    }
-
-    async fn tidy(&self, now: Timestamp) -> Result<()> {
-        self.0.tidy(now)
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.0.location(id)
-    }
-
-    async fn identity(&self) -> Result<Identity> {
-        self.0.identity()
-    }
-
-    async fn sync(&self) -> Result<()> {
-        self.0.sync()
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.0.close()
-    }
-}
-
-struct PutInPlace(Box<dyn BlockingPut>);
-
-#[async_trait]
-impl Put for PutInPlace {
-    async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.0.write(chunk)
-    }
-
-    async fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
-        self.0.commit_over(over)
-    }
 }
 
 /// An async store made blocking. Its futures run on a runtime of their own, on a thread
@@ -507,7 +385,7 @@ impl<B: Backend + ?Sized + 'static> Blocking<B> {
     }
 
     /// Bytes that are fetched over there, chunk by chunk.
-    fn read<F>(&self, work: impl FnOnce(Arc<B>) -> F) -> Result<BodyReader>
+    fn read<F>(&self, work: impl FnOnce(Arc<B>) -> F) -> Result<BodyStream>
     where
         F: Future<Output = Result<BodyStream>> + Send + 'static,
     {
@@ -529,7 +407,7 @@ impl<B: Backend + ?Sized + 'static> Blocking<B> {
                 Err(e) => Some(Err(e)),
             }
         });
-        Ok(BodyReader::unchecked(chunks, bytes))
+        Ok(BodyStream::in_place(BodyReader::unchecked(chunks, bytes)))
     }
 
     /// The items of a stream that runs over there. The iterator keeps the runtime alive
@@ -557,73 +435,74 @@ impl<B: Backend + ?Sized + 'static> Blocking<B> {
     }
 }
 
+#[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
+impl<B: Backend + ?Sized + 'static> Backend for Blocking<B> {
     fn capabilities(&self) -> Capabilities {
         self.store.capabilities()
     }
 
-    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let key = key.to_owned();
         self.run(|store| async move { store.candidates(&key).await })
     }
 
-    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
         let id = id.clone();
         self.read(|store| async move { store.body(&id, seen, range).await })
     }
 
-    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         let put = self.run(|store| async move { store.put(head).await })?;
         Ok(Box::new(PutOverThere { runtime: Arc::clone(&self.runtime), put: Some(put) }))
     }
 
-    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
         self.run(|store| async move { store.put_many(entries).await })
     }
 
-    fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
         let ids = ids.to_vec();
         self.run(|store| async move { store.find_many(&ids).await })
     }
 
-    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         let id = id.clone();
         self.run(|store| async move { store.update(&id, head, seen).await })
     }
 
-    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         let id = id.clone();
         self.run(|store| async move { store.remove(&id, seen).await })
     }
 
-    fn scan(&self, query: Query) -> BlockingScan {
-        Box::new(self.items(move |store| store.scan(query)))
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        stream::iter(self.items(move |store| store.scan(query))).boxed()
     }
 
-    fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
         let entries = entries.to_vec();
         self.run(|store| async move { store.remove_many(&entries).await })
     }
 
-    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
-        Box::new(self.items(move |store| store.leftovers(before)))
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::iter(self.items(move |store| store.leftovers(before))).boxed()
     }
 
-    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         let piece = piece.clone();
         self.run(|store| async move { store.discard(&piece).await })
     }
 
-    fn raw(&self, part: Part) -> Result<BodyReader> {
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
         self.read(|store| async move { store.raw(part).await })
     }
 
-    fn usage(&self) -> Result<Usage> {
+    async fn usage(&self) -> Result<Usage> {
         self.run(|store| async move { store.usage().await })
     }
 
-    fn compact(&self, when: Compact) -> Result<()> {
+    async fn compact(&self, when: Compact) -> Result<()> {
         self.run(|store| async move { store.compact(when).await })
     }
 
@@ -635,12 +514,12 @@ impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
         self.store.kept(head)
     }
 
-    fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let id = id.clone();
         self.run(|store| async move { store.record_use(&id, seen, at).await })
     }
 
-    fn tidy(&self, now: Timestamp) -> Result<()> {
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
         self.run(|store| async move { store.tidy(now).await })
     }
 
@@ -648,33 +527,36 @@ impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {
         self.store.location(id)
     }
 
-    fn identity(&self) -> Result<Identity> {
+    async fn identity(&self) -> Result<Identity> {
         self.run(|store| async move { store.identity().await })
     }
 
-    fn sync(&self) -> Result<()> {
+    async fn sync(&self) -> Result<()> {
         self.run(|store| async move { store.sync().await })
     }
 
-    fn close(&self) -> Result<()> {
+    async fn close(&self) -> Result<()> {
         self.run(|store| async move { store.close().await })
     }
 }
+
+impl<B: Backend + ?Sized + 'static> BlockingBackend for Blocking<B> {}
 
 struct PutOverThere {
     runtime: Arc<RuntimeThread>,
     put: Option<Box<dyn Put>>,
 }
 
-impl BlockingPut for PutOverThere {
-    fn write(&mut self, chunk: Bytes) -> Result<()> {
+#[async_trait]
+impl Put for PutOverThere {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         let mut put = self.put.take().ok_or_else(cancelled)?;
         let (result, put) = self.runtime.run(async move { Ok((put.write(chunk).await, put)) })?;
         self.put = Some(put);
         result
     }
 
-    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
+    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let put = self.put.take().ok_or_else(cancelled)?;
         self.runtime.run(put.commit_over(over))
     }

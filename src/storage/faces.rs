@@ -11,9 +11,9 @@ use crate::model::{
 };
 use crate::policy;
 
-use super::backend::{Backend, BlockingBackend, ByteRange, Found, Outcome, meant};
+use super::backend::{AsyncBackend, Backend, BlockingBackend, ByteRange, Found, Outcome, meant};
 use super::body::BodyStream;
-use super::bridge::{InPlace, block_on};
+use super::bridge::block_on;
 
 /// What `remove` takes: a key, or a response that was retrieved from the store.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ impl<'a> From<&'a Response> for RemoveTarget<'a> {
     }
 }
 
-/// Storing, retrieving and removing whole responses, async. Every [`Backend`] has it.
+/// Storing, retrieving and removing whole responses, async. Every [`AsyncBackend`] has it.
 ///
 /// A key may be any text. Bodies are in hand here; for streams use [`Backend`] itself.
 #[async_trait]
@@ -111,7 +111,7 @@ pub trait Storage: Send + Sync {
 const ATTEMPTS: usize = 16;
 
 #[async_trait]
-impl<B: Backend + ?Sized> AsyncStorage for B {
+impl<B: AsyncBackend + ?Sized> AsyncStorage for B {
     async fn store(
         &self,
         key: &str,
@@ -119,48 +119,15 @@ impl<B: Backend + ?Sized> AsyncStorage for B {
         request: &Request,
         metadata: Option<Metadata>,
     ) -> Result<()> {
-        let now = Timestamp::now();
-        let metadata = metadata.unwrap_or_else(|| {
-            let ttl = self.capabilities().ttl;
-            Metadata { expires_at: ttl.map(|t| (now + t).into()), ..Metadata::new(key) }
-        });
-        let head = head_of(key, response, request, &metadata);
-        self.put_whole(head, response.body.clone()).await?;
-        self.tidy(now).await
+        store(self, key, response, request, metadata).await
     }
 
     async fn retrieve(&self, key: &str) -> Result<Option<Stored>> {
-        for _ in 0..ATTEMPTS {
-            let now = Timestamp::now();
-            let Some(found) = latest(self.candidates(key).await?, now) else { return Ok(None) };
-            match self.body_of(&found).await {
-                Ok(body) => {
-                    self.note_use(&found.head.id, found.stamp, found.head.last_used_at, now).await;
-                    return Ok(Some(found.head.into_stored(body)));
-                }
-                Err(e) if e.kind() == ErrorKind::Changed => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Err(Error::changed(key).passing())
+        retrieve(self, key).await
     }
 
     async fn remove<'a>(&self, target: RemoveTarget<'a>) -> Result<()> {
-        match target {
-            RemoveTarget::Response(response) => {
-                let id = response.entry().ok_or_else(|| {
-                    Error::usage("this response was not retrieved from a store")
-                        .try_this("remove it by its key")
-                })?;
-                Backend::remove(self, id, None).await.map(drop)
-            }
-            RemoveTarget::Key(key) => {
-                for found in self.candidates(key).await? {
-                    Backend::remove(self, &found.head.id, None).await?;
-                }
-                Ok(())
-            }
-        }
+        remove(self, target).await
     }
 
     async fn update_metadata(
@@ -170,33 +137,7 @@ impl<B: Backend + ?Sized> AsyncStorage for B {
         request: &Request,
         metadata: Metadata,
     ) -> Result<()> {
-        for _ in 0..ATTEMPTS {
-            let mut new = head_of(key, response, request, &metadata);
-            // A response that was retrieved knows which entry it is.
-            if let Some(known) = response.entry().filter(|id| id.key == key) {
-                new.id = known.clone();
-            }
-            let candidates = self.candidates(key).await?;
-            let Some(old) = candidates.into_iter().find(|found| found.head.id == new.id) else {
-                return Ok(());
-            };
-            // What the seed's arguments do not carry stays as it is.
-            let head = EntryHead {
-                body: old.head.body,
-                partition: old.head.partition,
-                requested_at: old.head.requested_at,
-                received_at: old.head.received_at,
-                forced: old.head.forced,
-                invalidated: old.head.invalidated,
-                serializer: old.head.serializer,
-                ..new
-            };
-            let id = head.id.clone();
-            if self.update(&id, head, old.stamp).await? != Outcome::Changed {
-                return Ok(());
-            }
-        }
-        Err(Error::changed(key).passing())
+        update_metadata(self, key, response, request, metadata).await
     }
 
     async fn aclose(&self) -> Result<()> {
@@ -204,7 +145,7 @@ impl<B: Backend + ?Sized> AsyncStorage for B {
     }
 }
 
-/// The async verbs, run in place: both colours are one piece of code.
+/// The same verbs, waited for: there is nothing to wait for.
 impl<B: BlockingBackend + ?Sized> Storage for B {
     fn store(
         &self,
@@ -213,15 +154,15 @@ impl<B: BlockingBackend + ?Sized> Storage for B {
         request: &Request,
         metadata: Option<Metadata>,
     ) -> Result<()> {
-        block_on(InPlace(self).store(key, response, request, metadata))
+        block_on(store(self, key, response, request, metadata))
     }
 
     fn retrieve(&self, key: &str) -> Result<Option<Stored>> {
-        block_on(InPlace(self).retrieve(key))
+        block_on(retrieve(self, key))
     }
 
     fn remove(&self, target: RemoveTarget<'_>) -> Result<()> {
-        block_on(AsyncStorage::remove(&InPlace(self), target))
+        block_on(remove(self, target))
     }
 
     fn update_metadata(
@@ -231,12 +172,99 @@ impl<B: BlockingBackend + ?Sized> Storage for B {
         request: &Request,
         metadata: Metadata,
     ) -> Result<()> {
-        block_on(InPlace(self).update_metadata(key, response, request, metadata))
+        block_on(update_metadata(self, key, response, request, metadata))
     }
 
     fn close(&self) -> Result<()> {
-        block_on(InPlace(self).aclose())
+        block_on(Backend::close(self))
     }
+}
+
+async fn store<B: Backend + ?Sized>(
+    backend: &B,
+    key: &str,
+    response: &Response,
+    request: &Request,
+    metadata: Option<Metadata>,
+) -> Result<()> {
+    let now = Timestamp::now();
+    let metadata = metadata.unwrap_or_else(|| {
+        let ttl = backend.capabilities().ttl;
+        Metadata { expires_at: ttl.map(|t| (now + t).into()), ..Metadata::new(key) }
+    });
+    let head = head_of(key, response, request, &metadata);
+    backend.put_whole(head, response.body.clone()).await?;
+    backend.tidy(now).await
+}
+
+async fn retrieve<B: Backend + ?Sized>(backend: &B, key: &str) -> Result<Option<Stored>> {
+    for _ in 0..ATTEMPTS {
+        let now = Timestamp::now();
+        let Some(found) = latest(backend.candidates(key).await?, now) else { return Ok(None) };
+        match backend.body_of(&found).await {
+            Ok(body) => {
+                backend.note_use(&found.head.id, found.stamp, found.head.last_used_at, now).await;
+                return Ok(Some(found.head.into_stored(body)));
+            }
+            Err(e) if e.kind() == ErrorKind::Changed => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Err(Error::changed(key).passing())
+}
+
+async fn remove<B: Backend + ?Sized>(backend: &B, target: RemoveTarget<'_>) -> Result<()> {
+    match target {
+        RemoveTarget::Response(response) => {
+            let id = response.entry().ok_or_else(|| {
+                Error::usage("this response was not retrieved from a store")
+                    .try_this("remove it by its key")
+            })?;
+            backend.remove(id, None).await.map(drop)
+        }
+        RemoveTarget::Key(key) => {
+            for found in backend.candidates(key).await? {
+                backend.remove(&found.head.id, None).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn update_metadata<B: Backend + ?Sized>(
+    backend: &B,
+    key: &str,
+    response: &Response,
+    request: &Request,
+    metadata: Metadata,
+) -> Result<()> {
+    for _ in 0..ATTEMPTS {
+        let mut new = head_of(key, response, request, &metadata);
+        // A response that was retrieved knows which entry it is.
+        if let Some(known) = response.entry().filter(|id| id.key == key) {
+            new.id = known.clone();
+        }
+        let candidates = backend.candidates(key).await?;
+        let Some(old) = candidates.into_iter().find(|found| found.head.id == new.id) else {
+            return Ok(());
+        };
+        // What the seed's arguments do not carry stays as it is.
+        let head = EntryHead {
+            body: old.head.body,
+            partition: old.head.partition,
+            requested_at: old.head.requested_at,
+            received_at: old.head.received_at,
+            forced: old.head.forced,
+            invalidated: old.head.invalidated,
+            serializer: old.head.serializer,
+            ..new
+        };
+        let id = head.id.clone();
+        if backend.update(&id, head, old.stamp).await? != Outcome::Changed {
+            return Ok(());
+        }
+    }
+    Err(Error::changed(key).passing())
 }
 
 /// Comforts that stand on [`Backend`], for callers that manage a store.

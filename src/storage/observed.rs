@@ -14,20 +14,26 @@ use crate::error::Result;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
-    Backend, ByteRange, Capabilities, Found, Identity, Outcome, Over, Parcel, Placed, Put, Removed,
-    Usage,
+    AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
+    Over, Parcel, Placed, Put, Removed, Usage,
 };
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;
 
 /// A store whose calls can be watched (target `cachectl::store`, level debug).
-#[derive(Debug, Clone)]
-pub struct Observed(Arc<dyn Backend>);
+#[derive(Debug)]
+pub struct Observed<B: ?Sized = dyn Backend>(Arc<B>);
 
-impl Observed {
+impl<B: ?Sized> Clone for Observed<B> {
+    fn clone(&self) -> Self {
+        Observed(Arc::clone(&self.0))
+    }
+}
+
+impl<B: Backend + ?Sized> Observed<B> {
     /// Over this store.
-    pub fn new(store: Arc<dyn Backend>) -> Self {
+    pub fn new(store: Arc<B>) -> Self {
         Observed(store)
     }
 
@@ -94,7 +100,7 @@ fn report(
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Backend for Observed {
+impl<B: Backend + ?Sized> Backend for Observed<B> {
     fn capabilities(&self) -> Capabilities {
         self.0.capabilities()
     }
@@ -210,6 +216,10 @@ impl Backend for Observed {
         self.watch("close", "", self.0.close(), |()| "done".to_owned()).await
     }
 }
+
+impl<B: AsyncBackend + ?Sized> AsyncBackend for Observed<B> {}
+
+impl<B: BlockingBackend + ?Sized> BlockingBackend for Observed<B> {}
 
 struct ObservedPut {
     put: Box<dyn Put>,

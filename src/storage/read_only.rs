@@ -8,19 +8,26 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 
 use super::backend::{
-    Backend, ByteRange, Capabilities, Found, Identity, Outcome, Parcel, Placed, Put, Removed, Usage,
+    AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
+    Parcel, Placed, Put, Removed, Usage,
 };
 use super::body::BodyStream;
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;
 
 /// A store that can only be read. Uses are not counted, and nothing is tidied.
-#[derive(Debug, Clone)]
-pub struct ReadOnly(Arc<dyn Backend>);
+#[derive(Debug)]
+pub struct ReadOnly<B: ?Sized = dyn Backend>(Arc<B>);
 
-impl ReadOnly {
+impl<B: ?Sized> Clone for ReadOnly<B> {
+    fn clone(&self) -> Self {
+        ReadOnly(Arc::clone(&self.0))
+    }
+}
+
+impl<B: Backend + ?Sized> ReadOnly<B> {
     /// Over this store.
-    pub fn new(store: Arc<dyn Backend>) -> Self {
+    pub fn new(store: Arc<B>) -> Self {
         ReadOnly(store)
     }
 
@@ -34,7 +41,7 @@ impl ReadOnly {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Backend for ReadOnly {
+impl<B: Backend + ?Sized> Backend for ReadOnly<B> {
     fn capabilities(&self) -> Capabilities {
         Capabilities { read_only: true, ..self.0.capabilities() }
     }
@@ -127,3 +134,7 @@ impl Backend for ReadOnly {
         self.0.close().await
     }
 }
+
+impl<B: AsyncBackend + ?Sized> AsyncBackend for ReadOnly<B> {}
+
+impl<B: BlockingBackend + ?Sized> BlockingBackend for ReadOnly<B> {}

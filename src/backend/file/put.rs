@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
 use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, Stamp, hex};
 use crate::serializer::{Place, Recorded};
-use crate::storage::{BlockingPut, Found, Outcome, Over, Parcel, Placed};
+use crate::storage::{Found, Outcome, Over, Parcel, Placed, Put};
 
 use super::super::INLINE_LIMIT;
 use super::super::folder::Folder;
@@ -164,8 +165,9 @@ impl FilePut {
     }
 }
 
-impl BlockingPut for FilePut {
-    fn write(&mut self, chunk: Bytes) -> Result<()> {
+#[async_trait]
+impl Put for FilePut {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.digest.update(&chunk);
         if let Incoming::Small(body) = &mut self.body {
             if body.len() + chunk.len() <= INLINE_LIMIT {
@@ -184,7 +186,7 @@ impl BlockingPut for FilePut {
     }
 
     /// Nothing stays of what is not committed: a new body goes when it is dropped.
-    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
+    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let (place, inline) = match &mut self.body {
             Incoming::Small(body) => (Place::Inline(0), Some(std::mem::take(body).freeze())),
             Incoming::Large(new) => {

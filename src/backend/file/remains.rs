@@ -8,8 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryId, Stamp, Timestamp};
 use crate::serializer::{Place, Recorded};
 use crate::storage::{
-    BlockingPieces, BodyReader, Compact, FilePart, Outcome, Part, Piece, Problem, Removed, Usage,
-    is_damage,
+    BodyReader, Compact, FilePart, Items, Outcome, Part, Piece, Problem, Removed, Usage, is_damage,
 };
 
 use super::super::folder::{Folder, Seen};
@@ -326,7 +325,7 @@ fn no_piece(name: &str) -> Error {
 }
 
 /// Unfinished files, bodies that no record names, entries whose body is gone.
-pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> BlockingPieces {
+pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> Items<Piece> {
     let inner = Arc::clone(inner);
     Box::new(
         StoreFolder::shards().flat_map(move |shard| {

@@ -8,7 +8,7 @@ use std::thread;
 use crate::error::{Error, Result};
 use crate::filter::Detail;
 use crate::model::Key;
-use crate::storage::{BlockingScan, Found, Query};
+use crate::storage::{Found, Items, Query};
 
 use super::super::record::{admits_name, is_entry_behind, is_name};
 use super::Inner;
@@ -48,7 +48,7 @@ fn trouble_with_shard(folder: &StoreFolder, shard: &Shard, error: io::Error) -> 
 }
 
 /// Everything that a query asks for.
-pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> BlockingScan {
+pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> Items<Found> {
     let reading = Reading { inner: Arc::clone(inner), query: Arc::new(query) };
     let mut shards = StoreFolder::shards();
     let (mut first, mut records) = (Vec::new(), 0);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::policy::{Settings, usable_until};
 use crate::serializer::{Place, Recorded};
-use crate::storage::{BlockingPut, Found, Outcome, Over, Parcel, Placed};
+use crate::storage::{Found, Outcome, Over, Parcel, Placed, Put};
 
 use super::super::INLINE_LIMIT;
 use super::body::{self, Incoming};
@@ -220,8 +221,9 @@ impl SqlitePut {
     }
 }
 
-impl BlockingPut for SqlitePut {
-    fn write(&mut self, chunk: Bytes) -> Result<()> {
+#[async_trait]
+impl Put for SqlitePut {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.digest.update(&chunk);
         let database = &self.inner.database;
         if self.large.is_none() {
@@ -238,7 +240,7 @@ impl BlockingPut for SqlitePut {
         }
     }
 
-    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
+    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let inner = Arc::clone(&self.inner);
         if let Some(large) = &mut self.large {
             large.finish(&inner.database)?;

@@ -6,9 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryId, Stamp, Timestamp};
-use crate::storage::{
-    BlockingPieces, BodyReader, Compact, Outcome, Part, Piece, Problem, Removed, Usage,
-};
+use crate::storage::{BodyReader, Compact, Items, Outcome, Part, Piece, Problem, Removed, Usage};
 
 use super::super::sqlite_file;
 use super::place::Database;
@@ -302,7 +300,7 @@ impl Left {
 }
 
 /// Entries whose body or record is gone, records without a row, bodies that no row names.
-pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> BlockingPieces {
+pub(super) fn leftovers(inner: &Arc<Inner>, before: Timestamp) -> Items<Piece> {
     let walk = |kind: Left| {
         let inner = Arc::clone(inner);
         let mut after = Some(i64::MIN);

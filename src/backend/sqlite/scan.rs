@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::filter::{Bound, Column, Detail};
 use crate::model::{EntryHead, Headers, Method, Request, Timestamp, UrlText};
 use crate::serializer::SERIALIZER_NAMES;
-use crate::storage::{BlockingScan, Found, Order, Position, Query, Sort};
+use crate::storage::{Found, Items, Order, Position, Query, Sort};
 
 use super::place::Snapshot;
 use super::{Inner, MAX_ROW, STORED, Stored, id_of, is_about_the_row, odd_row};
@@ -34,7 +34,7 @@ const COLUMNS: &str = r#"c.id, c.uses, c.last_used_at, c.stored_bytes,
   FROM "{t}" c"#;
 
 /// Everything that a query asks for.
-pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> BlockingScan {
+pub(super) fn scan(inner: &Arc<Inner>, query: Query) -> Items<Found> {
     match Scan::begin(inner, &query) {
         Ok(scan) => Box::new(Ahead { scan: Some(scan), pages: 0, rest: None }.flatten()),
         Err(e) => Box::new(std::iter::once(Err(e))),

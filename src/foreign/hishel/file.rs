@@ -14,9 +14,7 @@ use crate::backend::private::{
 };
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::{
-    Access, Address, BlockingPieces, Cursor, Identity, Opened, Outcome, Piece, Problem,
-};
+use crate::storage::{Access, Address, Cursor, Identity, Items, Opened, Outcome, Piece, Problem};
 
 use super::super::{Layout, Sign};
 use super::PARAMS_0;
@@ -425,7 +423,7 @@ impl Shelf for Files {
 
     /// Empty files under keys that hishel makes, which it takes for nothing, and what a writer
     /// of ours has left, in the folder or beside it.
-    fn leftovers(self: Arc<Self>, before: Timestamp) -> BlockingPieces {
+    fn leftovers(self: Arc<Self>, before: Timestamp) -> Items<Piece> {
         let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
@@ -23,10 +24,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
 use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
-    Access, Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader,
-    ByteRange, Capabilities, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece, Placed,
-    Problem, Query, Usage,
+    Access, Address, Backend, BlockingBackend, BodyReader, BodyStream, ByteRange, Capabilities,
+    Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece, Placed, Problem, Put, Query,
+    Usage,
 };
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::super::database::{BUSY, Database, MOST_KEY, Tables};
 use super::super::{Layout, Sign};
@@ -339,7 +341,8 @@ impl Inner {
     }
 }
 
-impl BlockingBackend for Rows {
+#[async_trait]
+impl Backend for Rows {
     fn capabilities(&self) -> Capabilities {
         let inner = &self.inner;
         let mut can = Capabilities::full("sqlite");
@@ -357,7 +360,7 @@ impl BlockingBackend for Rows {
         can
     }
 
-    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         let mut group = self.inner.group_of(key, true)?;
         match group.damaged.is_empty() {
             true => Ok(group.entries.into_iter().map(|(found, _)| found).collect()),
@@ -365,7 +368,7 @@ impl BlockingBackend for Rows {
         }
     }
 
-    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
         let changed = || Error::changed(&id.key);
         let inner = &self.inner;
         let row = inner.database.read(|connection| {
@@ -395,33 +398,33 @@ impl BlockingBackend for Rows {
             skip: first,
             left: length,
         };
-        Ok(match range.covers(facts.bytes) {
+        Ok(BodyStream::in_place(match range.covers(facts.bytes) {
             true => BodyReader::chunks(chunks, facts, id.to_string()),
             false => BodyReader::unchecked(chunks, length),
-        })
+        }))
     }
 
-    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         self.refuse_beta()?;
         Ok(Box::new(RowsPut::begin(&self.inner, head)))
     }
 
-    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
         self.refuse_beta()?;
         put::put_many(&self.inner, entries)
     }
 
-    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         self.refuse_beta()?;
         put::update(&self.inner, id, head, seen)
     }
 
-    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         self.refuse_beta()?;
         put::remove(&self.inner, id, seen)
     }
 
-    fn scan(&self, query: Query) -> BlockingScan {
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
         let scan = Scan {
             inner: Arc::clone(&self.inner),
             // Entries of the same key may stand behind the last one.
@@ -430,24 +433,24 @@ impl BlockingBackend for Rows {
             row: query.after.is_none().then_some(i64::MIN),
             query,
         };
-        Box::new(scan.flatten())
+        stream::iter(scan.flatten()).boxed()
     }
 
-    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
         // Somebody may still be reading what was hidden just now, or writing it.
         let before = before.min(Timestamp::now() - REMOVED_FOR_GOOD);
         match state::leftovers(&self.inner, before) {
-            Ok(pieces) => Box::new(pieces.into_iter().map(Ok)),
-            Err(e) => Box::new(std::iter::once(Err(e))),
+            Ok(pieces) => stream::iter(pieces.into_iter().map(Ok)).boxed(),
+            Err(e) => stream::iter([Err(e)]).boxed(),
         }
     }
 
-    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         self.refuse_beta()?;
         put::discard(&self.inner, piece)
     }
 
-    fn raw(&self, part: Part) -> Result<BodyReader> {
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
         let missing =
             |name: &str| Error::new(ErrorKind::NotFound, format!("there is no {name} in {self:?}"));
         let data = match &part {
@@ -473,10 +476,10 @@ impl BlockingBackend for Rows {
                 return Ok(RawChunks { inner, id, chunk: None, row: i64::MIN }.body());
             }
         };
-        Ok(BodyReader::whole(data.into()))
+        Ok(BodyStream::whole(data.into()))
     }
 
-    fn usage(&self) -> Result<Usage> {
+    async fn usage(&self) -> Result<Usage> {
         let (shown, count) = match self.inner.kind {
             Kind::Second => ("expires_at IS NOT 0.0 AND chunk_count IS NOT NULL", "TRUE"),
             Kind::First | Kind::Beta => (
@@ -513,11 +516,11 @@ impl BlockingBackend for Rows {
         put::kept(&self.inner, head)
     }
 
-    fn identity(&self) -> Result<Identity> {
+    async fn identity(&self) -> Result<Identity> {
         Ok(Identity::new([self.inner.database.identity("entries")]))
     }
 
-    fn sync(&self) -> Result<()> {
+    async fn sync(&self) -> Result<()> {
         self.inner.database.sync()
     }
 
@@ -525,11 +528,13 @@ impl BlockingBackend for Rows {
         format!("{:?} table entries cache_key {}", self.inner.database, id.key)
     }
 
-    fn close(&self) -> Result<()> {
+    async fn close(&self) -> Result<()> {
         self.inner.database.close();
         Ok(())
     }
 }
+
+impl BlockingBackend for Rows {}
 
 impl Rows {
     fn refuse_beta(&self) -> Result<()> {
@@ -621,8 +626,9 @@ struct RawValue {
 }
 
 impl RawValue {
-    fn body(mut self) -> BodyReader {
-        BodyReader::unchecked(std::iter::from_fn(move || self.read().transpose()), 0)
+    fn body(mut self) -> BodyStream {
+        let chunks = std::iter::from_fn(move || self.read().transpose());
+        BodyStream::in_place(BodyReader::unchecked(chunks, 0))
     }
 
     fn read(&mut self) -> Result<Option<Bytes>> {
@@ -645,8 +651,9 @@ struct RawChunks {
 }
 
 impl RawChunks {
-    fn body(mut self) -> BodyReader {
-        BodyReader::unchecked(std::iter::from_fn(move || self.read().transpose()), 0)
+    fn body(mut self) -> BodyStream {
+        let chunks = std::iter::from_fn(move || self.read().transpose());
+        BodyStream::in_place(BodyReader::unchecked(chunks, 0))
     }
 
     fn read(&mut self) -> Result<Option<Bytes>> {

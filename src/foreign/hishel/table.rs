@@ -16,8 +16,7 @@ use crate::backend::sqlite_file;
 use crate::error::Result;
 use crate::model::Timestamp;
 use crate::storage::{
-    Access, Address, BlockingPieces, Cursor, Identity, Opened, Outcome, Param, Piece, Position,
-    Problem,
+    Access, Address, Cursor, Identity, Items, Opened, Outcome, Param, Piece, Position, Problem,
 };
 
 use super::super::database::{self, BUSY, Database, Tables};
@@ -376,7 +375,7 @@ impl Shelf for Table {
     }
 
     /// Rows behind the first one of their key, which nobody reads.
-    fn leftovers(self: Arc<Self>, _: Timestamp) -> BlockingPieces {
+    fn leftovers(self: Arc<Self>, _: Timestamp) -> Items<Piece> {
         let sql = format!(
             "SELECT rowid, octet_length(data) FROM cache WHERE {IS_KEY} AND rowid NOT IN
                (SELECT min(rowid) FROM cache WHERE {IS_KEY} GROUP BY key)"

@@ -56,10 +56,6 @@ fn facts(store: &Arc<dyn Backend>, body: &Bytes) -> BodyFacts {
     }
 }
 
-fn is_native(store: &Arc<dyn Backend>) -> bool {
-    store.capabilities().layout == "native"
-}
-
 pub async fn absent_key_is_an_empty_answer(place: Place) {
     let store = place.open();
     assert!(store.candidates("nothing").await.expect("no error").is_empty());
@@ -142,15 +138,15 @@ pub async fn a_dropped_put_leaves_nothing(place: Place) {
         drop(under_way);
     }
     assert_eq!(body(&store, &only(&store, &head(URL).id.key).await).await, "old");
-    if let Some((wounds, path)) = place.wounds() {
+    if let Some((bodies, path)) = place.bodies() {
         // A bridge may clean up on another thread.
         for _ in 0..500 {
-            if wounds.large_bodies(path) == 0 {
+            if bodies.large_bodies(path) == 0 {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!(wounds.large_bodies(path), 0, "no orphan stays");
+        assert_eq!(bodies.large_bodies(path), 0, "no orphan stays");
     }
 }
 
@@ -165,9 +161,9 @@ pub async fn a_put_replaces_the_same_identity_only(place: Place) {
         let found = only(&store, &head(URL).id.key).await;
         assert_eq!(body(&store, &found).await, content);
         assert!(before.iter().all(|old| old.stamp != found.stamp), "another state, another stamp");
-        if let Some((wounds, path)) = place.wounds() {
+        if let Some((bodies, path)) = place.bodies() {
             let expected = usize::from(length == LARGE);
-            assert_eq!(wounds.large_bodies(path), expected, "the old body goes");
+            assert_eq!(bodies.large_bodies(path), expected, "the old body goes");
         }
     }
     assert_eq!(body(&store, &only(&store, &other.id.key).await).await, "other");
@@ -193,18 +189,18 @@ pub async fn a_put_over_what_was_seen_undoes_nobody_s_work(place: Place) {
         assert_eq!(over(Over::State(first), 5).await, Outcome::Changed);
         let found = only(&store, &id.key).await;
         assert_eq!((found.stamp, body(&store, &found).await), (second, noise(4, length)));
-        if let Some((wounds, path)) = place.wounds() {
+        if let Some((bodies, path)) = place.bodies() {
             // A bridge may clean up on another thread.
             for _ in 0..500 {
-                if wounds.large_bodies(path) <= 1 {
+                if bodies.large_bodies(path) <= 1 {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            assert_eq!(wounds.large_bodies(path), usize::from(length == LARGE), "no orphan stays");
+            assert_eq!(bodies.large_bodies(path), usize::from(length == LARGE), "no orphan stays");
             if length == LARGE {
                 // Without its body it counts as absent, here as for readers.
-                wounds.lose_large_body(path);
+                bodies.lose_large_body(path);
                 over(Over::Nothing, 7).await.done().expect("there was nothing to see");
             }
         }
@@ -247,15 +243,15 @@ pub async fn putting_many_is_putting_each(place: Place) {
         }
     }
     assert_eq!(all(&store, Query::default()).await.len(), 5);
-    if let Some((wounds, path)) = place.wounds() {
+    if let Some((bodies, path)) = place.bodies() {
         // Bridges and servers may clean up a little later.
         for _ in 0..500 {
-            if wounds.large_bodies(path) <= 2 {
+            if bodies.large_bodies(path) <= 2 {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!(wounds.large_bodies(path), 2, "no orphan stays");
+        assert_eq!(bodies.large_bodies(path), 2, "no orphan stays");
     }
 }
 
@@ -284,22 +280,27 @@ pub async fn finding_many_is_finding_each(place: Place) {
             assert_eq!(body(&store, &found).await, body(&store, &alone).await, "{id}");
         }
     }
-    if let Some((wounds, path)) = place.wounds() {
-        store.remove(&ids[0], None).await.expect("removed");
-        wounds.flip_in_record(path, &ids[3], 100);
-        let found = store.find_many(&ids[..4]).await.expect("answers");
-        assert!(matches!(found[0], Ok(None)));
-        assert!(matches!(found[2], Ok(Some(_))), "the others are not harmed");
-        let error = found[3].as_ref().expect_err("it is damaged");
-        assert_eq!(error.kind(), ErrorKind::Codec);
+}
+
+pub async fn finding_many_tells_the_damaged_one(place: Place) {
+    let store = place.open();
+    let mut ids = Vec::new();
+    for i in 0..4 {
+        let head = head(&format!("https://example.org/{i}"));
+        ids.push(put(&store, head, noise(i, 2000)).await.head.id);
     }
+    store.remove(&ids[0], None).await.expect("removed");
+    let (wounds, path) = place.wounds();
+    wounds.spoil_record(path, &ids[3], 400);
+    let found = store.find_many(&ids).await.expect("answers");
+    assert!(matches!(found[0], Ok(None)));
+    assert!(matches!(found[2], Ok(Some(_))), "the others are not harmed");
+    let error = found[3].as_ref().expect_err("it is damaged");
+    assert_eq!(error.kind(), ErrorKind::Codec);
 }
 
 pub async fn variants_of_a_key_stand_side_by_side(place: Place) {
     let store = place.open();
-    if !store.capabilities().variants {
-        return;
-    }
     let contents = [("de", noise(1, 10)), ("en", noise(2, LARGE)), ("fr", noise(3, 20_000))];
     for (language, content) in &contents {
         put(&store, variant_head(URL, language), content.clone()).await;
@@ -317,9 +318,6 @@ pub async fn variants_of_a_key_stand_side_by_side(place: Place) {
 
 pub async fn any_text_is_a_key(place: Place) {
     let store = place.open();
-    if !store.capabilities().any_key {
-        return;
-    }
     let long = "long ".repeat(2000);
     let keys = [
         "x",
@@ -381,9 +379,6 @@ pub async fn any_bytes_survive_every_serializer(place: Place) {
 
 pub async fn an_entry_asks_for_its_serializer(place: Place) {
     let store = place.open();
-    if !store.capabilities().persistent {
-        return;
-    }
     put(&store, head(URL), "x").await;
     let found = only(&store, &head(URL).id.key).await;
     assert_eq!(found.head.serializer.as_deref(), Some(store.capabilities().serializer));
@@ -414,19 +409,16 @@ pub async fn two_writers_of_one_key_end_with_one_whole_entry(place: Place) {
         assert_eq!(facts(&store, &body(&store, &found).await), found.head.body);
     }
     // Who cannot compare and write in one step may leave a loser's body to the clean-up.
-    if let Some((wounds, path)) = place.wounds()
+    if let Some((bodies, path)) = place.bodies()
         && store.capabilities().atomic_stamps
     {
         let large = usize::from(only(&store, &head(URL).id.key).await.inline.is_none());
-        assert_eq!(wounds.large_bodies(path), large, "the losers' bodies go");
+        assert_eq!(bodies.large_bodies(path), large, "the losers' bodies go");
     }
 }
 
 pub async fn writers_of_different_variants_lose_nothing(place: Place) {
     let store = place.open();
-    if !(store.capabilities().variants && store.capabilities().atomic_stamps) {
-        return;
-    }
     let languages: Vec<String> = (0..12).map(|i| format!("l{i}")).collect();
     let writers: Vec<_> = languages
         .iter()
@@ -498,9 +490,7 @@ pub async fn a_reader_during_replacement_sees_one_body(place: Place) {
     let old = noise(1, 8 * LARGE);
     put(&store, head(URL), old.clone()).await;
     let found = only(&store, &head(URL).id.key).await;
-    if found.inline.is_some() {
-        return;
-    }
+    assert!(found.inline.is_none(), "a large body has its own place");
     let mut reading =
         store.body(&found.head.id, found.stamp, ByteRange::WHOLE).await.expect("a body");
     let mut seen = reading.chunk().await.expect("a chunk").expect("some bytes").to_vec();
@@ -565,9 +555,6 @@ pub async fn update_of_an_absent_entry(place: Place) {
 
 pub async fn remove_takes_one_variant(place: Place) {
     let store = place.open();
-    if !store.capabilities().variants {
-        return;
-    }
     for language in ["de", "en"] {
         put(&store, variant_head(URL, language), noise(1, LARGE)).await;
     }
@@ -578,8 +565,8 @@ pub async fn remove_takes_one_variant(place: Place) {
     let outcome = store.remove(&last.head.id, Some(last.stamp)).await.expect("an answer");
     assert_eq!(outcome, Outcome::Done(()));
     assert!(store.candidates(&id.key).await.expect("an answer").is_empty());
-    if let Some((wounds, path)) = place.wounds() {
-        assert_eq!(wounds.large_bodies(path), 0);
+    if let Some((bodies, path)) = place.bodies() {
+        assert_eq!(bodies.large_bodies(path), 0);
     }
 }
 
@@ -603,9 +590,6 @@ pub async fn remove_of_an_absent_entry(place: Place) {
 
 pub async fn expired_entries_are_shown_until_tidied(place: Place) {
     let store = place.open();
-    if !store.capabilities().sweeps {
-        return;
-    }
     let mut expiring = head(URL);
     expiring.expires_at = Some(noon() + Duration::from_secs(1));
     put(&store, expiring.clone(), noise(1, LARGE)).await;
@@ -615,20 +599,17 @@ pub async fn expired_entries_are_shown_until_tidied(place: Place) {
     for minute in 1..=600u64 {
         store.tidy(noon() + Duration::from_secs(minute * 61)).await.expect("tidied");
         if store.candidates(&expiring.id.key).await.expect("an answer").is_empty() {
-            if let Some((wounds, path)) = place.wounds() {
-                assert_eq!(wounds.large_bodies(path), 0);
-            }
-            return;
+            break;
         }
     }
-    panic!("still there after 600 turns");
+    assert!(store.candidates(&expiring.id.key).await.expect("an answer").is_empty());
+    if let Some((bodies, path)) = place.bodies() {
+        assert_eq!(bodies.large_bodies(path), 0);
+    }
 }
 
 pub async fn a_server_with_a_ttl_forgets_by_itself(place: Place) {
     let store = place.open();
-    if !store.capabilities().server_ttl {
-        return;
-    }
     for length in [10, LARGE] {
         let mut short = variant_head(URL, "de");
         // On a busy machine a short life may be over before it is looked at.
@@ -680,9 +661,6 @@ pub async fn tidying_leaves_what_has_not_expired(place: Place) {
 
 pub async fn uses_are_counted_and_change_no_stamp(place: Place) {
     let store = place.open();
-    if store.capabilities().notes_uses_every.is_none() {
-        return;
-    }
     put(&store, variant_head(URL, "de"), noise(1, 50)).await;
     put(&store, variant_head(URL, "en"), noise(1, LARGE)).await;
     let id = variant_head(URL, "en").id;
@@ -758,9 +736,6 @@ pub async fn a_scan_can_be_limited_to_a_key_prefix(place: Place) {
 
 pub async fn a_scan_of_ten_thousand_in_constant_memory(place: Place) {
     let store = place.open();
-    if !store.capabilities().persistent {
-        return;
-    }
     if !alone::is_child() {
         return alone::run_here();
     }
@@ -796,9 +771,6 @@ pub async fn a_scan_of_ten_thousand_in_constant_memory(place: Place) {
 
 pub async fn a_large_body_in_constant_memory(place: Place) {
     let store = place.open();
-    if !store.capabilities().streams_bodies {
-        return;
-    }
     if !alone::is_child() {
         return alone::run_here();
     }
@@ -826,9 +798,6 @@ pub async fn a_large_body_in_constant_memory(place: Place) {
 
 pub async fn entries_outlive_the_store(place: Place) {
     let store = place.open();
-    if !store.capabilities().persistent {
-        return;
-    }
     let content = noise(7, LARGE);
     put(&store, head(URL), content.clone()).await;
     put(&store, head("https://e.org/small"), "small").await;
@@ -844,10 +813,10 @@ pub async fn entries_outlive_the_store(place: Place) {
 
 pub async fn a_record_whose_large_body_is_gone_is_absent(place: Place) {
     let store = place.open();
-    let Some((wounds, path)) = place.wounds() else { return };
+    let (bodies, path) = place.bodies().expect("bodies have a place");
     put(&store, head(URL), noise(1, LARGE)).await;
     let found = only(&store, &head(URL).id.key).await;
-    wounds.lose_large_body(path);
+    bodies.lose_large_body(path);
     let error = store.body(&found.head.id, found.stamp, ByteRange::WHOLE).await.expect_err("gone");
     assert_eq!(error.kind(), ErrorKind::Changed);
     assert!(store.candidates(&found.head.id.key).await.expect("no error").is_empty());
@@ -857,12 +826,12 @@ pub async fn a_record_whose_large_body_is_gone_is_absent(place: Place) {
 
 pub async fn a_damaged_record_is_an_error_that_names_it(place: Place) {
     let store = place.open();
-    let Some((wounds, path)) = place.wounds() else { return };
+    let (wounds, path) = place.wounds();
     put(&store, head("https://e.org/other"), "x").await;
     // In the version mark, in the head, in the inline body.
     for offset in [1, 400, 1500] {
         put(&store, head(URL), noise(1, 2000)).await;
-        wounds.flip_in_record(path, &head(URL).id, offset);
+        wounds.spoil_record(path, &head(URL).id, offset);
         let error = store.candidates(&head(URL).id.key).await.expect_err("damaged");
         assert_eq!(error.kind(), ErrorKind::Codec, "{error:?}");
         let found: Vec<_> = store.scan(Query::default()).collect().await;
@@ -874,20 +843,20 @@ pub async fn a_damaged_record_is_an_error_that_names_it(place: Place) {
 
 pub async fn a_damaged_body_is_an_error(place: Place) {
     let store = place.open();
-    let Some((wounds, path)) = place.wounds() else { return };
+    let (bodies, path) = place.bodies().expect("bodies have a place");
     put(&store, head(URL), noise(1, LARGE)).await;
     let found = only(&store, &head(URL).id.key).await;
-    wounds.flip_in_large_body(path);
+    bodies.flip_in_large_body(path);
     let error = store.body_of(&found).await.expect_err("damaged");
     assert_eq!(error.kind(), ErrorKind::Codec, "{error:?}");
 }
 
 pub async fn a_damaged_record_can_be_replaced(place: Place) {
     let store = place.open();
-    let Some((wounds, path)) = place.wounds() else { return };
+    let (wounds, path) = place.wounds();
     for offset in [1, 400, 1500] {
         put(&store, head(URL), noise(1, 2000)).await;
-        wounds.flip_in_record(path, &head(URL).id, offset);
+        wounds.spoil_record(path, &head(URL).id, offset);
         put(&store, head(URL), "new").await;
         assert_eq!(body(&store, &only(&store, &head(URL).id.key).await).await, "new");
     }
@@ -895,7 +864,7 @@ pub async fn a_damaged_record_can_be_replaced(place: Place) {
 
 pub async fn capacity_drops_the_least_recently_used(place: Place) {
     let store = place.open();
-    let Some(capacity) = store.capabilities().capacity else { return };
+    let capacity = store.capabilities().capacity.expect("a capacity");
     let url = |i: usize| format!("https://example.org/{i}");
     for i in 0..capacity {
         put(&store, head(&url(i)), "x").await;
@@ -914,7 +883,7 @@ pub async fn a_location_names_the_place(place: Place) {
     put(&store, head(URL), "x").await;
     let location = store.location(&head(URL).id);
     assert!(!location.is_empty());
-    if let Some((_, path)) = place.wounds() {
+    if let Some((_, path)) = place.bodies() {
         let place = path.file_name().expect("a name").to_string_lossy();
         assert!(location.contains(place.trim_start_matches('.')), "{location}");
     }
@@ -1110,9 +1079,6 @@ pub async fn what_a_store_looks_for_itself_is_what_matches(place: Place) {
 
 pub async fn a_store_that_sorts_keeps_to_the_order(place: Place) {
     let store = place.open();
-    if !store.capabilities().sorts {
-        return;
-    }
     assorted(&store).await;
     let everything = all(&store, Query::default()).await;
     for (by, name) in [
@@ -1180,9 +1146,6 @@ pub async fn compacting_loses_nothing(place: Place) {
 
 pub async fn stored_bytes_can_be_had_as_they_lie(place: Place) {
     let store = place.open();
-    if !store.capabilities().persistent || !is_native(&store) {
-        return;
-    }
     let found = put(&store, head(URL), "the body").await;
     let raw = store.raw(Part::Record(found.head.id.clone())).await.expect("a record");
     let raw = raw.collect_bytes().await.expect("its bytes");
@@ -1212,10 +1175,10 @@ pub async fn what_is_in_use_is_not_left_over(place: Place) {
 
 pub async fn a_record_without_its_body_is_left_over(place: Place) {
     let store = place.open();
-    let Some((wounds, path)) = place.wounds() else { return };
+    let (bodies, path) = place.bodies().expect("bodies have a place");
     put(&store, head(URL), noise(1, LARGE)).await;
     put(&store, head("https://e.org/other"), "x").await;
-    wounds.lose_large_body(path);
+    bodies.lose_large_body(path);
     let pieces = leftovers(&store).await;
     let found = pieces.iter().find(|piece| piece.problem == Problem::OrphanIndex);
     let piece = found.expect("the record that is left");
@@ -1230,12 +1193,12 @@ pub async fn a_record_without_its_body_is_left_over(place: Place) {
 
 pub async fn a_damaged_record_can_be_saved_and_discarded(place: Place) {
     let store = place.open();
-    let Some((wounds, path)) = place.wounds() else { return };
+    let (wounds, path) = place.wounds();
     put(&store, head("https://e.org/other"), "x").await;
     // In the version mark, in the head, in the inline body.
     for offset in [1, 400, 1500] {
         put(&store, head(URL), noise(1, 2000)).await;
-        wounds.flip_in_record(path, &head(URL).id, offset);
+        wounds.spoil_record(path, &head(URL).id, offset);
         let found: Vec<_> = store.scan(Query::default()).collect().await;
         let error = found.into_iter().find_map(Result::err).expect("damage");
         let piece = Piece::of(&error).expect("the piece that is damaged").clone();
@@ -1246,7 +1209,7 @@ pub async fn a_damaged_record_can_be_saved_and_discarded(place: Place) {
             None => Part::Piece(piece.name.clone()),
         };
         let raw = store.raw(part).await.expect("it can be saved");
-        assert!(raw.collect_bytes().await.expect("its bytes").len() > 2000);
+        assert!(!raw.collect_bytes().await.expect("its bytes").is_empty());
         let outcome = store.discard(&piece).await.expect("no trouble");
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?} for {piece:?}");
         assert_eq!(all(&store, Query::default()).await.len(), 1, "the other entry stays");
@@ -1257,28 +1220,36 @@ pub async fn a_damaged_record_can_be_saved_and_discarded(place: Place) {
 
 pub async fn a_piece_that_was_made_whole_is_not_discarded(place: Place) {
     let store = place.open();
-    let Some((wounds, path)) = place.wounds() else { return };
+    let (wounds, path) = place.wounds();
     put(&store, head(URL), noise(1, 2000)).await;
-    wounds.flip_in_record(path, &head(URL).id, 1500);
+    wounds.spoil_record(path, &head(URL).id, 1500);
     let found: Vec<_> = store.scan(Query::default()).collect().await;
     let error = found.into_iter().find_map(Result::err).expect("damage");
     let piece = Piece::of(&error).expect("the piece that is damaged").clone();
     put(&store, head(URL), "whole").await;
     let outcome = store.discard(&piece).await.expect("no trouble");
-    assert!(!matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    // Where each entry has a record of its own, the old one may be there still, and go.
+    let is_another = place.bodies().is_none() && store.capabilities().variants;
+    assert!(is_another || !matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!(body(&store, &only(&store, &head(URL).id.key).await).await, "whole");
 }
 
-pub async fn verifying_tells_a_damaged_body_from_a_whole_one(place: Place) {
+pub async fn verifying_finds_nothing_wrong_with_what_is_whole(place: Place) {
     let store = place.open();
     put(&store, head("https://e.org/small"), "x").await;
     put(&store, head(URL), noise(1, LARGE)).await;
     for found in all(&store, Query::default()).await {
         assert_eq!(check(&*store, &found).await.expect("no trouble"), None);
     }
-    let Some((wounds, path)) = place.wounds() else { return };
+}
+
+pub async fn verifying_tells_what_is_wrong(place: Place) {
+    let store = place.open();
+    put(&store, head("https://e.org/small"), "x").await;
+    put(&store, head(URL), noise(1, LARGE)).await;
+    let (bodies, path) = place.bodies().expect("bodies have a place");
     let found = only(&store, &head(URL).id.key).await;
-    wounds.flip_in_large_body(path);
+    bodies.flip_in_large_body(path);
     let piece = check(&*store, &found).await.expect("no trouble").expect("damage");
     assert_eq!(piece.problem, Problem::DigestMismatch, "{piece:?}");
     assert_eq!(piece.entry, Some((found.head.id.clone(), found.stamp)));
@@ -1291,4 +1262,44 @@ pub async fn verifying_tells_a_damaged_body_from_a_whole_one(place: Place) {
     let stray = put(&store, stray, "x").await;
     let piece = check(&*store, &stray).await.expect("no trouble").expect("damage");
     assert_eq!(piece.problem, Problem::KeyMismatch, "{piece:?}");
+}
+
+/// Each call, and each item of a stream, is there when it is first asked for.
+pub async fn nothing_is_waited_for(place: Place) {
+    fn ready<T>(future: impl Future<Output = T>) -> T {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(future).poll(&mut context) {
+            std::task::Poll::Ready(output) => output,
+            std::task::Poll::Pending => panic!("it waits"),
+        }
+    }
+    let store = place.open();
+    for length in [10, LARGE] {
+        let mut put = ready(store.put(head(URL))).expect("a put");
+        ready(put.write(noise(1, length))).expect("written");
+        let found = ready(put.commit()).expect("stored");
+        let id = found.head.id.clone();
+        ready(store.candidates(&id.key)).expect("an answer");
+        ready(store.find_many(std::slice::from_ref(&id))).expect("an answer");
+        let mut body = ready(store.body(&id, found.stamp, ByteRange::WHOLE)).expect("a body");
+        while ready(body.chunk()).expect("a chunk").is_some() {}
+        ready(store.record_use(&id, found.stamp, noon())).expect("noted");
+        let mut scan = store.scan(Query::default());
+        while ready(scan.next()).is_some() {}
+        let mut leftovers = store.leftovers(noon());
+        while ready(leftovers.next()).is_some() {}
+        let outcome = ready(store.update(&id, found.head.clone(), found.stamp)).expect("updated");
+        let stamp = outcome.done().expect("it was there");
+        ready(store.remove(&id, Some(stamp))).expect("removed");
+        let parcel = Parcel::new(head(URL), noise(2, 10), Over::Anything);
+        ready(store.put_many(vec![parcel])).expect("stored");
+        let left = ready(store.candidates(&id.key)).expect("an answer");
+        ready(store.remove_many(&[(id, left[0].stamp)])).expect("removed");
+    }
+    ready(store.usage()).expect("usage");
+    ready(store.identity()).expect("names");
+    ready(store.sync()).expect("on the disk");
+    ready(store.tidy(noon())).expect("tidied");
+    ready(store.compact(Compact::Auto)).expect("compacted");
+    ready(store.close()).expect("closed");
 }

@@ -248,8 +248,7 @@ async fn a_blocking_face_works_inside_a_runtime() {
     let store = file(folder.path());
     store.store("k", &response("x"), &request("de"), None).expect("stored");
     assert!(Storage::retrieve(&store, "k").expect("no error").is_some());
-    let bridged = cachectl::Blocking::shared(Arc::new(cachectl::InPlace(Box::new(store))))
-        .expect("a runtime");
+    let bridged = cachectl::Blocking::shared(Arc::new(store)).expect("a runtime");
     assert!(Storage::retrieve(&bridged, "k").expect("no error").is_some());
 }
 

@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use ::redis::cluster::ClusterClient;
 use ::redis::{Client, Cmd, FromRedisValue, TlsCertificates, cmd};
+use async_trait::async_trait;
 use cachectl::{
     Access, Address, AsyncFileStorage, AsyncInMemoryStorage, AsyncS3Storage, AsyncSqliteStorage,
-    Backend, BincodeSerializer, Blocking, EntryId, FileStorage, InMemoryStorage, InPlace, Observed,
-    SqliteStorage, Store, YamlSerializer, open_s3_with, open_with,
+    Backend, BincodeSerializer, Blocking, BlockingBackend, BodyStream, ByteRange, Capabilities,
+    Compact, EntryHead, EntryId, FileStorage, Found, Identity, InMemoryStorage, Observed, Outcome,
+    Parcel, Part, Piece, Placed, Put, Query, ReadOnly, Removed, Request, Result, SqliteStorage,
+    Stamp, Store, Timestamp, Usage, YamlSerializer, open_s3_with, open_with,
 };
-use rusqlite::Connection;
+use futures_util::stream::BoxStream;
+use rusqlite::{Connection, ToSql};
 use tempfile::TempDir;
 
 use crate::testkit::redis::{self, RedisServer};
@@ -21,8 +25,17 @@ use crate::testkit::s3;
 pub struct Fixture {
     /// Starts the server that the store is on, if it is on one.
     serve: fn(&Path) -> Option<Box<dyn Any>>,
-    open: fn(&Path) -> Arc<dyn Backend>,
+    open: Open,
     wounds: Option<&'static dyn Wounds>,
+    bodies: Option<&'static dyn BodyWounds>,
+}
+
+#[derive(Clone, Copy)]
+enum Open {
+    /// One whose futures may wait.
+    Async(fn(&Path) -> Arc<dyn Backend>),
+    /// One that says that none does.
+    Blocking(fn(&Path) -> Arc<dyn BlockingBackend>),
 }
 
 /// A clean place for a store.
@@ -40,7 +53,15 @@ impl Place {
 
     /// Opens the store in this place; the first time it is made.
     pub fn open(&self) -> Arc<dyn Backend> {
-        (self.fixture.open)(self.folder.path())
+        match self.fixture.open {
+            Open::Async(open) => open(self.folder.path()),
+            Open::Blocking(open) => open(self.folder.path()),
+        }
+    }
+
+    /// Whether no future of the store waits.
+    pub fn is_blocking(&self) -> bool {
+        matches!(self.fixture.open, Open::Blocking(_))
     }
 
     /// Whether the store's server runs in this process.
@@ -48,142 +69,223 @@ impl Place {
         self.server.as_ref().is_some_and(|server| server.is::<s3::Bucket>())
     }
 
-    /// How to damage what is stored, where it can be reached.
-    pub fn wounds(&self) -> Option<(&'static dyn Wounds, &Path)> {
-        self.fixture.wounds.map(|wounds| (wounds, self.folder.path()))
+    pub fn has_wounds(&self) -> bool {
+        self.fixture.wounds.is_some()
+    }
+
+    /// How to damage what is stored.
+    pub fn wounds(&self) -> (&'static dyn Wounds, &Path) {
+        (self.fixture.wounds.expect("this store can be damaged"), self.folder.path())
+    }
+
+    /// How to damage large bodies, where those have a place of their own.
+    pub fn bodies(&self) -> Option<(&'static dyn BodyWounds, &Path)> {
+        self.fixture.bodies.map(|bodies| (bodies, self.folder.path()))
     }
 }
 
 /// Damage done behind the store's back.
 pub trait Wounds: Sync {
+    /// Makes the record of an entry unreadable: from this byte on, in some way.
+    fn spoil_record(&self, place: &Path, id: &EntryId, from: usize);
+}
+
+/// Damage to large bodies that lie beside their records.
+pub trait BodyWounds: Sync {
     /// Removes the large body of the only entry with one.
     fn lose_large_body(&self, place: &Path);
     /// Flips a byte of the large body.
     fn flip_in_large_body(&self, place: &Path);
-    /// Flips the byte at this offset of the record of an entry.
-    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize);
     /// How many large bodies lie there, named by a record or not.
     fn large_bodies(&self, place: &Path) -> usize;
 }
 
 macro_rules! fixture {
-    ($name:ident, $wounds:expr, $open:expr) => {
-        #[allow(non_upper_case_globals, reason = "named like the module of its tests")]
-        pub const $name: Fixture = Fixture { serve: |_| None, open: $open, wounds: $wounds };
+    ($name:ident, $wounds:expr, $bodies:expr, $open:expr) => {
+        fixture!($name, $wounds, $bodies, $open, on | _ | None);
     };
-    ($name:ident, $wounds:expr, $open:expr, on $serve:expr) => {
+    ($name:ident, $wounds:expr, $bodies:expr, $open:expr, on $serve:expr) => {
         #[allow(non_upper_case_globals, reason = "named like the module of its tests")]
-        pub const $name: Fixture = Fixture { serve: $serve, open: $open, wounds: $wounds };
+        pub const $name: Fixture =
+            Fixture { serve: $serve, open: $open, wounds: $wounds, bodies: $bodies };
     };
 }
 
-fixture!(memory_pooled, None, |_| {
-    Arc::new(AsyncInMemoryStorage::builder().capacity(20_000).build().expect("a store"))
-});
-fixture!(memory_in_place, None, |_| {
-    let store = InMemoryStorage::builder().capacity(20_000).build().expect("a store");
-    Arc::new(InPlace(Box::new(store)))
-});
-fixture!(file_pooled, Some(&Files), |place| {
-    Arc::new(AsyncFileStorage::builder().base_path(place).build().expect("a store"))
-});
-fixture!(file_in_place, Some(&Files), |place| {
-    let store: FileStorage = FileStorage::builder().base_path(place).build().expect("a store");
-    Arc::new(InPlace(Box::new(store)))
-});
-fixture!(file_yaml, Some(&Files), |place| {
-    let builder = AsyncFileStorage::builder().base_path(place).serializer(YamlSerializer);
-    Arc::new(builder.build().expect("a store"))
-});
-fixture!(file_over_both_bridges, Some(&Files), |place| {
-    let store: AsyncFileStorage =
-        AsyncFileStorage::builder().base_path(place).build().expect("a store");
-    let blocking = Blocking::new(store).expect("a runtime");
-    Arc::new(InPlace(Box::new(blocking)))
-});
-fixture!(file_observed, Some(&Files), |place| {
-    let store: AsyncFileStorage =
-        AsyncFileStorage::builder().base_path(place).build().expect("a store");
-    Arc::new(Observed::new(Arc::new(store)))
-});
-fixture!(sqlite_pooled, Some(&Tables), |place| {
-    Arc::new(AsyncSqliteStorage::builder().path(place.join("c.db")).build().expect("a store"))
-});
-fixture!(sqlite_in_place, Some(&Tables), |place| {
-    let store: SqliteStorage =
-        SqliteStorage::builder().path(place.join("c.db")).build().expect("a store");
-    Arc::new(InPlace(Box::new(store)))
-});
-fixture!(sqlite_bincode, Some(&Tables), |place| {
-    let builder = AsyncSqliteStorage::builder();
-    let builder = builder.path(place.join("c.db")).serializer(BincodeSerializer);
-    Arc::new(builder.build().expect("a store"))
-});
-fixture!(sqlite_one_connection, Some(&Tables), |place| {
-    let connection = Connection::open(place.join("c.db")).expect("a database");
-    Arc::new(AsyncSqliteStorage::builder().connection(connection).build().expect("a store"))
-});
-
 fixture!(
-    redis_async,
-    Some(&Hashes),
-    |place| open_with(&Hashes::address(place), Access::Create).expect("a store").pooled(),
-    on serve_redis
+    memory_pooled,
+    None,
+    None,
+    Open::Async(|_| {
+        Arc::new(AsyncInMemoryStorage::builder().capacity(20_000).build().expect("a store"))
+    })
 );
 fixture!(
-    redis_blocking,
-    Some(&Hashes),
-    |place| {
+    memory_in_place,
+    None,
+    None,
+    Open::Blocking(|_| {
+        let store = InMemoryStorage::builder().capacity(20_000).build().expect("a store");
+        Arc::new(store)
+    })
+);
+fixture!(
+    file_pooled,
+    Some(&Files),
+    Some(&Files),
+    Open::Async(|place| {
+        Arc::new(AsyncFileStorage::builder().base_path(place).build().expect("a store"))
+    })
+);
+fixture!(
+    file_in_place,
+    Some(&Files),
+    Some(&Files),
+    Open::Blocking(|place| {
+        let store: FileStorage = FileStorage::builder().base_path(place).build().expect("a store");
+        Arc::new(store)
+    })
+);
+fixture!(
+    file_yaml,
+    Some(&Files),
+    Some(&Files),
+    Open::Async(|place| {
+        let builder = AsyncFileStorage::builder().base_path(place).serializer(YamlSerializer);
+        Arc::new(builder.build().expect("a store"))
+    })
+);
+fixture!(
+    file_over_both_bridges,
+    Some(&Files),
+    Some(&Files),
+    Open::Blocking(|place| {
+        let store: AsyncFileStorage =
+            AsyncFileStorage::builder().base_path(place).build().expect("a store");
+        let blocking = Blocking::new(store).expect("a runtime");
+        Arc::new(blocking)
+    })
+);
+fixture!(
+    file_observed,
+    Some(&Files),
+    Some(&Files),
+    Open::Async(|place| {
+        let store: AsyncFileStorage =
+            AsyncFileStorage::builder().base_path(place).build().expect("a store");
+        Arc::new(Observed::new(Arc::new(store)))
+    })
+);
+fixture!(
+    file_read_only,
+    Some(&Files),
+    Some(&Files),
+    Open::Async(|place| {
+        let store: AsyncFileStorage =
+            AsyncFileStorage::builder().base_path(place).build().expect("a store");
+        let store: Arc<dyn Backend> = Arc::new(store);
+        Arc::new(ReadApart { read: ReadOnly::new(Arc::clone(&store)), store })
+    })
+);
+fixture!(
+    sqlite_pooled,
+    Some(&Tables),
+    Some(&Tables),
+    Open::Async(|place| {
+        Arc::new(AsyncSqliteStorage::builder().path(place.join("c.db")).build().expect("a store"))
+    })
+);
+fixture!(
+    sqlite_in_place,
+    Some(&Tables),
+    Some(&Tables),
+    Open::Blocking(|place| {
+        let store: SqliteStorage =
+            SqliteStorage::builder().path(place.join("c.db")).build().expect("a store");
+        Arc::new(store)
+    })
+);
+fixture!(
+    sqlite_bincode,
+    Some(&Tables),
+    Some(&Tables),
+    Open::Async(|place| {
+        let builder = AsyncSqliteStorage::builder();
+        let builder = builder.path(place.join("c.db")).serializer(BincodeSerializer);
+        Arc::new(builder.build().expect("a store"))
+    })
+);
+fixture!(
+    sqlite_one_connection,
+    Some(&Tables),
+    Some(&Tables),
+    Open::Async(|place| {
+        let connection = Connection::open(place.join("c.db")).expect("a database");
+        Arc::new(AsyncSqliteStorage::builder().connection(connection).build().expect("a store"))
+    })
+);
+
+fixture!(redis_async, Some(&Hashes), Some(&Hashes), Open::Async(|place| open_with(&Hashes::address(place), Access::Create).expect("a store").pooled()), on serve_redis);
+fixture!(redis_blocking, Some(&Hashes), Some(&Hashes), Open::Blocking(|place| {
         let address = Hashes::address(place).with_param("serializer", "bincode");
         let store = open_with(&address, Access::Create).expect("a store");
-        Arc::new(InPlace(store.blocking().expect("a runtime")))
-    },
-    on serve_redis
-);
+        store.blocking().expect("a runtime")
+    }), on serve_redis);
 
-fixture!(
-    s3_async,
-    Some(&Objects),
-    |place| Objects::store(place, ""),
-    on serve_s3
-);
-fixture!(
-    s3_blocking,
-    Some(&Objects),
-    |place| {
+fixture!(s3_async, Some(&Objects), Some(&Objects), Open::Async(|place| Objects::store(place, "")), on serve_s3);
+fixture!(s3_blocking, Some(&Objects), Some(&Objects), Open::Blocking(|place| {
         let store = Objects::store(place, "&serializer=yaml");
-        Arc::new(InPlace(Box::new(Blocking::shared(store).expect("a runtime"))))
-    },
-    on serve_s3
-);
-
-fixture!(hishel_0_file, None, |place| hishel("file", place, "cache?layout=hishel-0").pooled());
-fixture!(hishel_0_file_pickle, None, |place| {
-    hishel("file", place, "cache?layout=hishel-0&serializer=pickle").in_place()
-});
-fixture!(hishel_0_sqlite, None, |place| {
-    hishel("sqlite", place, "c.db?layout=hishel-0&serializer=yaml").pooled()
-});
-fixture!(hishel_1_sqlite, None, |place| hishel("sqlite", place, "c.db?layout=hishel-1").pooled());
-fixture!(hishel_2_sqlite, None, |place| {
-    hishel("sqlite", place, "c.db?layout=hishel-2&rfc=true").in_place()
-});
-
-fixture!(hishel_0_redis, None, |place| hishel_on_redis(place, "hishel-0"), on serve_own_redis);
-fixture!(hishel_1_redis, None, |place| hishel_on_redis(place, "hishel-1"), on serve_own_redis);
-fixture!(hishel_2_redis, None, |place| hishel_on_redis(place, "hishel-2"), on serve_own_redis);
+        Arc::new(Blocking::shared(store).expect("a runtime"))
+    }), on serve_s3);
 
 fixture!(
-    hishel_0_s3,
+    hishel_0_file,
+    Some(&ValueFiles),
     None,
-    |place| {
+    Open::Async(|place| hishel("file", place, "cache?layout=hishel-0").pooled())
+);
+fixture!(
+    hishel_0_file_pickle,
+    Some(&ValueFiles),
+    None,
+    Open::Blocking(|place| {
+        hishel("file", place, "cache?layout=hishel-0&serializer=pickle")
+            .blocking()
+            .expect("a store")
+    })
+);
+fixture!(
+    hishel_0_sqlite,
+    Some(&ValueRows),
+    None,
+    Open::Async(|place| {
+        hishel("sqlite", place, "c.db?layout=hishel-0&serializer=yaml").pooled()
+    })
+);
+fixture!(
+    hishel_1_sqlite,
+    Some(&EntryRows),
+    None,
+    Open::Async(|place| hishel("sqlite", place, "c.db?layout=hishel-1").pooled())
+);
+fixture!(
+    hishel_2_sqlite,
+    Some(&EntryRows),
+    None,
+    Open::Blocking(|place| {
+        hishel("sqlite", place, "c.db?layout=hishel-2&rfc=true").blocking().expect("a store")
+    })
+);
+
+fixture!(hishel_0_redis, Some(&ValueStrings), None, Open::Async(|place| hishel_on_redis(place, "hishel-0")), on serve_own_redis);
+fixture!(hishel_1_redis, Some(&EntryStrings), None, Open::Async(|place| hishel_on_redis(place, "hishel-1")), on serve_own_redis);
+fixture!(hishel_2_redis, Some(&EntryStrings), None, Open::Async(|place| hishel_on_redis(place, "hishel-2")), on serve_own_redis);
+
+fixture!(hishel_0_s3, Some(&ValueObjects), None, Open::Async(|place| {
         let (bucket, _, prefix) = Objects::place(place);
         let address = format!("s3://{bucket}?layout=hishel-0&ttl=90d&prefix={prefix}");
         let address = address.parse().expect("an address");
         open_s3_with(&address, Objects::client(place)).expect("a store").pooled()
-    },
-    on serve_s3
-);
+    }), on serve_s3);
 
 fn hishel_on_redis(place: &Path, layout: &str) -> Arc<dyn Backend> {
     let address = format!("redis+unix://{}/redis.sock?layout={layout}", place.display());
@@ -246,6 +348,18 @@ fn flip(bytes: &mut [u8], offset: usize) {
 }
 
 impl Wounds for Files {
+    fn spoil_record(&self, place: &Path, id: &EntryId, offset: usize) {
+        let path = Self::below(place, "entries")
+            .into_iter()
+            .find(|path| path.file_name().is_some_and(|n| n.to_str() == Some(&id.key)))
+            .expect("the record");
+        let mut bytes = std::fs::read(&path).expect("read the record");
+        flip(&mut bytes, offset);
+        std::fs::write(path, bytes).expect("write the record");
+    }
+}
+
+impl BodyWounds for Files {
     fn lose_large_body(&self, place: &Path) {
         std::fs::remove_file(Self::only_body(place)).expect("remove the body");
     }
@@ -256,16 +370,6 @@ impl Wounds for Files {
         let middle = bytes.len() / 2;
         flip(&mut bytes, middle);
         std::fs::write(path, bytes).expect("write the body");
-    }
-
-    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize) {
-        let path = Self::below(place, "entries")
-            .into_iter()
-            .find(|path| path.file_name().is_some_and(|n| n.to_str() == Some(&id.key)))
-            .expect("the record");
-        let mut bytes = std::fs::read(&path).expect("read the record");
-        flip(&mut bytes, offset);
-        std::fs::write(path, bytes).expect("write the record");
     }
 
     fn large_bodies(&self, place: &Path) -> usize {
@@ -284,6 +388,22 @@ impl Tables {
 }
 
 impl Wounds for Tables {
+    fn spoil_record(&self, place: &Path, id: &EntryId, offset: usize) {
+        let database = Self::database(place);
+        let (row, mut record): (i64, Vec<u8>) = database
+            .query_row(
+                "SELECT r.id, r.record FROM cache_record r JOIN cache c USING (id) WHERE c.key = ?1",
+                [&id.key],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .expect("the record");
+        flip(&mut record, offset);
+        let sql = "UPDATE cache_record SET record = ?2 WHERE id = ?1";
+        database.execute(sql, (row, record)).expect("write");
+    }
+}
+
+impl BodyWounds for Tables {
     fn lose_large_body(&self, place: &Path) {
         Self::database(place).execute("DELETE FROM cache_chunk", []).expect("remove the chunks");
     }
@@ -300,20 +420,6 @@ impl Wounds for Tables {
         database
             .execute("UPDATE cache_chunk SET data = ?2 WHERE id = ?1", (id, data))
             .expect("write");
-    }
-
-    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize) {
-        let database = Self::database(place);
-        let (row, mut record): (i64, Vec<u8>) = database
-            .query_row(
-                "SELECT r.id, r.record FROM cache_record r JOIN cache c USING (id) WHERE c.key = ?1",
-                [&id.key],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .expect("the record");
-        flip(&mut record, offset);
-        let sql = "UPDATE cache_record SET record = ?2 WHERE id = ?1";
-        database.execute(sql, (row, record)).expect("write");
     }
 
     fn large_bodies(&self, place: &Path) -> usize {
@@ -375,6 +481,17 @@ impl Hashes {
 }
 
 impl Wounds for Hashes {
+    fn spoil_record(&self, place: &Path, id: &EntryId, offset: usize) {
+        let name = format!("{}:{{{}}}", Self::namespace(place), id.key);
+        let field = format!("e{}", id.variant.as_str());
+        let mut record: Vec<u8> = Self::ask(place, cmd("HGET").arg(&name).arg(&field));
+        let offset = offset % record.len();
+        flip(&mut record, offset);
+        let _: i64 = Self::ask(place, cmd("HSET").arg(&name).arg(&field).arg(record));
+    }
+}
+
+impl BodyWounds for Hashes {
     fn lose_large_body(&self, place: &Path) {
         for body in Self::bodies(place) {
             let _: i64 = Self::ask(place, cmd("DEL").arg(body));
@@ -387,15 +504,6 @@ impl Wounds for Hashes {
         let middle = chunk.len() / 2;
         flip(&mut chunk, middle);
         let _: i64 = Self::ask(place, cmd("HSET").arg(&body).arg(0).arg(chunk));
-    }
-
-    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize) {
-        let name = format!("{}:{{{}}}", Self::namespace(place), id.key);
-        let field = format!("e{}", id.variant.as_str());
-        let mut record: Vec<u8> = Self::ask(place, cmd("HGET").arg(&name).arg(&field));
-        let offset = offset % record.len();
-        flip(&mut record, offset);
-        let _: i64 = Self::ask(place, cmd("HSET").arg(&name).arg(&field).arg(record));
     }
 
     /// Without those that stay three minutes for their readers.
@@ -483,6 +591,14 @@ impl Objects {
 }
 
 impl Wounds for Objects {
+    fn spoil_record(&self, place: &Path, id: &EntryId, offset: usize) {
+        let keys = Self::keys(place, "entries/");
+        let key = keys.iter().find(|key| key.ends_with(&id.key)).expect("the record");
+        Self::change(place, key, |bytes| flip(bytes, offset));
+    }
+}
+
+impl BodyWounds for Objects {
     fn lose_large_body(&self, place: &Path) {
         let bucket = Self::place(place).0;
         for key in Self::keys(place, "bodies/") {
@@ -501,13 +617,238 @@ impl Wounds for Objects {
         });
     }
 
-    fn flip_in_record(&self, place: &Path, id: &EntryId, offset: usize) {
-        let keys = Self::keys(place, "entries/");
-        let key = keys.iter().find(|key| key.ends_with(&id.key)).expect("the record");
-        Self::change(place, key, |bytes| flip(bytes, offset));
-    }
-
     fn large_bodies(&self, place: &Path) -> usize {
         Self::keys(place, "bodies/").len()
+    }
+}
+
+/// A value that breaks off sooner the later the byte that is meant: its beginning stays, for by that
+/// it is known as one of hishel's.
+fn cut_short(value: &mut Vec<u8>, from: usize) {
+    let part = match from {
+        0..100 => 4,
+        100..1000 => 2,
+        _ => 3,
+    };
+    value.truncate(value.len() * (part - 1) / part);
+}
+
+/// Values of hishel 0.x in files.
+struct ValueFiles;
+
+impl Wounds for ValueFiles {
+    fn spoil_record(&self, place: &Path, id: &EntryId, from: usize) {
+        let path = place.join("cache").join(&id.key);
+        let mut value = std::fs::read(&path).expect("the value");
+        cut_short(&mut value, from);
+        std::fs::write(path, value).expect("written");
+    }
+}
+
+/// Rows of a table that has a column with the key, and one with what is to be spoiled.
+fn spoil_row(place: &Path, table: &str, key: (&str, &dyn ToSql), from: usize) {
+    let database = Tables::database(place);
+    let (column, key) = key;
+    let sql = format!(
+        "SELECT rowid, CAST(data AS BLOB) FROM {table} WHERE {column} = ?1 ORDER BY rowid DESC LIMIT 1"
+    );
+    let row = database.query_row(&sql, [key], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (row, mut value): (i64, Vec<u8>) = row.expect("the row");
+    cut_short(&mut value, from);
+    let sql = format!("UPDATE {table} SET data = ?2 WHERE rowid = ?1");
+    database.execute(&sql, (row, value)).expect("written");
+}
+
+/// Values of hishel 0.x in SQLite.
+struct ValueRows;
+
+impl Wounds for ValueRows {
+    fn spoil_record(&self, place: &Path, id: &EntryId, from: usize) {
+        spoil_row(place, "cache", ("key", &&*id.key), from);
+    }
+}
+
+/// Entries of hishel 1.x and 2.x in SQLite.
+struct EntryRows;
+
+impl Wounds for EntryRows {
+    fn spoil_record(&self, place: &Path, id: &EntryId, from: usize) {
+        spoil_row(place, "entries", ("cache_key", &id.key.as_bytes()), from);
+    }
+}
+
+fn spoil_string(place: &Path, name: &[u8], from: usize) {
+    let mut value: Vec<u8> = ask_own_redis(place, cmd("GET").arg(name));
+    cut_short(&mut value, from);
+    let _: String = ask_own_redis(place, cmd("SET").arg(name).arg(value).arg("KEEPTTL"));
+}
+
+fn ask_own_redis<T: FromRedisValue>(place: &Path, command: &Cmd) -> T {
+    let client = Client::open(format!("redis+unix://{}/redis.sock", place.display()));
+    let mut connection = client.expect("a client").get_connection().expect("a connection");
+    command.query(&mut connection).expect("an answer")
+}
+
+/// Values of hishel 0.x in Redis.
+struct ValueStrings;
+
+impl Wounds for ValueStrings {
+    fn spoil_record(&self, place: &Path, id: &EntryId, from: usize) {
+        spoil_string(place, id.key.as_bytes(), from);
+    }
+}
+
+/// Heads of hishel 1.x and 2.x in Redis.
+struct EntryStrings;
+
+impl Wounds for EntryStrings {
+    fn spoil_record(&self, place: &Path, id: &EntryId, from: usize) {
+        let index = [b"hishel:idx:", id.key.as_bytes()].concat();
+        let kind: String = ask_own_redis(place, cmd("TYPE").arg(&index));
+        let mut members = cmd(if kind == "zset" { "ZRANGE" } else { "SMEMBERS" });
+        members.arg(&index);
+        if kind == "zset" {
+            members.arg(0).arg(-1);
+        }
+        let ids: Vec<Vec<u8>> = ask_own_redis(place, &members);
+        let is_there = |name: &Vec<u8>| ask_own_redis(place, cmd("EXISTS").arg(name));
+        let mut names = ids.iter().map(|id| [b"hishel:entry:", &**id].concat());
+        spoil_string(place, &names.find(is_there).expect("a head"), from);
+    }
+}
+
+/// Values of hishel 0.x in a bucket.
+struct ValueObjects;
+
+impl Wounds for ValueObjects {
+    fn spoil_record(&self, place: &Path, id: &EntryId, from: usize) {
+        let keys = Objects::keys(place, "");
+        let key = keys.iter().find(|key| key.ends_with(&id.key)).expect("the value");
+        Objects::change(place, key, |value| cut_short(value, from));
+    }
+}
+
+/// What is written goes to a store, and what is read comes from it through [`ReadOnly`].
+#[derive(Debug)]
+struct ReadApart {
+    store: Arc<dyn Backend>,
+    read: ReadOnly,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Backend for ReadApart {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+        self.read.candidates(key).await
+    }
+
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
+        self.read.body(id, seen, range).await
+    }
+
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
+        refused(self.read.put(head.clone()).await);
+        self.store.put(head).await
+    }
+
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+        refused(self.read.put_many(Vec::new()).await);
+        self.store.put_many(entries).await
+    }
+
+    async fn find_many(&self, ids: &[EntryId]) -> Result<Vec<Result<Option<Found>>>> {
+        self.read.find_many(ids).await
+    }
+
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+        refused(self.read.update(id, head.clone(), seen).await);
+        self.store.update(id, head, seen).await
+    }
+
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+        refused(self.read.remove(id, seen).await);
+        self.store.remove(id, seen).await
+    }
+
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
+        self.read.scan(query)
+    }
+
+    async fn remove_many(&self, entries: &[(EntryId, Stamp)]) -> Result<Vec<Removed>> {
+        refused(self.read.remove_many(entries).await);
+        self.store.remove_many(entries).await
+    }
+
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        self.read.leftovers(before)
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        refused(self.read.discard(piece).await);
+        self.store.discard(piece).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.read.raw(part).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.read.usage().await
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        refused(self.read.compact(when).await);
+        self.store.compact(when).await
+    }
+
+    fn key_of(&self, request: &Request, partition: &str) -> String {
+        self.read.key_of(request, partition)
+    }
+
+    fn kept(&self, head: EntryHead) -> EntryHead {
+        self.read.kept(head)
+    }
+
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        let before = self.store.candidates(&id.key).await;
+        self.read.record_use(id, seen, at).await?;
+        let after = self.store.candidates(&id.key).await;
+        let uses = |found: Result<Vec<Found>>| found.map(|f| f.iter().map(|f| f.head.uses).sum());
+        assert_eq!(uses(before).unwrap_or(0), uses(after).unwrap_or(0), "a reader counts no uses");
+        self.store.record_use(id, seen, at).await
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.read.tidy(now).await?;
+        self.store.tidy(now).await
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.read.location(id)
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        self.read.identity().await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.read.sync().await?;
+        self.store.sync().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.read.close().await
+    }
+}
+
+/// A store that is only read refuses each call that would change it, whatever it is about.
+fn refused<T>(outcome: Result<T>) {
+    match outcome {
+        Ok(_) => panic!("a store that is only read was changed"),
+        Err(error) => assert_eq!(error.code(), "read_only"),
     }
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use cachectl::{
-    Access, Answer, Client, Error, FetchOptions, FollowOptions, InMemoryStorage, InPlace, MaxStale,
-    Method, Request, RequestOptions, Secrets, Settings, Warning, decode,
+    Access, Answer, Client, Error, FetchOptions, FollowOptions, InMemoryStorage, MaxStale, Method,
+    Request, RequestOptions, Secrets, Settings, Warning, decode,
 };
 use clap::Args;
 
@@ -209,7 +209,7 @@ impl GetArgs {
                     .downcast_ref::<Error>()
                     .map_or_else(String::new, |e| e.message().to_owned());
                 talk::warning(&format!("{what}; going on without a store"), &cause);
-                Ok(OpenStore::of(Arc::new(InPlace(Box::new(InMemoryStorage::new())))))
+                Ok(OpenStore::of(Arc::new(InMemoryStorage::new())))
             }
             opened => opened,
         }

@@ -3,16 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
-    Address, BlockingBackend, BlockingPieces, BlockingPut, BlockingScan, BodyReader, ByteRange,
-    Capabilities, Cursor, Found, Identity, Outcome, Over, Parcel, Part, Piece, Placed, Position,
-    Query, Usage,
+    Address, Backend, BlockingBackend, BodyStream, ByteRange, Capabilities, Cursor, Found,
+    Identity, Items, Outcome, Over, Parcel, Part, Piece, Placed, Position, Put, Query, Usage,
 };
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::{
     Lying, New, Settings, damaged, discardable, found, limit, nothing_beside, removable, updated,
@@ -69,7 +70,7 @@ pub(in super::super) trait Shelf: fmt::Debug + Send + Sync + 'static {
     ) -> Box<dyn Iterator<Item = Walked> + Send>;
 
     /// What lies there and is no value.
-    fn leftovers(self: Arc<Self>, before: Timestamp) -> BlockingPieces;
+    fn leftovers(self: Arc<Self>, before: Timestamp) -> Items<Piece>;
 
     /// Removes a leftover of this name.
     fn discard(&self, name: &str) -> Result<Outcome<u64>>;
@@ -80,10 +81,10 @@ pub(in super::super) trait Shelf: fmt::Debug + Send + Sync + 'static {
     /// Where a key lies, for people.
     fn location(&self, key: &str) -> String;
 
-    /// See [`BlockingBackend::identity`].
+    /// See [`Backend::identity`].
     fn identity(&self) -> Result<Identity>;
 
-    /// See [`BlockingBackend::sync`].
+    /// See [`Backend::sync`].
     fn sync(&self) -> Result<()>;
 
     /// Ends the use of it.
@@ -121,7 +122,8 @@ impl<S: Shelf> OneValue<S> {
     }
 }
 
-impl<S: Shelf> BlockingBackend for OneValue<S> {
+#[async_trait]
+impl<S: Shelf> Backend for OneValue<S> {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::full(S::KIND);
         limit(&mut can, &self.settings);
@@ -130,26 +132,26 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         can
     }
 
-    fn candidates(&self, key: &str) -> Result<Vec<Found>> {
+    async fn candidates(&self, key: &str) -> Result<Vec<Found>> {
         Ok(self.lookup(key)?.into_iter().collect())
     }
 
-    fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyReader> {
+    async fn body(&self, id: &EntryId, seen: Stamp, range: ByteRange) -> Result<BodyStream> {
         let changed = || Error::changed(&id.key);
         let lying = self.shelf.get(&id.key)?.ok_or_else(changed)?;
         if lying.stamp() != seen {
             return Err(changed());
         }
         let found = self.found(&id.key, &lying)?;
-        Ok(BodyReader::part(&found.inline.unwrap_or_default(), range))
+        Ok(BodyStream::part(&found.inline.unwrap_or_default(), range))
     }
 
-    fn put(&self, head: EntryHead) -> Result<Box<dyn BlockingPut>> {
+    async fn put(&self, head: EntryHead) -> Result<Box<dyn Put>> {
         let (shelf, settings) = (Arc::clone(&self.shelf), self.settings);
         Ok(Box::new(OnePut { shelf, settings, head, body: BytesMut::new() }))
     }
 
-    fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
+    async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
         let keys: Vec<String> =
             entries.iter().map(|entry| entry.head().id.key.to_string()).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -164,7 +166,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         })
     }
 
-    fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
+    async fn update(&self, id: &EntryId, head: EntryHead, seen: Stamp) -> Result<Outcome<Stamp>> {
         self.shelf.change(&id.key, |lying| {
             let Some(lying) = lying else { return Ok((Change::Keep, Outcome::Absent)) };
             let there = self.found(&id.key, &lying)?;
@@ -179,7 +181,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         })
     }
 
-    fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
+    async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
         self.shelf.change(&id.key, |lying| {
             let Some(lying) = lying else { return Ok((Change::Keep, Outcome::Absent)) };
             Ok(match removable(id, &lying, seen) {
@@ -189,7 +191,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         })
     }
 
-    fn scan(&self, query: Query) -> BlockingScan {
+    fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
         let wants_values = query.detail > Detail::Key;
         let (shelf, ttl) = (Arc::clone(&self.shelf), self.settings.ttl);
         let walk = Arc::clone(&shelf).walk(query.after.as_ref(), wants_values);
@@ -213,14 +215,14 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
                 found
             }))
         });
-        Box::new(found)
+        stream::iter(found).boxed()
     }
 
-    fn leftovers(&self, before: Timestamp) -> BlockingPieces {
-        Arc::clone(&self.shelf).leftovers(before)
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::iter(Arc::clone(&self.shelf).leftovers(before)).boxed()
     }
 
-    fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         let Some(key) = &piece.key else { return self.shelf.discard(&piece.name) };
         self.shelf.change(key, |lying| {
             let Some(lying) = lying else { return Ok((Change::Keep, Outcome::Absent)) };
@@ -231,7 +233,7 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         })
     }
 
-    fn raw(&self, part: Part) -> Result<BodyReader> {
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
         let key = match &part {
             Part::Record(id) => &id.key,
             Part::Piece(name) => name,
@@ -242,10 +244,10 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
             .shelf
             .get(key)?
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no value {key}")))?;
-        Ok(BodyReader::whole(lying.bytes))
+        Ok(BodyStream::whole(lying.bytes))
     }
 
-    fn usage(&self) -> Result<Usage> {
+    async fn usage(&self) -> Result<Usage> {
         let (entries, stored_bytes) = self.shelf.usage()?;
         Ok(Usage { entries, stored_bytes, disk_bytes: None })
     }
@@ -262,19 +264,21 @@ impl<S: Shelf> BlockingBackend for OneValue<S> {
         self.shelf.location(&id.key)
     }
 
-    fn identity(&self) -> Result<Identity> {
+    async fn identity(&self) -> Result<Identity> {
         self.shelf.identity()
     }
 
-    fn sync(&self) -> Result<()> {
+    async fn sync(&self) -> Result<()> {
         self.shelf.sync()
     }
 
-    fn close(&self) -> Result<()> {
+    async fn close(&self) -> Result<()> {
         self.shelf.close();
         Ok(())
     }
 }
+
+impl<S: Shelf> BlockingBackend for OneValue<S> {}
 
 /// A value on its way; it has to be whole before it can be written.
 struct OnePut<S> {
@@ -284,13 +288,14 @@ struct OnePut<S> {
     body: BytesMut,
 }
 
-impl<S: Shelf> BlockingPut for OnePut<S> {
-    fn write(&mut self, chunk: Bytes) -> Result<()> {
+#[async_trait]
+impl<S: Shelf> Put for OnePut<S> {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.body.extend_from_slice(&chunk);
         Ok(())
     }
 
-    fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
+    async fn commit_over(self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let OnePut { shelf, settings, head, body } = *self;
         let new = New::of(&head, body.freeze(), &settings)?;
         shelf.change(&head.id.key, |lying| {

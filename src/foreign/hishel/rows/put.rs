@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, Result};
 use crate::model::{BodyDigest, EntryHead, EntryId, Stamp, Timestamp};
 use crate::policy;
-use crate::storage::{BlockingPut, Found, Outcome, Over, Parcel, Piece, Placed};
+use crate::storage::{Found, Outcome, Over, Parcel, Piece, Placed, Put};
 
 use super::super::blob::Blob;
 use super::super::several::{fresh_id, is_behind, standing};
@@ -205,8 +206,9 @@ impl RowsPut {
     }
 }
 
-impl BlockingPut for RowsPut {
-    fn write(&mut self, chunk: Bytes) -> Result<()> {
+#[async_trait]
+impl Put for RowsPut {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.digest.update(&chunk);
         self.pending.extend_from_slice(&chunk);
         if self.pending.len() < WAITING {
@@ -226,7 +228,7 @@ impl BlockingPut for RowsPut {
         Ok(())
     }
 
-    fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
+    async fn commit_over(mut self: Box<Self>, over: Over) -> Result<Outcome<Found>> {
         let inner = Arc::clone(&self.inner);
         let ready = self.ready(over);
         // What has come in goes again when this is dropped.
@@ -271,7 +273,7 @@ impl RowsPut {
     }
 }
 
-/// See [`BlockingBackend::put_many`](crate::BlockingBackend::put_many): all in one transaction,
+/// See [`Backend::put_many`](crate::Backend::put_many): all in one transaction,
 /// for each of which SQLite waits for the disk.
 pub(super) fn put_many(inner: &Arc<Inner>, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
     let ready = entries.into_iter().map(|entry| {
@@ -350,7 +352,7 @@ impl Drop for RowsPut {
     }
 }
 
-/// See [`BlockingBackend::update`](crate::BlockingBackend::update).
+/// See [`Backend::update`](crate::Backend::update).
 pub(super) fn update(
     inner: &Inner,
     id: &EntryId,
@@ -388,7 +390,7 @@ pub(super) fn update(
     })
 }
 
-/// See [`BlockingBackend::remove`](crate::BlockingBackend::remove).
+/// See [`Backend::remove`](crate::Backend::remove).
 pub(super) fn remove(inner: &Inner, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
     inner.database.write(|connection| {
         let Some((found, _)) = inner.row_here(connection, id)? else {
