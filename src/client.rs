@@ -160,7 +160,7 @@ impl Client {
         let request = request.with_host_in_url().unwrap_or(Cow::Borrowed(request)).into_owned();
         let partition = policy::partition(&self.partition, &request.headers, &self.settings);
         let get = Request { method: Method::GET, ..request };
-        (self.store.key_of(&get, &partition), partition)
+        (self.store.rules().key_of(&get, &partition), partition)
     }
 
     /// Why the store would give this answer out wrongly.
@@ -169,7 +169,7 @@ impl Client {
         if can.layout == "native" {
             return None;
         }
-        Some(match can.unfit(head, &self.store.kept(head.clone()))? {
+        Some(match can.unfit(head, &self.store.rules().project(head.clone()))? {
             Unfit::NotKeptApart => Reason::NotKeptApart,
             Unfit::NoSuccess => Reason::OnlySuccess,
         })
@@ -183,7 +183,7 @@ impl Client {
         marked: EntryHead,
         seen: Stamp,
     ) -> Result<Outcome<Stamp>> {
-        if self.store.kept(marked.clone()).invalidated {
+        if self.store.rules().project(marked.clone()).invalidated {
             return self.store.update(id, marked, seen).await;
         }
         Ok(self.store.remove(id, Some(seen)).await?.map(|()| seen))
@@ -247,7 +247,7 @@ impl Client {
                 tracing::info!("validation in the background failed: {error:#}");
             }
         }
-        if let Err(error) = self.store.tidy(now).await {
+        if let Err(error) = self.store.tidy_up(now).await {
             tracing::debug!("the store was not tidied: {error:#}");
         }
     }
@@ -280,7 +280,7 @@ impl Client {
         let mut damage = Ok(());
         for url in urls {
             let get = Request { method: Method::GET, url, ..request.clone() };
-            let keys = [self.key_of(&get).0, self.store.key_of(&get, &self.partition)];
+            let keys = [self.key_of(&get).0, self.store.rules().key_of(&get, &self.partition)];
             let keys: &[String] = if keys[0] == keys[1] { &keys[..1] } else { &keys };
             for key in keys {
                 for found in self.readable(key, &mut damage).await? {

@@ -24,7 +24,7 @@ pub(crate) use backend::Items;
 pub(crate) use backend::Unfit;
 pub use backend::{
     AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
-    Over, Parcel, Placed, Put, Removed, Usage,
+    Over, Parcel, Placed, Put, Removed, Rules, Upkeep, Usage,
 };
 pub(crate) use body::BodyReader;
 pub use body::{BodyStream, FilePart};

@@ -34,7 +34,7 @@ use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, Backend, BlockingBackend, BodyReader, BodyStream, ByteRange, Capabilities,
     Compact, Driver, FilePart, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece,
-    Placed, Pooled, Problem, Put, Query, Removed, Usage, is_damage,
+    Placed, Pooled, Problem, Put, Query, Removed, Rules, Upkeep, Usage, is_damage,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 
@@ -379,26 +379,6 @@ impl Backend for FileStorage {
         Ok(self.inner.remove_many(entries))
     }
 
-    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        stream::iter(remains::leftovers(&self.inner, before)).boxed()
-    }
-
-    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        self.inner.discard(piece)
-    }
-
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        self.inner.raw(part).map(BodyStream::in_place)
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        self.inner.usage()
-    }
-
-    async fn compact(&self, when: Compact) -> Result<()> {
-        self.inner.compact(when)
-    }
-
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let spot = StoreFolder::spot(&id.key);
         let path = self.inner.folder.path(&spot);
@@ -419,10 +399,6 @@ impl Backend for FileStorage {
         Ok(())
     }
 
-    async fn tidy(&self, now: Timestamp) -> Result<()> {
-        self.inner.sweeper.run(&self.inner, now)
-    }
-
     async fn identity(&self) -> Result<Identity> {
         self.inner.identity()
     }
@@ -431,8 +407,45 @@ impl Backend for FileStorage {
         self.inner.sync_all()
     }
 
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl Rules for FileStorage {
     fn location(&self, id: &EntryId) -> String {
         self.inner.folder.path(&StoreFolder::spot(&id.key)).display().to_string()
+    }
+}
+
+#[async_trait]
+impl Upkeep for FileStorage {
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::iter(remains::leftovers(&self.inner, before)).boxed()
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.inner.discard(piece)
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.inner.raw(part).map(BodyStream::in_place)
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.inner.usage()
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        self.inner.compact(when)
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.inner.sweeper.run(&self.inner, now)
     }
 }
 

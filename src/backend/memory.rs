@@ -18,7 +18,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::storage::{
     Access, Address, Backend, BlockingBackend, BodyStream, ByteRange, Capabilities, Driver, Found,
-    Identity, Opened, Outcome, Over, Param, Pooled, Put, Query, Usage,
+    Identity, Opened, Outcome, Over, Param, Part, Piece, Pooled, Put, Query, Rules, Upkeep, Usage,
 };
 
 const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
@@ -250,12 +250,6 @@ impl Backend for InMemoryStorage {
         stream::iter(found.map(Ok)).boxed()
     }
 
-    async fn usage(&self) -> Result<Usage> {
-        let state = self.state();
-        let stored_bytes = state.entries.iter().map(|(_, slot)| slot.found().stored_bytes).sum();
-        Ok(Usage { entries: state.entries.len() as u64, stored_bytes, disk_bytes: None })
-    }
-
     async fn identity(&self) -> Result<Identity> {
         Ok(Identity::new([format!("memory {}", Arc::as_ptr(&self.shared).addr())]))
     }
@@ -271,6 +265,43 @@ impl Backend for InMemoryStorage {
             slot.head.last_used_at = Some(at);
         }
         Ok(())
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl Rules for InMemoryStorage {
+    fn location(&self, id: &EntryId) -> String {
+        format!("memory of this process, key {id}")
+    }
+}
+
+#[async_trait]
+impl Upkeep for InMemoryStorage {
+    /// Nothing is ever left over in memory.
+    fn leftovers(&self, _: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::empty().boxed()
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        let Some((id, stamp)) = &piece.entry else { return Ok(Outcome::Absent) };
+        Ok(self.remove(id, Some(*stamp)).await?.map(|()| piece.bytes))
+    }
+
+    async fn raw(&self, _: Part) -> Result<BodyStream> {
+        Err(Error::usage("entries in memory have no stored bytes to show"))
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        let state = self.state();
+        let stored_bytes = state.entries.iter().map(|(_, slot)| slot.found().stored_bytes).sum();
+        Ok(Usage { entries: state.entries.len() as u64, stored_bytes, disk_bytes: None })
     }
 
     async fn tidy(&self, now: Timestamp) -> Result<()> {
@@ -289,10 +320,6 @@ impl Backend for InMemoryStorage {
             state.remove(&id);
         }
         Ok(())
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        format!("memory of this process, key {id}")
     }
 }
 

@@ -39,7 +39,7 @@ use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     AsyncBackend, Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome,
-    Over, Parcel, Part, Piece, Placed, Problem, Put, Query, Removed, Usage,
+    Over, Parcel, Part, Piece, Placed, Problem, Put, Query, Removed, Rules, Upkeep, Usage,
 };
 
 use super::cleanup::Cleanups;
@@ -660,22 +660,6 @@ impl Backend for AsyncRedisStorage {
         self.inner.remove_many(entries).await
     }
 
-    fn leftovers(&self, _: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        remains::leftovers(Arc::clone(&self.inner))
-    }
-
-    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        self.inner.discard(piece).await
-    }
-
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        self.inner.raw(part).await
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        self.inner.usage().await
-    }
-
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let name = self.inner.names.record(&id.key);
         let command = script::note_use(&name, id.variant.as_str(), seen, at);
@@ -694,14 +678,43 @@ impl Backend for AsyncRedisStorage {
         Ok(())
     }
 
-    fn location(&self, id: &EntryId) -> String {
-        format!("{} at {}", self.inner.names.record(&id.key), self.inner.link.name())
-    }
-
     async fn close(&self) -> Result<()> {
         self.inner.cleanups.finish().await;
         self.inner.link.close().await;
         Ok(())
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl Rules for AsyncRedisStorage {
+    fn location(&self, id: &EntryId) -> String {
+        format!("{} at {}", self.inner.names.record(&id.key), self.inner.link.name())
+    }
+}
+
+#[async_trait]
+impl Upkeep for AsyncRedisStorage {
+    fn leftovers(&self, _: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        remains::leftovers(Arc::clone(&self.inner))
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        self.inner.discard(piece).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.inner.raw(part).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.inner.usage().await
     }
 }
 

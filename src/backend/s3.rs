@@ -36,7 +36,7 @@ use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     AsyncBackend, Backend, Blocking, BodyStream, ByteRange, Capabilities, Found, Identity, Outcome,
-    Over, Part, Piece, Problem, Put, Query, Removed, Usage, is_damage,
+    Over, Part, Piece, Problem, Put, Query, Removed, Rules, Upkeep, Usage, is_damage,
 };
 
 use super::marker;
@@ -569,6 +569,37 @@ impl Backend for AsyncS3Storage {
         self.inner.remove_many(entries).await
     }
 
+    async fn identity(&self) -> Result<Identity> {
+        self.inner.identity().await
+    }
+
+    /// The server keeps what it has acknowledged.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.bucket.cleanups.finish().await;
+        Ok(())
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl Rules for AsyncS3Storage {
+    fn location(&self, id: &EntryId) -> String {
+        self.inner.place(&self.inner.record_key(&name_of(&id.key)))
+    }
+}
+
+#[async_trait]
+impl Upkeep for AsyncS3Storage {
     fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
         remains::leftovers(Arc::clone(&self.inner), before)
     }
@@ -583,24 +614,6 @@ impl Backend for AsyncS3Storage {
 
     async fn usage(&self) -> Result<Usage> {
         self.inner.usage().await
-    }
-
-    async fn identity(&self) -> Result<Identity> {
-        self.inner.identity().await
-    }
-
-    /// The server keeps what it has acknowledged.
-    async fn sync(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.inner.place(&self.inner.record_key(&name_of(&id.key)))
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.inner.bucket.cleanups.finish().await;
-        Ok(())
     }
 }
 

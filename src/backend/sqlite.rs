@@ -23,7 +23,7 @@ use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Place, Recorded, Seria
 use crate::storage::{
     Access, Address, Backend, BlockingBackend, BodyStream, ByteRange, Capabilities, Compact,
     Driver, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece, Placed, Pooled, Problem,
-    Put, Query, Removed, Usage,
+    Put, Query, Removed, Rules, Upkeep, Usage,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 
@@ -477,6 +477,54 @@ impl Backend for SqliteStorage {
         self.inner.remove_many(entries)
     }
 
+    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
+        let inner = &self.inner;
+        let sql = inner.sql(
+            r#"UPDATE "{t}" SET uses = uses + 1, last_used_at = ?4
+               WHERE key = ?1 AND variant = ?2 AND stamp = ?3"#,
+        );
+        inner.database.write(|connection| {
+            let values = params![id.key, id.variant.as_str(), seen.to_bytes(), at.millis()];
+            connection.prepare_cached(&sql)?.execute(values).map(drop)
+        })
+    }
+
+    async fn identity(&self) -> Result<Identity> {
+        Ok(Identity::new([self.inner.database.identity()]))
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.inner.database.sync()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.database.close();
+        Ok(())
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl Rules for SqliteStorage {
+    fn location(&self, id: &EntryId) -> String {
+        let database = &self.inner.database;
+        let sql = database.sql(r#"SELECT id FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
+        let row: Option<i64> = database
+            .read(|c| c.query_row(&sql, [&*id.key, id.variant.as_str()], |r| r.get(0)).optional())
+            .unwrap_or_default();
+        let place = format!("{} table {}", database.name(), database.table());
+        row.map_or(place.clone(), |row| format!("{place} row {row}"))
+    }
+}
+
+#[async_trait]
+impl Upkeep for SqliteStorage {
     fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
         stream::iter(remains::leftovers(&self.inner, before)).boxed()
     }
@@ -495,18 +543,6 @@ impl Backend for SqliteStorage {
 
     async fn compact(&self, when: Compact) -> Result<()> {
         self.inner.database.compact(when)
-    }
-
-    async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
-        let inner = &self.inner;
-        let sql = inner.sql(
-            r#"UPDATE "{t}" SET uses = uses + 1, last_used_at = ?4
-               WHERE key = ?1 AND variant = ?2 AND stamp = ?3"#,
-        );
-        inner.database.write(|connection| {
-            let values = params![id.key, id.variant.as_str(), seen.to_bytes(), at.millis()];
-            connection.prepare_cached(&sql)?.execute(values).map(drop)
-        })
     }
 
     async fn tidy(&self, now: Timestamp) -> Result<()> {
@@ -538,29 +574,6 @@ impl Backend for SqliteStorage {
         for body in bodies.into_iter().filter_map(|(_, body)| body) {
             body::remove(&inner.database, body);
         }
-        Ok(())
-    }
-
-    async fn identity(&self) -> Result<Identity> {
-        Ok(Identity::new([self.inner.database.identity()]))
-    }
-
-    async fn sync(&self) -> Result<()> {
-        self.inner.database.sync()
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        let database = &self.inner.database;
-        let sql = database.sql(r#"SELECT id FROM "{t}" WHERE key = ?1 AND variant = ?2"#);
-        let row: Option<i64> = database
-            .read(|c| c.query_row(&sql, [&*id.key, id.variant.as_str()], |r| r.get(0)).optional())
-            .unwrap_or_default();
-        let place = format!("{} table {}", database.name(), database.table());
-        row.map_or(place.clone(), |row| format!("{place} row {row}"))
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.inner.database.close();
         Ok(())
     }
 }

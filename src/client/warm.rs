@@ -30,6 +30,7 @@ mod gate;
 mod lanes;
 mod visit;
 
+use crate::storage::Manage;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -321,7 +322,7 @@ impl Warmer {
         let mut report = warming.report;
         report.complete = complete && report.ended_by.is_none();
         report.duration = started.elapsed();
-        if let Err(error) = self.client.store.tidy(Timestamp::now()).await {
+        if let Err(error) = self.client.store.tidy_up(Timestamp::now()).await {
             tracing::debug!("the store was not tidied: {error:#}");
         }
         report

@@ -445,52 +445,6 @@ pub trait Backend: fmt::Debug + Send + Sync {
         Ok(outcomes)
     }
 
-    /// What lies in the store's place, is no damaged entry (those a scan shows) and is
-    /// needed by nobody, though it was last written before this moment: bodies that no
-    /// record names, records whose body is gone, unfinished writes.
-    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        let _ = before;
-        futures_util::StreamExt::boxed(futures_util::stream::empty())
-    }
-
-    /// Removes a piece that was met before, if it is still what it was; gives the bytes
-    /// that are free now. What others can read of a damaged record stays.
-    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        let (id, stamp) = piece.entry.as_ref().ok_or_else(|| no_pieces(piece))?;
-        Ok(self.remove(id, Some(*stamp)).await?.map(|()| piece.bytes))
-    }
-
-    /// The stored bytes themselves, as they lie: nothing is checked.
-    ///
-    /// - What is not there is an error of kind `NotFound`.
-    /// - What `discard` removes is what [`Part::all_of`] its piece gives.
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        Err(no_raw(&part))
-    }
-
-    /// What the store holds, by its own count; no record is read for it. Where several
-    /// variants of a key share a record they count once.
-    async fn usage(&self) -> Result<Usage> {
-        Ok(Usage::default())
-    }
-
-    /// Gives back the space that removed entries took, where that does not happen by itself.
-    async fn compact(&self, when: Compact) -> Result<()> {
-        let _ = when;
-        Ok(())
-    }
-
-    /// The key under which this store looks for the answer to a request.
-    fn key_of(&self, request: &Request, partition: &str) -> String {
-        Key::native(partition, &request.method, &request.url)
-    }
-
-    /// What the store keeps of a head: the one that it will show. Layouts of other clients
-    /// have no place for some of it.
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        head
-    }
-
     /// Notes a use. Never rewrites a record or a body. Callers keep to
     /// [`Capabilities::notes_uses_every`], so that a hot entry is only read.
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
@@ -498,27 +452,93 @@ pub trait Backend: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Does the small upkeep that is due, such as sweeping a part of what has expired.
-    async fn tidy(&self, now: Timestamp) -> Result<()> {
-        let _ = now;
-        Ok(())
-    }
-
-    /// Where the entry lies, for people: a path, a table and row, a key.
-    fn location(&self, id: &EntryId) -> String;
-
     /// By what the place of the store is known.
     ///
-    /// - Two stores at one place have a name in common, and two at different places none.
+    /// - Two stores at one place have a name in common, and two at different places none. Without
+    ///   any name (the default) nothing tells, and whoever has to know tries it out.
     /// - Nothing is changed by asking.
-    async fn identity(&self) -> Result<Identity>;
+    async fn identity(&self) -> Result<Identity> {
+        Ok(Identity::default())
+    }
 
     /// Waits until what was committed before is on the disk, where that is this side's to see
     /// to. A server keeps what it has acknowledged by its own rules.
-    async fn sync(&self) -> Result<()>;
+    async fn sync(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Ends the use of the store; what was committed is safe without it.
     async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The rules by which it names and keeps entries. Default: those of native stores.
+    fn rules(&self) -> &dyn Rules {
+        &NativeRules
+    }
+
+    /// What cleans, counts and repairs it; `None` for a store that cannot, which `gc`, `verify`
+    /// and `stats` then say.
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        None
+    }
+}
+
+/// What can be said of entries without a look at the store.
+pub trait Rules: Send + Sync {
+    /// The key under which this store looks for the answer to a request.
+    fn key_of(&self, request: &Request, partition: &str) -> String {
+        Key::native(partition, &request.method, &request.url)
+    }
+
+    /// What the store keeps of a head: the one that it will show. Layouts of other clients
+    /// have no place for some of it.
+    fn project(&self, head: EntryHead) -> EntryHead {
+        head
+    }
+
+    /// Where the entry lies, for people: a path, a table and row, a key.
+    fn location(&self, id: &EntryId) -> String {
+        format!("the key {id}")
+    }
+}
+
+/// The rules of native stores.
+struct NativeRules;
+
+impl Rules for NativeRules {}
+
+/// What keeps a store clean: it sees what is there beside whole entries.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// What lies in the store's place, is no damaged entry (those a scan shows) and is
+    /// needed by nobody, though it was last written before this moment: bodies that no
+    /// record names, records whose body is gone, unfinished writes.
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>>;
+
+    /// Removes a piece that was met before, if it is still what it was; gives the bytes
+    /// that are free now. What others can read of a damaged record stays.
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>>;
+
+    /// The stored bytes themselves, as they lie: nothing is checked.
+    ///
+    /// - What is not there is an error of kind `NotFound`.
+    /// - What `discard` removes is what [`Part::all_of`] its piece gives.
+    async fn raw(&self, part: Part) -> Result<BodyStream>;
+
+    /// What the store holds, by its own count; no record is read for it. Where several
+    /// variants of a key share a record they count once.
+    async fn usage(&self) -> Result<Usage>;
+
+    /// Gives back the space that removed entries took, where that does not happen by itself.
+    async fn compact(&self, when: Compact) -> Result<()> {
+        let _ = when;
+        Ok(())
+    }
+
+    /// Does the small upkeep that is due, such as sweeping a part of what has expired.
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        let _ = now;
         Ok(())
     }
 }
@@ -591,19 +611,6 @@ impl AsyncBackend for dyn Backend + '_ {}
 
 /// What the scan of a store of this machine goes through.
 pub(crate) type Items<T> = Box<dyn Iterator<Item = Result<T>> + Send>;
-
-fn no_pieces(piece: &Piece) -> Error {
-    Error::usage(format!("this store cannot remove the piece {}", piece.name))
-}
-
-fn no_raw(part: &Part) -> Error {
-    match part {
-        Part::Record(id) => Error::usage(format!("this store has no bytes of {id} to show")),
-        Part::Piece(name) | Part::Beside(Piece { name, .. }) => {
-            Error::new(ErrorKind::NotFound, format!("this store has no piece {name}"))
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -16,11 +16,11 @@ use tokio::runtime;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
+use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 
 use super::backend::{
     AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
-    Over, Parcel, Placed, Put, Removed, Usage,
+    Over, Parcel, Placed, Put, Removed, Rules, Upkeep, Usage,
 };
 use super::body::{BodyReader, BodyStream};
 use super::piece::{Compact, Part, Piece};
@@ -70,6 +70,25 @@ pub(crate) fn current_runtime() -> Result<runtime::Handle> {
             .because(e)
             .try_this("the blocking face of the same store, or tokio::runtime::Runtime::block_on")
     })
+}
+
+/// The upkeep of a store that said that it has one.
+pub(super) fn upkeep<B: Backend + ?Sized>(store: &B) -> Result<&dyn Upkeep> {
+    store.upkeep().ok_or_else(|| {
+        let kind = store.capabilities().kind;
+        Error::usage(format!("the {kind} store does not clean, count or repair itself"))
+            .coded("no_upkeep")
+    })
+}
+
+pub(super) fn leftovers<B: Backend + ?Sized>(
+    store: &B,
+    before: Timestamp,
+) -> BoxStream<'_, Result<Piece>> {
+    match upkeep(store) {
+        Ok(upkeep) => upkeep.leftovers(before),
+        Err(e) => stream::iter([Err(e)]).boxed(),
+    }
 }
 
 /// A blocking store made async: each call runs on tokio's worker pool.
@@ -172,46 +191,9 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
         self.run(move |store| block_on(store.remove_many(&entries))).await
     }
 
-    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        pooled(&self.0, move |store| store.leftovers(before))
-    }
-
-    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        let piece = piece.clone();
-        self.run(move |store| block_on(store.discard(&piece))).await
-    }
-
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        self.run(move |store| block_on(store.raw(part))).await.map(BodyStream::pooled)
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        self.run(|store| block_on(store.usage())).await
-    }
-
-    async fn compact(&self, when: Compact) -> Result<()> {
-        self.run(move |store| block_on(store.compact(when))).await
-    }
-
-    fn key_of(&self, request: &Request, partition: &str) -> String {
-        self.0.key_of(request, partition)
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        self.0.kept(head)
-    }
-
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let id = id.clone();
         self.run(move |store| block_on(store.record_use(&id, seen, at))).await
-    }
-
-    async fn tidy(&self, now: Timestamp) -> Result<()> {
-        self.run(move |store| block_on(store.tidy(now))).await
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.0.location(id)
     }
 
     async fn identity(&self) -> Result<Identity> {
@@ -224,6 +206,42 @@ impl<B: BlockingBackend + ?Sized + 'static> Backend for Pooled<B> {
 
     async fn close(&self) -> Result<()> {
         self.run(|store| block_on(store.close())).await
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self.0.rules()
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        self.0.upkeep().map(|_| self as &dyn Upkeep)
+    }
+}
+
+#[async_trait]
+impl<B: BlockingBackend + ?Sized + 'static> Upkeep for Pooled<B> {
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        pooled(&self.0, move |store| leftovers(store, before))
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        let piece = piece.clone();
+        self.run(move |store| block_on(upkeep(store)?.discard(&piece))).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.run(move |store| block_on(upkeep(store)?.raw(part))).await.map(BodyStream::pooled)
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.run(|store| block_on(upkeep(store)?.usage())).await
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        self.run(move |store| block_on(upkeep(store)?.compact(when))).await
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.run(move |store| block_on(upkeep(store)?.tidy(now))).await
     }
 }
 
@@ -485,46 +503,9 @@ impl<B: Backend + ?Sized + 'static> Backend for Blocking<B> {
         self.run(|store| async move { store.remove_many(&entries).await })
     }
 
-    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        stream::iter(self.items(move |store| store.leftovers(before))).boxed()
-    }
-
-    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        let piece = piece.clone();
-        self.run(|store| async move { store.discard(&piece).await })
-    }
-
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        self.read(|store| async move { store.raw(part).await })
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        self.run(|store| async move { store.usage().await })
-    }
-
-    async fn compact(&self, when: Compact) -> Result<()> {
-        self.run(|store| async move { store.compact(when).await })
-    }
-
-    fn key_of(&self, request: &Request, partition: &str) -> String {
-        self.store.key_of(request, partition)
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        self.store.kept(head)
-    }
-
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let id = id.clone();
         self.run(|store| async move { store.record_use(&id, seen, at).await })
-    }
-
-    async fn tidy(&self, now: Timestamp) -> Result<()> {
-        self.run(|store| async move { store.tidy(now).await })
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.store.location(id)
     }
 
     async fn identity(&self) -> Result<Identity> {
@@ -537,6 +518,42 @@ impl<B: Backend + ?Sized + 'static> Backend for Blocking<B> {
 
     async fn close(&self) -> Result<()> {
         self.run(|store| async move { store.close().await })
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self.store.rules()
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        self.store.upkeep().map(|_| self as &dyn Upkeep)
+    }
+}
+
+#[async_trait]
+impl<B: Backend + ?Sized + 'static> Upkeep for Blocking<B> {
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::iter(self.items(move |store| leftovers(store, before))).boxed()
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        let piece = piece.clone();
+        self.run(|store| async move { upkeep(&*store)?.discard(&piece).await })
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        self.read(|store| async move { upkeep(&*store)?.raw(part).await })
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        self.run(|store| async move { upkeep(&*store)?.usage().await })
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        self.run(|store| async move { upkeep(&*store)?.compact(when).await })
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.run(|store| async move { upkeep(&*store)?.tidy(now).await })
     }
 }
 

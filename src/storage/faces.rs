@@ -11,9 +11,11 @@ use crate::model::{
 };
 use crate::policy;
 
-use super::backend::{AsyncBackend, Backend, BlockingBackend, ByteRange, Found, Outcome, meant};
+use super::backend::{
+    AsyncBackend, Backend, BlockingBackend, ByteRange, Found, Outcome, Upkeep, meant,
+};
 use super::body::BodyStream;
-use super::bridge::block_on;
+use super::bridge::{block_on, upkeep};
 
 /// What `remove` takes: a key, or a response that was retrieved from the store.
 #[derive(Debug, Clone, Copy)]
@@ -194,7 +196,7 @@ async fn store<B: Backend + ?Sized>(
     });
     let head = head_of(key, response, request, &metadata);
     backend.put_whole(head, response.body.clone()).await?;
-    backend.tidy(now).await
+    backend.tidy_up(now).await
 }
 
 async fn retrieve<B: Backend + ?Sized>(backend: &B, key: &str) -> Result<Option<Stored>> {
@@ -304,6 +306,22 @@ pub trait Manage: Backend {
         {
             tracing::debug!("a use of {id} was not noted: {error:#}");
         }
+    }
+
+    /// Does the small upkeep that is due, where a store has any.
+    async fn tidy_up(&self, now: Timestamp) -> Result<()> {
+        match self.upkeep() {
+            Some(upkeep) => upkeep.tidy(now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What cleans, counts and repairs the store.
+    ///
+    /// # Errors
+    /// `Usage` for a store that cannot.
+    fn needed_upkeep(&self) -> Result<&dyn Upkeep> {
+        upkeep(self)
     }
 
     /// The one entry of this identity; else, in a store without variants, whatever else lies

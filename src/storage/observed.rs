@@ -11,13 +11,14 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use tracing::debug;
 
 use crate::error::Result;
-use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
+use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 
 use super::backend::{
     AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
-    Over, Parcel, Placed, Put, Removed, Usage,
+    Over, Parcel, Placed, Put, Removed, Rules, Upkeep, Usage,
 };
 use super::body::BodyStream;
+use super::bridge::{leftovers, upkeep};
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;
 
@@ -155,53 +156,9 @@ impl<B: Backend + ?Sized> Backend for Observed<B> {
         self.watch("remove_many", &object, work, |_| "done".to_owned()).await
     }
 
-    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        self.watch_items("leftovers", self.0.leftovers(before))
-    }
-
-    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        let work = self.0.discard(piece);
-        self.watch("discard", &piece.name, work, worded).await
-    }
-
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        let object = match &part {
-            Part::Record(id) => id.to_string(),
-            Part::Piece(name) => name.clone(),
-            Part::Beside(piece) => piece.name.clone(),
-        };
-        let work = self.0.raw(part);
-        self.watch("raw", &object, work, |b| format!("{} bytes", b.length())).await
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        let told = |usage: &Usage| format!("{} entries", usage.entries);
-        self.watch("usage", "", self.0.usage(), told).await
-    }
-
-    async fn compact(&self, when: Compact) -> Result<()> {
-        self.watch("compact", "", self.0.compact(when), |()| "done".to_owned()).await
-    }
-
-    fn key_of(&self, request: &Request, partition: &str) -> String {
-        self.0.key_of(request, partition)
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        self.0.kept(head)
-    }
-
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let work = self.0.record_use(id, seen, at);
         self.watch("record_use", &id.to_string(), work, |()| "done".to_owned()).await
-    }
-
-    async fn tidy(&self, now: Timestamp) -> Result<()> {
-        self.watch("tidy", "", self.0.tidy(now), |()| "done".to_owned()).await
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.0.location(id)
     }
 
     async fn identity(&self) -> Result<Identity> {
@@ -214,6 +171,49 @@ impl<B: Backend + ?Sized> Backend for Observed<B> {
 
     async fn close(&self) -> Result<()> {
         self.watch("close", "", self.0.close(), |()| "done".to_owned()).await
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self.0.rules()
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        self.0.upkeep().map(|_| self as &dyn Upkeep)
+    }
+}
+
+#[async_trait]
+impl<B: Backend + ?Sized> Upkeep for Observed<B> {
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        self.watch_items("leftovers", leftovers(&*self.0, before))
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        let work = upkeep(&*self.0)?.discard(piece);
+        self.watch("discard", &piece.name, work, worded).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        let object = match &part {
+            Part::Record(id) => id.to_string(),
+            Part::Piece(name) => name.clone(),
+            Part::Beside(piece) => piece.name.clone(),
+        };
+        let work = upkeep(&*self.0)?.raw(part);
+        self.watch("raw", &object, work, |b| format!("{} bytes", b.length())).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        let told = |usage: &Usage| format!("{} entries", usage.entries);
+        self.watch("usage", "", upkeep(&*self.0)?.usage(), told).await
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        self.watch("compact", "", upkeep(&*self.0)?.compact(when), |()| "done".to_owned()).await
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        self.watch("tidy", "", upkeep(&*self.0)?.tidy(now), |()| "done".to_owned()).await
     }
 }
 

@@ -5,13 +5,14 @@ use futures_util::stream::BoxStream;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
+use crate::model::{EntryHead, EntryId, Stamp, Timestamp};
 
 use super::backend::{
     AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
-    Parcel, Placed, Put, Removed, Usage,
+    Parcel, Placed, Put, Removed, Rules, Upkeep, Usage,
 };
 use super::body::BodyStream;
+use super::bridge::{leftovers, upkeep};
 use super::piece::{Compact, Part, Piece};
 use super::query::Query;
 
@@ -82,44 +83,8 @@ impl<B: Backend + ?Sized> Backend for ReadOnly<B> {
         self.refuse()
     }
 
-    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        self.0.leftovers(before)
-    }
-
-    async fn discard(&self, _: &Piece) -> Result<Outcome<u64>> {
-        self.refuse()
-    }
-
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        self.0.raw(part).await
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        self.0.usage().await
-    }
-
-    async fn compact(&self, _: Compact) -> Result<()> {
-        self.refuse()
-    }
-
-    fn key_of(&self, request: &Request, partition: &str) -> String {
-        self.0.key_of(request, partition)
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        self.0.kept(head)
-    }
-
     async fn record_use(&self, _: &EntryId, _: Stamp, _: Timestamp) -> Result<()> {
         Ok(())
-    }
-
-    async fn tidy(&self, _: Timestamp) -> Result<()> {
-        Ok(())
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.0.location(id)
     }
 
     async fn identity(&self) -> Result<Identity> {
@@ -132,6 +97,41 @@ impl<B: Backend + ?Sized> Backend for ReadOnly<B> {
 
     async fn close(&self) -> Result<()> {
         self.0.close().await
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self.0.rules()
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        self.0.upkeep().map(|_| self as &dyn Upkeep)
+    }
+}
+
+#[async_trait]
+impl<B: Backend + ?Sized> Upkeep for ReadOnly<B> {
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        leftovers(&*self.0, before)
+    }
+
+    async fn discard(&self, _: &Piece) -> Result<Outcome<u64>> {
+        self.refuse()
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        upkeep(&*self.0)?.raw(part).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        upkeep(&*self.0)?.usage().await
+    }
+
+    async fn compact(&self, _: Compact) -> Result<()> {
+        self.refuse()
+    }
+
+    async fn tidy(&self, _: Timestamp) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -176,8 +176,8 @@ pub async fn plan_gc(
     drop(scan);
     let mut unread = planning.unread;
     let mut removals = planning.make_room()?;
-    if policy.leftovers {
-        let mut leftovers = store.leftovers(moment.now - LEFT_FOR);
+    if let Some(upkeep) = store.upkeep().filter(|_| policy.leftovers) {
+        let mut leftovers = upkeep.leftovers(moment.now - LEFT_FOR);
         while let Some(piece) = leftovers.next().await {
             match piece {
                 Ok(piece) => removals.piece(Action::Leftover, &piece)?,

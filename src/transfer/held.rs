@@ -19,8 +19,8 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     // Stores of one layout may still make keys by different rules, all but the native one.
     if to == "native" {
         head = as_native(source, head);
-    } else if source.key_of(&head.request, &head.partition) == head.id.key {
-        head.id.key = store.key_of(&head.request, &head.partition);
+    } else if source.rules().key_of(&head.request, &head.partition) == head.id.key {
+        head.id.key = store.rules().key_of(&head.request, &head.partition);
     }
     if from != to {
         head.id.variant = head.selections.first().map_or_else(Variant::none, Variant::of);
@@ -28,7 +28,7 @@ pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -
     // A serializer that nobody asked for stays behind where the store has no such.
     let known = store.capabilities().serializers;
     head.serializer.take_if(|name| !known.contains(&&**name));
-    store.kept(head)
+    store.rules().project(head)
 }
 
 /// The head as a store of our own layout names it, and as archives and folders do: under the key
@@ -37,7 +37,7 @@ pub fn as_native(source: &dyn Backend, mut head: EntryHead) -> EntryHead {
     if source.capabilities().layout == "native" {
         return head;
     }
-    let is_usual = source.key_of(&head.request, &head.partition) == head.id.key;
+    let is_usual = source.rules().key_of(&head.request, &head.partition) == head.id.key;
     of_its_owner(&mut head);
     if is_usual {
         head.id.key = Key::native(&head.partition, &head.request.method, &head.request.url);

@@ -126,7 +126,7 @@ async fn run(
             report.tallies.count(Action::Skip, bytes);
             continue;
         }
-        let head = store.kept(under_its_key(store, meant.clone()));
+        let head = store.rules().project(under_its_key(store, meant.clone()));
         let (key, url) = (head.id.to_string(), head.request.url.as_str().to_owned());
         let kept = head.clone();
         if let Some(error) = unfit(&meant, &head, store) {
@@ -184,7 +184,7 @@ fn under_its_key(store: &dyn Backend, mut head: EntryHead) -> EntryHead {
     let known = store.capabilities().serializers;
     head.serializer.take_if(|name| !known.contains(&&**name));
     if Key::is_native(&head.id.key) {
-        head.id.key = store.key_of(&head.request, &head.partition);
+        head.id.key = store.rules().key_of(&head.request, &head.partition);
     }
     head
 }

@@ -38,13 +38,13 @@ pub async fn shows_entries_of(store: &dyn Backend, other: &dyn Backend) -> Resul
         return Ok(false);
     }
     let request = Request::new(Method::GET, UrlText::parse(TRIED_OUT)?);
-    let id = EntryId::new(store.key_of(&request, ""), Variant::none());
+    let id = EntryId::new(store.rules().key_of(&request, ""), Variant::none());
     let headers = Headers::new().with("Cache-Control", "max-age=60");
     for trial in 0..TRIALS {
         tokio::time::sleep(Duration::from_millis(10) * trial).await;
         let now = Timestamp::now();
         let head = EntryHead::new(id.clone(), request.clone(), 200, headers.clone(), now);
-        let head = store.kept(EntryHead { expires_at: Some(now + LIFE), ..head });
+        let head = store.rules().project(EntryHead { expires_at: Some(now + LIFE), ..head });
         let put = store.put(head).await?.commit().await?;
         let seen = there(other, &put.head.id).await;
         // What is still there was there when the other store was asked: it is written once.

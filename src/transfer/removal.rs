@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EntryId, Stamp};
-use crate::storage::{Backend, Compact, Found, Outcome, Piece, Problem, Removed};
+use crate::storage::{Backend, Compact, Found, Manage, Outcome, Piece, Problem, Removed};
 
 use super::report::{Action, Event, Failure, Report, Tallies, Tally};
 use super::spool::{Parts, PutParts, Spool, Spooled};
@@ -225,7 +225,8 @@ pub async fn remove(store: &dyn Backend, plan: Removals, mut options: RunOptions
     // Whoever wants to stop does not wait for that, and without it nothing is wrong.
     if report.complete
         && report.tallies.done().entries > 0
-        && let Err(e) = store.compact(options.compact).await
+        && let Some(upkeep) = store.upkeep()
+        && let Err(e) = upkeep.compact(options.compact).await
     {
         tracing::warn!("the space in the store was not given back: {e:#}");
     }
@@ -242,7 +243,7 @@ async fn measured(store: &dyn Backend) -> Option<u64> {
     if !store.capabilities().counts_itself {
         return None;
     }
-    store.usage().await.ok()?.disk_bytes
+    store.upkeep()?.usage().await.ok()?.disk_bytes
 }
 
 /// Gives whether everything was tried.
@@ -308,7 +309,10 @@ async fn remove_batch(store: &dyn Backend, batch: &[Step]) -> Result<Vec<Removed
     for step in batch {
         outcomes.push(match &step.what {
             What::Entry(..) => removed.next().unwrap_or(Ok(Outcome::Absent)),
-            What::Piece(piece) => store.discard(piece).await,
+            What::Piece(piece) => match store.needed_upkeep() {
+                Ok(upkeep) => upkeep.discard(piece).await,
+                Err(e) => Err(e),
+            },
         });
     }
     Ok(outcomes)

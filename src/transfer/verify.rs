@@ -13,7 +13,7 @@ use crate::storage::{Backend, ByteRange, Found, Piece, Problem, is_about_one, is
 pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> {
     let head = &found.head;
     let piece = |problem, detail: String| {
-        let piece = Piece::new(problem, store.location(&head.id), found.stored_bytes);
+        let piece = Piece::new(problem, store.rules().location(&head.id), found.stored_bytes);
         Some(piece.of_entry(head.id.clone(), found.stamp).because(detail))
     };
     let native = Key::native(&head.partition, &head.request.method, &head.request.url);

@@ -546,10 +546,14 @@ fn an_entry_under_another_key_is_damage_that_can_be_removed() {
         let error = found.into_iter().find_map(Result::err).expect("damage");
         let piece = Piece::of(&error).expect("the piece").clone();
         assert_eq!(piece.problem, Problem::KeyMismatch, "{piece:?}");
-        let outcome = store.discard(&piece).await.expect("no trouble");
+        let outcome =
+            store.needed_upkeep().expect("it has one").discard(&piece).await.expect("no trouble");
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
         assert_eq!(server.ask::<u64>(&["EXISTS", strange]), 0);
-        assert_eq!(store.usage().await.expect("usage").entries, 1);
+        assert_eq!(
+            store.needed_upkeep().expect("it has one").usage().await.expect("usage").entries,
+            1
+        );
     });
 }
 
@@ -560,13 +564,24 @@ fn a_body_without_a_record_is_left_over() {
         store.put_whole(head(URL), noise(1, 50_000)).await.expect("stored");
         store.put_whole(head("https://e.org/other"), noise(2, 50_000)).await.expect("stored");
         server.ask::<()>(&["DEL", &format!("n:{{{}}}", head(URL).id.key)]);
-        let pieces: Vec<_> = store.leftovers(cachectl::Timestamp::now()).collect().await;
+        let pieces: Vec<_> = store
+            .needed_upkeep()
+            .expect("it has one")
+            .leftovers(cachectl::Timestamp::now())
+            .collect()
+            .await;
         let pieces: Vec<Piece> = pieces.into_iter().map(|p| p.expect("a piece")).collect();
         let [piece] = &pieces[..] else { panic!("{pieces:?}") };
         assert_eq!(piece.problem, Problem::OrphanBody);
-        let raw = store.raw(Part::Piece(piece.name.clone())).await.expect("its bytes");
+        let raw = store
+            .needed_upkeep()
+            .expect("it has one")
+            .raw(Part::Piece(piece.name.clone()))
+            .await
+            .expect("its bytes");
         assert_eq!(raw.collect_bytes().await.expect("its bytes"), noise(1, 50_000));
-        let outcome = store.discard(piece).await.expect("no trouble");
+        let outcome =
+            store.needed_upkeep().expect("it has one").discard(piece).await.expect("no trouble");
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
         let found: Vec<_> = store.scan(Query::default()).collect().await;
         assert_eq!(found.iter().filter(|f| f.is_ok()).count(), 1);

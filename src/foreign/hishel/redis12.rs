@@ -27,7 +27,7 @@ use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp, unh
 use crate::policy;
 use crate::storage::{
     Access, Address, Backend, BodyStream, ByteRange, Capabilities, Found, Identity, OpenMarked,
-    Opened, Outcome, Param, Part, Piece, Position, Problem, Put, Query, Usage,
+    Opened, Outcome, Param, Part, Piece, Position, Problem, Put, Query, Rules, Upkeep, Usage,
 };
 
 use super::super::{Layout, Sign};
@@ -644,6 +644,57 @@ impl Backend for Streams {
         pages.flat_map(stream::iter).boxed()
     }
 
+    async fn identity(&self) -> Result<Identity> {
+        let Inner { prefix, .. } = &*self.inner;
+        let (servers, layout) = (self.inner.link.servers().await?, self.inner.layout());
+        let names = servers.into_iter().map(|server| format!("{server} {layout} {prefix}"));
+        Ok(Identity::new(names))
+    }
+
+    /// The server keeps what it has acknowledged by its own settings.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.link.close().await;
+        Ok(())
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl Rules for Streams {
+    fn key_of(&self, request: &Request, _: &str) -> String {
+        let Inner { client, rfc, .. } = *self.inner;
+        match self.inner.generation {
+            Generation::First => client.key_1(request),
+            Generation::Second => client.key_2(request, rfc),
+        }
+    }
+
+    fn project(&self, head: EntryHead) -> EntryHead {
+        self.inner.kept(head)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        format!("{} at {}", self.inner.index(&id.key), self.inner.link.name())
+    }
+}
+
+#[async_trait]
+impl Upkeep for Streams {
+    /// Whatever else lies there belongs to others.
+    fn leftovers(&self, _: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::empty().boxed()
+    }
+
     async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         self.inner.discard(piece).await
     }
@@ -683,38 +734,5 @@ impl Backend for Streams {
             }
         }
         Ok(usage)
-    }
-
-    fn key_of(&self, request: &Request, _: &str) -> String {
-        let Inner { client, rfc, .. } = *self.inner;
-        match self.inner.generation {
-            Generation::First => client.key_1(request),
-            Generation::Second => client.key_2(request, rfc),
-        }
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        self.inner.kept(head)
-    }
-
-    async fn identity(&self) -> Result<Identity> {
-        let Inner { prefix, .. } = &*self.inner;
-        let (servers, layout) = (self.inner.link.servers().await?, self.inner.layout());
-        let names = servers.into_iter().map(|server| format!("{server} {layout} {prefix}"));
-        Ok(Identity::new(names))
-    }
-
-    /// The server keeps what it has acknowledged by its own settings.
-    async fn sync(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        format!("{} at {}", self.inner.index(&id.key), self.inner.link.name())
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.inner.link.close().await;
-        Ok(())
     }
 }

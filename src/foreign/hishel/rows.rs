@@ -26,7 +26,7 @@ use crate::model::{BodyFacts, EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Access, Address, Backend, BlockingBackend, BodyReader, BodyStream, ByteRange, Capabilities,
     Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece, Placed, Problem, Put, Query,
-    Usage,
+    Rules, Upkeep, Usage,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 
@@ -436,6 +436,50 @@ impl Backend for Rows {
         stream::iter(scan.flatten()).boxed()
     }
 
+    async fn identity(&self) -> Result<Identity> {
+        Ok(Identity::new([self.inner.database.identity("entries")]))
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.inner.database.sync()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.database.close();
+        Ok(())
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl Rules for Rows {
+    fn key_of(&self, request: &Request, _: &str) -> String {
+        let Inner { client, rfc, .. } = *self.inner;
+        match self.inner.kind {
+            Kind::Second => client.key_2(request, rfc),
+            Kind::First => client.key_1(request),
+            // The beta hashes nothing.
+            Kind::Beta => client.spelled(&request.url),
+        }
+    }
+
+    fn project(&self, head: EntryHead) -> EntryHead {
+        put::kept(&self.inner, head)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        format!("{:?} table entries cache_key {}", self.inner.database, id.key)
+    }
+}
+
+#[async_trait]
+impl Upkeep for Rows {
     fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
         // Somebody may still be reading what was hidden just now, or writing it.
         let before = before.min(Timestamp::now() - REMOVED_FOR_GOOD);
@@ -500,37 +544,6 @@ impl Backend for Rows {
         })?;
         let stored_bytes = heads.unsigned_abs() + bodies.unsigned_abs();
         Ok(Usage { entries: entries.unsigned_abs(), stored_bytes, disk_bytes: None })
-    }
-
-    fn key_of(&self, request: &Request, _: &str) -> String {
-        let Inner { client, rfc, .. } = *self.inner;
-        match self.inner.kind {
-            Kind::Second => client.key_2(request, rfc),
-            Kind::First => client.key_1(request),
-            // The beta hashes nothing.
-            Kind::Beta => client.spelled(&request.url),
-        }
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        put::kept(&self.inner, head)
-    }
-
-    async fn identity(&self) -> Result<Identity> {
-        Ok(Identity::new([self.inner.database.identity("entries")]))
-    }
-
-    async fn sync(&self) -> Result<()> {
-        self.inner.database.sync()
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        format!("{:?} table entries cache_key {}", self.inner.database, id.key)
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.inner.database.close();
-        Ok(())
     }
 }
 

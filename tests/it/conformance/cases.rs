@@ -9,7 +9,7 @@ use cachectl::transfer::check;
 use cachectl::{
     Backend, BodyFacts, ByteRange, Compact, Detail, EntryHead, EntryId, ErrorKind, Filter, Found,
     Headers, Manage, Moment, Order, Outcome, Over, Parcel, Part, Piece, Problem, Query,
-    SERIALIZERS, Settings, Sort, SortBy, Stamp, Timestamp, Variant,
+    SERIALIZERS, Settings, Sort, SortBy, Stamp, Timestamp, Upkeep, Variant,
 };
 use futures_util::StreamExt;
 use proptest::strategy::{Strategy, ValueTree};
@@ -21,6 +21,10 @@ use crate::testkit::sample::{head, head_under, never, noise, noon, variant_head}
 
 const URL: &str = "https://example.org/a";
 const LARGE: usize = 1 << 20;
+
+fn upkeep(store: &Arc<dyn Backend>) -> &dyn Upkeep {
+    store.upkeep().expect("it has one")
+}
 
 async fn put(store: &Arc<dyn Backend>, head: EntryHead, body: impl Into<Bytes>) -> Found {
     store.put_whole(head, body.into()).await.expect("the entry is stored")
@@ -44,7 +48,7 @@ async fn all(store: &Arc<dyn Backend>, query: Query) -> Vec<Found> {
 /// A head as it comes back: facts and serializer are the store's to say.
 fn as_stored(store: &Arc<dyn Backend>, head: &EntryHead, found: &Found) -> EntryHead {
     let serializer = found.head.serializer.clone();
-    EntryHead { body: found.head.body, serializer, ..store.kept(head.clone()) }
+    EntryHead { body: found.head.body, serializer, ..store.rules().project(head.clone()) }
 }
 
 /// What a store knows of this body.
@@ -597,7 +601,7 @@ pub async fn expired_entries_are_shown_until_tidied(place: Place) {
         assert_eq!(only(&store, &expiring.id.key).await.head.expires_at, expiring.expires_at);
     }
     for minute in 1..=600u64 {
-        store.tidy(noon() + Duration::from_secs(minute * 61)).await.expect("tidied");
+        upkeep(&store).tidy(noon() + Duration::from_secs(minute * 61)).await.expect("tidied");
         if store.candidates(&expiring.id.key).await.expect("an answer").is_empty() {
             break;
         }
@@ -654,7 +658,7 @@ pub async fn tidying_leaves_what_has_not_expired(place: Place) {
     later.expires_at = Some(noon() + Duration::from_secs(1_000_000_000));
     put(&store, later, "x").await;
     for minute in 1..=300u64 {
-        store.tidy(noon() + Duration::from_secs(minute * 61)).await.expect("tidied");
+        upkeep(&store).tidy(noon() + Duration::from_secs(minute * 61)).await.expect("tidied");
     }
     assert_eq!(all(&store, Query::default()).await.len(), 2);
 }
@@ -881,7 +885,7 @@ pub async fn capacity_drops_the_least_recently_used(place: Place) {
 pub async fn a_location_names_the_place(place: Place) {
     let store = place.open();
     put(&store, head(URL), "x").await;
-    let location = store.location(&head(URL).id);
+    let location = store.rules().location(&head(URL).id);
     assert!(!location.is_empty());
     if let Some((_, path)) = place.bodies() {
         let place = path.file_name().expect("a name").to_string_lossy();
@@ -1110,14 +1114,14 @@ pub async fn a_store_that_sorts_keeps_to_the_order(place: Place) {
 
 pub async fn usage_counts_what_is_there(place: Place) {
     let store = place.open();
-    assert_eq!(store.usage().await.expect("usage").entries, 0);
+    assert_eq!(upkeep(&store).usage().await.expect("usage").entries, 0);
     let mut bytes = 0;
     for i in 0..10 {
         let length = if i == 3 { LARGE } else { 100 };
         put(&store, head(&format!("https://example.org/{i}")), noise(i, length)).await;
         bytes += length as u64;
     }
-    let usage = store.usage().await.expect("usage");
+    let usage = upkeep(&store).usage().await.expect("usage");
     assert_eq!(usage.entries, 10);
     assert!(usage.stored_bytes >= bytes && usage.stored_bytes < 2 * bytes, "{usage:?}");
     assert!(usage.disk_bytes.is_none_or(|disk| disk >= bytes), "{usage:?}");
@@ -1132,9 +1136,9 @@ pub async fn compacting_loses_nothing(place: Place) {
     for gone in &found[..30] {
         store.remove(&gone.head.id, None).await.expect("removed");
     }
-    let before = store.usage().await.expect("usage").disk_bytes;
-    store.compact(Compact::Auto).await.expect("compacted");
-    let after = store.usage().await.expect("usage").disk_bytes;
+    let before = upkeep(&store).usage().await.expect("usage").disk_bytes;
+    upkeep(&store).compact(Compact::Auto).await.expect("compacted");
+    let after = upkeep(&store).usage().await.expect("usage").disk_bytes;
     assert!(after <= before, "{after:?} after {before:?}");
     assert_eq!(all(&store, Query::default()).await.len(), 10);
     for kept in &found[30..] {
@@ -1147,19 +1151,19 @@ pub async fn compacting_loses_nothing(place: Place) {
 pub async fn stored_bytes_can_be_had_as_they_lie(place: Place) {
     let store = place.open();
     let found = put(&store, head(URL), "the body").await;
-    let raw = store.raw(Part::Record(found.head.id.clone())).await.expect("a record");
+    let raw = upkeep(&store).raw(Part::Record(found.head.id.clone())).await.expect("a record");
     let raw = raw.collect_bytes().await.expect("its bytes");
     assert!(raw.windows(8).any(|part| part == b"the body"), "the body lies in it as it is");
     for part in
         [Part::Record(head("https://e.org/absent").id), Part::Piece("entries/ab/../x".into())]
     {
-        let error = store.raw(part).await.expect_err("nothing there");
+        let error = upkeep(&store).raw(part).await.expect_err("nothing there");
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
     }
 }
 
 async fn leftovers(store: &Arc<dyn Backend>) -> Vec<Piece> {
-    let pieces: Vec<_> = store.leftovers(never()).collect().await;
+    let pieces: Vec<_> = upkeep(store).leftovers(never()).collect().await;
     pieces.into_iter().map(|piece| piece.expect("a piece")).collect()
 }
 
@@ -1170,7 +1174,7 @@ pub async fn what_is_in_use_is_not_left_over(place: Place) {
     put(&store, variant_head("https://e.org/v", "en"), noise(3, LARGE)).await;
     put(&store, head("https://e.org/small"), "x").await;
     assert_eq!(leftovers(&store).await, []);
-    assert!(store.leftovers(noon()).next().await.is_none());
+    assert!(upkeep(&store).leftovers(noon()).next().await.is_none());
 }
 
 pub async fn a_record_without_its_body_is_left_over(place: Place) {
@@ -1184,7 +1188,7 @@ pub async fn a_record_without_its_body_is_left_over(place: Place) {
     let piece = found.expect("the record that is left");
     assert_eq!(piece.key.as_ref(), Some(&head(URL).id.key));
     for piece in &pieces {
-        let outcome = store.discard(piece).await.expect("no trouble");
+        let outcome = upkeep(&store).discard(piece).await.expect("no trouble");
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?} for {piece:?}");
     }
     assert_eq!(leftovers(&store).await, []);
@@ -1208,12 +1212,12 @@ pub async fn a_damaged_record_can_be_saved_and_discarded(place: Place) {
             Some((id, _)) => Part::Record(id.clone()),
             None => Part::Piece(piece.name.clone()),
         };
-        let raw = store.raw(part).await.expect("it can be saved");
+        let raw = upkeep(&store).raw(part).await.expect("it can be saved");
         assert!(!raw.collect_bytes().await.expect("its bytes").is_empty());
-        let outcome = store.discard(&piece).await.expect("no trouble");
+        let outcome = upkeep(&store).discard(&piece).await.expect("no trouble");
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?} for {piece:?}");
         assert_eq!(all(&store, Query::default()).await.len(), 1, "the other entry stays");
-        let again = store.discard(&piece).await.expect("no trouble");
+        let again = upkeep(&store).discard(&piece).await.expect("no trouble");
         assert_eq!(again, Outcome::Absent);
     }
 }
@@ -1227,7 +1231,7 @@ pub async fn a_piece_that_was_made_whole_is_not_discarded(place: Place) {
     let error = found.into_iter().find_map(Result::err).expect("damage");
     let piece = Piece::of(&error).expect("the piece that is damaged").clone();
     put(&store, head(URL), "whole").await;
-    let outcome = store.discard(&piece).await.expect("no trouble");
+    let outcome = upkeep(&store).discard(&piece).await.expect("no trouble");
     // Where each entry has a record of its own, the old one may be there still, and go.
     let is_another = place.bodies().is_none() && store.capabilities().variants;
     assert!(is_another || !matches!(outcome, Outcome::Done(_)), "{outcome:?}");
@@ -1253,7 +1257,7 @@ pub async fn verifying_tells_what_is_wrong(place: Place) {
     let piece = check(&*store, &found).await.expect("no trouble").expect("damage");
     assert_eq!(piece.problem, Problem::DigestMismatch, "{piece:?}");
     assert_eq!(piece.entry, Some((found.head.id.clone(), found.stamp)));
-    let outcome = store.discard(&piece).await.expect("no trouble");
+    let outcome = upkeep(&store).discard(&piece).await.expect("no trouble");
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!(all(&store, Query::default()).await.len(), 1, "the other entry stays");
     // One under a key that is not that of its request.
@@ -1286,7 +1290,7 @@ pub async fn nothing_is_waited_for(place: Place) {
         ready(store.record_use(&id, found.stamp, noon())).expect("noted");
         let mut scan = store.scan(Query::default());
         while ready(scan.next()).is_some() {}
-        let mut leftovers = store.leftovers(noon());
+        let mut leftovers = upkeep(&store).leftovers(noon());
         while ready(leftovers.next()).is_some() {}
         let outcome = ready(store.update(&id, found.head.clone(), found.stamp)).expect("updated");
         let stamp = outcome.done().expect("it was there");
@@ -1296,10 +1300,10 @@ pub async fn nothing_is_waited_for(place: Place) {
         let left = ready(store.candidates(&id.key)).expect("an answer");
         ready(store.remove_many(&[(id, left[0].stamp)])).expect("removed");
     }
-    ready(store.usage()).expect("usage");
+    ready(upkeep(&store).usage()).expect("usage");
     ready(store.identity()).expect("names");
     ready(store.sync()).expect("on the disk");
-    ready(store.tidy(noon())).expect("tidied");
-    ready(store.compact(Compact::Auto)).expect("compacted");
+    ready(upkeep(&store).tidy(noon())).expect("tidied");
+    ready(upkeep(&store).compact(Compact::Auto)).expect("compacted");
     ready(store.close()).expect("closed");
 }

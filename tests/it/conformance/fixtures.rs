@@ -11,8 +11,8 @@ use cachectl::{
     Access, Address, AsyncFileStorage, AsyncInMemoryStorage, AsyncS3Storage, AsyncSqliteStorage,
     Backend, BincodeSerializer, Blocking, BlockingBackend, BodyStream, ByteRange, Capabilities,
     Compact, EntryHead, EntryId, FileStorage, Found, Identity, InMemoryStorage, Observed, Outcome,
-    Parcel, Part, Piece, Placed, Put, Query, ReadOnly, Removed, Request, Result, SqliteStorage,
-    Stamp, Store, Timestamp, Usage, YamlSerializer, open_s3_with, open_with,
+    Parcel, Part, Piece, Placed, Put, Query, ReadOnly, Removed, Result, Rules, SqliteStorage,
+    Stamp, Store, Timestamp, Upkeep, Usage, YamlSerializer, open_s3_with, open_with,
 };
 use futures_util::stream::BoxStream;
 use rusqlite::{Connection, ToSql};
@@ -783,36 +783,6 @@ impl Backend for ReadApart {
         self.store.remove_many(entries).await
     }
 
-    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
-        self.read.leftovers(before)
-    }
-
-    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
-        refused(self.read.discard(piece).await);
-        self.store.discard(piece).await
-    }
-
-    async fn raw(&self, part: Part) -> Result<BodyStream> {
-        self.read.raw(part).await
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        self.read.usage().await
-    }
-
-    async fn compact(&self, when: Compact) -> Result<()> {
-        refused(self.read.compact(when).await);
-        self.store.compact(when).await
-    }
-
-    fn key_of(&self, request: &Request, partition: &str) -> String {
-        self.read.key_of(request, partition)
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        self.read.kept(head)
-    }
-
     async fn record_use(&self, id: &EntryId, seen: Stamp, at: Timestamp) -> Result<()> {
         let before = self.store.candidates(&id.key).await;
         self.read.record_use(id, seen, at).await?;
@@ -820,15 +790,6 @@ impl Backend for ReadApart {
         let uses = |found: Result<Vec<Found>>| found.map(|f| f.iter().map(|f| f.head.uses).sum());
         assert_eq!(uses(before).unwrap_or(0), uses(after).unwrap_or(0), "a reader counts no uses");
         self.store.record_use(id, seen, at).await
-    }
-
-    async fn tidy(&self, now: Timestamp) -> Result<()> {
-        self.read.tidy(now).await?;
-        self.store.tidy(now).await
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.read.location(id)
     }
 
     async fn identity(&self) -> Result<Identity> {
@@ -843,6 +804,44 @@ impl Backend for ReadApart {
     async fn close(&self) -> Result<()> {
         self.read.close().await
     }
+
+    fn rules(&self) -> &dyn Rules {
+        self.read.rules()
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Upkeep for ReadApart {
+    fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        of(&self.read).leftovers(before)
+    }
+
+    async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
+        refused(of(&self.read).discard(piece).await);
+        of(&*self.store).discard(piece).await
+    }
+
+    async fn raw(&self, part: Part) -> Result<BodyStream> {
+        of(&self.read).raw(part).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        of(&self.read).usage().await
+    }
+
+    async fn compact(&self, when: Compact) -> Result<()> {
+        refused(of(&self.read).compact(when).await);
+        of(&*self.store).compact(when).await
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<()> {
+        of(&self.read).tidy(now).await?;
+        of(&*self.store).tidy(now).await
+    }
 }
 
 /// A store that is only read refuses each call that would change it, whatever it is about.
@@ -851,4 +850,8 @@ fn refused<T>(outcome: Result<T>) {
         Ok(_) => panic!("a store that is only read was changed"),
         Err(error) => assert_eq!(error.code(), "read_only"),
     }
+}
+
+fn of<B: Backend + ?Sized>(store: &B) -> &dyn Upkeep {
+    store.upkeep().expect("it has one")
 }

@@ -194,7 +194,8 @@ impl Sample {
         assert_eq!(store.capabilities().layout, layout);
         // Its keys are made as those that lie there.
         let found = all(&store);
-        let is_usual = |found: &Found| store.key_of(&found.head.request, "") == found.head.id.key;
+        let is_usual =
+            |found: &Found| store.rules().key_of(&found.head.request, "") == found.head.id.key;
         assert!(found.iter().any(is_usual), "{address}");
     }
 

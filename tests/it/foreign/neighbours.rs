@@ -28,7 +28,7 @@ fn fresh(store: &InPlaceStore, method: Method, url: &str) -> EntryHead {
     fresh.created_at = Timestamp::now();
     fresh.received_at = fresh.created_at;
     fresh.headers = cachectl::Headers::new().with("Cache-Control", "max-age=3600");
-    fresh.id.key = store.key_of(&fresh.request, "");
+    fresh.id.key = store.rules().key_of(&fresh.request, "");
     fresh.request.method = method;
     fresh
 }
@@ -425,7 +425,7 @@ fn a_mirror_keeps_what_it_has_brought() {
     for (n, url) in (0..).zip(urls) {
         let mut theirs = fresh(&from, Method::GET, "https://example.org/");
         theirs.request.url = cachectl::UrlText::verbatim(url);
-        theirs.id.key = from.key_of(&theirs.request, "");
+        theirs.id.key = from.rules().key_of(&theirs.request, "");
         put(&from, theirs, n);
     }
     for to in [format!("file:{}", desk.file("to").display()), place("to0", "hishel-0")] {
@@ -552,7 +552,7 @@ fn a_move_removes_what_has_arrived_and_nothing_else() {
     for (n, url) in [(1, "http://127.0.0.1:9/p#a"), (2, "http://127.0.0.1:9/p#b")] {
         let mut theirs = fresh(&from, Method::GET, "https://example.org/");
         theirs.request.url = cachectl::UrlText::verbatim(url);
-        theirs.id.key = from.key_of(&theirs.request, "");
+        theirs.id.key = from.rules().key_of(&theirs.request, "");
         theirs.created_at = Timestamp::now() - Duration::from_secs(n);
         put(&from, theirs, n);
     }

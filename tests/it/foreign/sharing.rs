@@ -52,7 +52,7 @@ fn what_python_has_stored_for_credentials_is_for_them_alone() {
     let store = made(&format!("sqlite:{}?layout=hishel-1", path.display()));
     let mut theirs = head("http://127.0.0.1:9/me");
     theirs.request.headers.push("Authorization", "Bearer theirs");
-    theirs.id.key = store.key_of(&theirs.request, "");
+    theirs.id.key = store.rules().key_of(&theirs.request, "");
     theirs.created_at = Timestamp::now();
     theirs.headers.retain(|name, _| !name.eq_ignore_ascii_case(b"date"));
     block_on(store.put_whole(theirs, noise(1, 9))).expect("stored");
@@ -266,7 +266,7 @@ fn an_export_is_for_whom_its_source_was() {
             theirs.partition = cachectl::policy::partition("", &theirs.request.headers, &settings);
             theirs.request.headers.remove("authorization");
         }
-        theirs.id.key = store.key_of(&theirs.request, &theirs.partition);
+        theirs.id.key = store.rules().key_of(&theirs.request, &theirs.partition);
         theirs.headers.retain(|name, _| !name.eq_ignore_ascii_case(b"date"));
         theirs.created_at = Timestamp::now();
         theirs.received_at = theirs.created_at;

@@ -97,7 +97,7 @@ pub fn run(args: &ConvertArgs, common: &CommonArgs) -> Result<u8> {
 /// What the store takes, where that is cheap to know.
 async fn disk_bytes(open: &OpenStore) -> Result<Option<u64>> {
     match open.store.capabilities().counts_itself {
-        true => Ok(open.store.usage().await?.disk_bytes),
+        true => Ok(open.store.needed_upkeep()?.usage().await?.disk_bytes),
         false => Ok(None),
     }
 }
@@ -168,8 +168,8 @@ async fn convert(
         }
     }
     drop(converted);
-    if !is_dry {
-        open.store.compact(Compact::Auto).await?;
+    if let Some(upkeep) = open.store.upkeep().filter(|_| !is_dry) {
+        upkeep.compact(Compact::Auto).await?;
     }
     report.duration = started.elapsed();
     Ok(report)

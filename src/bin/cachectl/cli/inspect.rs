@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use anyhow::Result;
 use cachectl::{
-    Access, BodyDigest, ByteRange, Detail, Error, ErrorKind, Found, Headers, Part, Piece,
+    Access, BodyDigest, ByteRange, Detail, Error, ErrorKind, Found, Headers, Manage, Part, Piece,
     Sha256Digest, State, freshness, is_about_one,
 };
 use clap::Args;
@@ -138,7 +138,7 @@ async fn raw(open: &OpenStore, selection: &Selection) -> Result<u8> {
                 .into());
         }
     };
-    let mut record = open.store.raw(part).await?;
+    let mut record = open.store.needed_upkeep()?.raw(part).await?;
     let mut out = sink::stdout()?;
     while let Some(chunk) = record.chunk().await? {
         out.write_all(&chunk)?;
@@ -215,7 +215,7 @@ impl Shown {
                     .map(|r| String::from_utf8_lossy(r).into_owned()),
             },
             body_sha256: sha256.map(|digest| digest.to_string()),
-            location: open.store.location(&head.id),
+            location: open.store.rules().location(&head.id),
         };
         Ok((object, trouble))
     }
@@ -269,7 +269,7 @@ impl Shown {
         if let Some(digest) = head.body.sha256 {
             line("sha256", &digest.to_string());
         }
-        line("location", &open.store.location(&head.id));
+        line("location", &open.store.rules().location(&head.id));
         text
     }
 

@@ -232,7 +232,7 @@ impl Job<'_> {
         if !is_whole || !source.capabilities().counts_itself {
             return Ok(None);
         }
-        let usage = source.usage().await?;
+        let usage = source.needed_upkeep()?.usage().await?;
         Ok(Some(Tally { entries: usage.entries, bytes: usage.stored_bytes }))
     }
 

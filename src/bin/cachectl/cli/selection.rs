@@ -468,7 +468,7 @@ async fn find(
     if is_url(target) {
         let url = UrlText::parse(target)?;
         let request = Request::new(method.clone(), url);
-        let key = open.store.key_of(&request, partition);
+        let key = open.store.rules().key_of(&request, partition);
         return match open.store.capabilities().layout {
             "native" => of_url(open, &request, &key).await,
             _ => under(open, &key).await,

@@ -6,7 +6,7 @@ use std::io;
 
 use anyhow::Result;
 use cachectl::transfer::Tally;
-use cachectl::{Access, Detail, Error, Found, Piece, State, Timestamp};
+use cachectl::{Access, Detail, Error, Found, Manage, Piece, State, Timestamp};
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -84,7 +84,12 @@ pub fn run(args: &StatsArgs, common: &CommonArgs) -> Result<u8> {
     let mut counts = Counts::default();
     open.run(counts.count_all(args, &open, &selection))?;
     if selection.is_everything() {
-        counts.disk_bytes = open.run(async { Ok(open.store.usage().await?) })?.disk_bytes;
+        counts.disk_bytes = open.run(async {
+            match open.store.upkeep() {
+                Some(upkeep) => Ok(upkeep.usage().await?.disk_bytes),
+                None => Ok(None),
+            }
+        })?;
     }
     let object = counts.object(args, &chosen);
     let text = || counts.text(args, &object, common);
@@ -105,7 +110,7 @@ fn fast(args: &StatsArgs, open: &OpenStore, chosen: &Chosen) -> Result<u8> {
         stored_bytes: u64,
         disk_bytes: Option<u64>,
     }
-    let usage = open.run(async { Ok(open.store.usage().await?) })?;
+    let usage = open.run(async { Ok(open.store.needed_upkeep()?.usage().await?) })?;
     let object = Object {
         store: chosen.address.to_string(),
         entries: usage.entries,

@@ -199,7 +199,7 @@ impl TouchArgs {
                 head.tags.push(tag.clone());
             }
         }
-        let kept = open.store.kept(head.clone());
+        let kept = open.store.rules().project(head.clone());
         let lost = |what: &str| {
             let layout = open.store.capabilities().layout;
             Error::usage(format!("{layout} has no place for {what}"))
@@ -214,7 +214,7 @@ impl TouchArgs {
         // By an end that any layout which has them would keep.
         let end = head.expires_at.unwrap_or(selection.now + HOUR);
         let with_end = EntryHead { expires_at: Some(end), ..head.clone() };
-        let kept = open.store.kept(with_end).expires_at;
+        let kept = open.store.rules().project(with_end).expires_at;
         let is_kept = kept.is_some_and(|kept| kept.max(end).since(kept.min(end)) <= SECOND);
         if head.expires_at != old.expires_at && !is_kept {
             return Err(lost("the TTL of one entry").try_this("?ttl= in the address, for all"));

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use cachectl::transfer::{Action, Removals, Tally, check};
 use cachectl::{
-    Access, BodyStream, Detail, Error, ErrorKind, Found, Method, Part, Piece, Problem, State,
-    Timestamp, is_about_one,
+    Access, BodyStream, Detail, Error, ErrorKind, Found, Manage, Method, Part, Piece, Problem,
+    State, Timestamp, is_about_one,
 };
 use clap::Args;
 use futures_util::StreamExt;
@@ -245,7 +245,11 @@ impl Checking<'_> {
         }
         drop(checked);
         if selection.is_everything() && args.sample.is_none() {
-            let mut leftovers = open.store.leftovers(selection.now - LEFT_FOR);
+            let Some(upkeep) = open.store.upkeep() else {
+                talk::note("this store cannot be searched for leftovers");
+                return Ok(());
+            };
+            let mut leftovers = upkeep.leftovers(selection.now - LEFT_FOR);
             while let Some(piece) = leftovers.next().await {
                 let piece = match piece {
                     Err(e) if is_about_one(&e) => {
@@ -413,7 +417,7 @@ async fn quarantine(open: &OpenStore, damaged: Removals, folder: &Path) -> Resul
         let piece = piece?;
         for (part, ending) in Part::all_of(&piece).into_iter().zip(["", ".body"]) {
             // A leftover has nothing to lose: what is not there any more need not be saved.
-            match open.store.raw(part).await {
+            match open.store.needed_upkeep()?.raw(part).await {
                 Ok(bytes) => save(bytes, &free_name(folder, &piece.name, ending)).await?,
                 Err(e) if e.kind() == ErrorKind::NotFound => {}
                 Err(e) => return Err(e.into()),

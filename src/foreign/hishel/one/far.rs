@@ -12,7 +12,7 @@ use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Backend, BodyStream, ByteRange, Capabilities, Cursor, Found, Identity, Outcome, Over, Part,
-    Piece, Position, Put, Query, Usage,
+    Piece, Position, Put, Query, Rules, Upkeep, Usage,
 };
 
 use super::super::value::Form;
@@ -266,6 +266,52 @@ impl<S: FarShelf> Backend for FarOneValue<S> {
         pages.flatten().boxed()
     }
 
+    async fn identity(&self) -> Result<Identity> {
+        self.inner.shelf.identity().await
+    }
+
+    /// The server keeps what it has acknowledged by its own settings.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.shelf.close().await;
+        Ok(())
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl<S: FarShelf> Rules for FarOneValue<S> {
+    fn key_of(&self, request: &Request, _: &str) -> String {
+        self.inner.settings.key_of(request)
+    }
+
+    fn project(&self, head: EntryHead) -> EntryHead {
+        let end = forgotten_at::<S>(&head);
+        let kept = self.inner.settings.kept(head);
+        if S::FORGETS { EntryHead { expires_at: end, ..kept } } else { kept }
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.inner.shelf.location(&id.key)
+    }
+}
+
+#[async_trait]
+impl<S: FarShelf> Upkeep for FarOneValue<S> {
+    /// Whatever else lies there belongs to others.
+    fn leftovers(&self, _: Timestamp) -> BoxStream<'_, Result<Piece>> {
+        stream::empty().boxed()
+    }
+
     async fn discard(&self, piece: &Piece) -> Result<Outcome<u64>> {
         let key = piece.key.as_ref().unwrap_or(&piece.name);
         let Some(lying) = self.inner.get(key).await? else { return Ok(Outcome::Absent) };
@@ -293,34 +339,6 @@ impl<S: FarShelf> Backend for FarOneValue<S> {
     async fn usage(&self) -> Result<Usage> {
         let (entries, stored_bytes) = self.inner.shelf.usage().await?;
         Ok(Usage { entries, stored_bytes, disk_bytes: None })
-    }
-
-    fn key_of(&self, request: &Request, _: &str) -> String {
-        self.inner.settings.key_of(request)
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        let end = forgotten_at::<S>(&head);
-        let kept = self.inner.settings.kept(head);
-        if S::FORGETS { EntryHead { expires_at: end, ..kept } } else { kept }
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.inner.shelf.location(&id.key)
-    }
-
-    async fn identity(&self) -> Result<Identity> {
-        self.inner.shelf.identity().await
-    }
-
-    /// The server keeps what it has acknowledged by its own settings.
-    async fn sync(&self) -> Result<()> {
-        Ok(())
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.inner.shelf.close().await;
-        Ok(())
     }
 }
 

@@ -11,7 +11,8 @@ use crate::filter::Detail;
 use crate::model::{EntryHead, EntryId, Request, Stamp, Timestamp};
 use crate::storage::{
     Address, Backend, BlockingBackend, BodyStream, ByteRange, Capabilities, Cursor, Found,
-    Identity, Items, Outcome, Over, Parcel, Part, Piece, Placed, Position, Put, Query, Usage,
+    Identity, Items, Outcome, Over, Parcel, Part, Piece, Placed, Position, Put, Query, Rules,
+    Upkeep, Usage,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 
@@ -218,6 +219,44 @@ impl<S: Shelf> Backend for OneValue<S> {
         stream::iter(found).boxed()
     }
 
+    async fn identity(&self) -> Result<Identity> {
+        self.shelf.identity()
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.shelf.sync()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.shelf.close();
+        Ok(())
+    }
+
+    fn rules(&self) -> &dyn Rules {
+        self
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+}
+
+impl<S: Shelf> Rules for OneValue<S> {
+    fn key_of(&self, request: &Request, _: &str) -> String {
+        self.settings.key_of(request)
+    }
+
+    fn project(&self, head: EntryHead) -> EntryHead {
+        self.settings.kept(head)
+    }
+
+    fn location(&self, id: &EntryId) -> String {
+        self.shelf.location(&id.key)
+    }
+}
+
+#[async_trait]
+impl<S: Shelf> Upkeep for OneValue<S> {
     fn leftovers(&self, before: Timestamp) -> BoxStream<'_, Result<Piece>> {
         stream::iter(Arc::clone(&self.shelf).leftovers(before)).boxed()
     }
@@ -250,31 +289,6 @@ impl<S: Shelf> Backend for OneValue<S> {
     async fn usage(&self) -> Result<Usage> {
         let (entries, stored_bytes) = self.shelf.usage()?;
         Ok(Usage { entries, stored_bytes, disk_bytes: None })
-    }
-
-    fn key_of(&self, request: &Request, _: &str) -> String {
-        self.settings.key_of(request)
-    }
-
-    fn kept(&self, head: EntryHead) -> EntryHead {
-        self.settings.kept(head)
-    }
-
-    fn location(&self, id: &EntryId) -> String {
-        self.shelf.location(&id.key)
-    }
-
-    async fn identity(&self) -> Result<Identity> {
-        self.shelf.identity()
-    }
-
-    async fn sync(&self) -> Result<()> {
-        self.shelf.sync()
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.shelf.close();
-        Ok(())
     }
 }
 
