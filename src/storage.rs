@@ -20,12 +20,20 @@ mod read_only;
 pub use address::Address;
 #[cfg(feature = "redis")]
 pub(crate) use address::bytes_to_path;
+#[cfg_attr(
+    not(feature = "file"),
+    allow(unused_imports, reason = "for stores on this machine")
+)]
 pub(crate) use backend::Items;
 pub(crate) use backend::Unfit;
 pub use backend::{
     AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
     Over, Parcel, Placed, Put, Removed, Rules, Upkeep, Usage,
 };
+#[cfg_attr(
+    not(feature = "file"),
+    allow(unused_imports, reason = "for stores on this machine")
+)]
 pub(crate) use body::BodyReader;
 pub use body::{BodyStream, FilePart};
 pub(crate) use bridge::current_runtime;

@@ -610,6 +610,7 @@ pub trait AsyncBackend: Backend {}
 impl AsyncBackend for dyn Backend + '_ {}
 
 /// What the scan of a store of this machine goes through.
+#[cfg_attr(not(feature = "file"), allow(dead_code, reason = "for stores on this machine"))]
 pub(crate) type Items<T> = Box<dyn Iterator<Item = Result<T>> + Send>;
 
 #[cfg(test)]

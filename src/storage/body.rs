@@ -18,11 +18,19 @@ const FILE_CHUNK: usize = 256 * 1024;
 
 /// A body as an iterator of chunks. Its digest is checked at the end: the last item of a damaged
 /// body is an error of kind `Codec`.
+#[cfg_attr(
+    not(all(feature = "file", feature = "sqlite")),
+    allow(dead_code, reason = "for stores on this machine")
+)]
 pub struct BodyReader {
     source: Source,
     bytes: u64,
 }
 
+#[cfg_attr(
+    not(all(feature = "file", feature = "sqlite")),
+    allow(dead_code, reason = "for stores on this machine")
+)]
 enum Source {
     Whole(Option<Bytes>),
     File(Box<FileReading>),
@@ -53,6 +61,10 @@ pub struct FilePart {
     pub name: String,
 }
 
+#[cfg_attr(
+    not(all(feature = "file", feature = "sqlite")),
+    allow(dead_code, reason = "for stores on this machine")
+)]
 impl BodyReader {
     /// A body in hand, already checked.
     pub fn whole(body: Bytes) -> Self {
