@@ -166,7 +166,7 @@ impl Client {
     /// Why the store would give this answer out wrongly.
     fn unfit(&self, head: &EntryHead) -> Option<Reason> {
         let can = self.store.capabilities();
-        if can.layout == "native" {
+        if can.lossless {
             return None;
         }
         Some(match can.unfit(head, &self.store.rules().project(head.clone()))? {

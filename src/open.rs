@@ -9,7 +9,8 @@ use crate::foreign;
 use crate::model::expected;
 use crate::serializer::serializer;
 use crate::storage::{
-    Access, Address, Backend, Blocking, BlockingBackend, Driver, Opened, Param, Pooled, ReadOnly,
+    Access, Address, Backend, Blocking, BlockingBackend, Driver, NATIVE, Opened, Param, Pooled,
+    ReadOnly,
 };
 
 /// The driver for an address.
@@ -145,7 +146,7 @@ pub fn open_s3_with(address: &Address, client: aws_sdk_s3::Client) -> Result<Sto
     }
     check(address)?;
     let opened = match address.param("layout") {
-        None | Some("native") => crate::backend::s3::open_through(address, Some(client))?,
+        None | Some(NATIVE) => crate::backend::s3::open_through(address, Some(client))?,
         Some(name) => open_foreign_through(name, address, client)?,
     };
     Ok(Store { opened, read_only })
@@ -179,7 +180,7 @@ fn open_layout(driver: &Driver, address: &Address, access: Access) -> Result<Ope
             }
             opened => opened,
         },
-        Some("native") => open_native(driver, address, access),
+        Some(NATIVE) => open_native(driver, address, access),
         Some(name) => open_foreign(driver, name, address, access),
     }
 }
@@ -243,7 +244,7 @@ fn foreign_layout(
 ) -> Result<&'static foreign::Layout> {
     let Some(layout) = foreign::layout(driver.kind, name) else {
         let layouts = foreign::LAYOUTS.iter().filter(|layout| layout.kind == driver.kind);
-        let names = std::iter::once("native").chain(layouts.map(|layout| layout.name));
+        let names = std::iter::once(NATIVE).chain(layouts.map(|layout| layout.name));
         let names = names.collect::<Vec<_>>().join(", ");
         let told = format!("{} stores have no layout {name:?}; known are {names}", driver.kind);
         return Err(address.refuse(&told));

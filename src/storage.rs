@@ -27,8 +27,8 @@ pub(crate) use address::bytes_to_path;
 pub(crate) use backend::Items;
 pub(crate) use backend::Unfit;
 pub use backend::{
-    AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, Outcome,
-    Over, Parcel, Placed, Put, Removed, Rules, Upkeep, Usage,
+    AsyncBackend, Backend, BlockingBackend, ByteRange, Capabilities, Found, Identity, NATIVE,
+    Outcome, Over, Parcel, Placed, Put, Removed, Rules, Upkeep, Usage,
 };
 #[cfg_attr(
     not(feature = "file"),

@@ -235,6 +235,11 @@ pub struct Capabilities {
     pub kind: &'static str,
     /// How entries lie: `native`, or another client's way.
     pub layout: &'static str,
+    /// Heads come back as they were put, with nothing left out.
+    pub lossless: bool,
+    /// Keys are made by the native rule, of partition, method and URL, so that an entry has the
+    /// same identity in every such store.
+    pub native_keys: bool,
     /// Every writing call is refused.
     pub read_only: bool,
     /// Entries outlive the process.
@@ -280,6 +285,9 @@ pub struct Capabilities {
     pub only_success: bool,
 }
 
+/// The name of our own layout.
+pub const NATIVE: &str = "native";
+
 impl Capabilities {
     /// Looks whether a store can write heads by this serializer.
     ///
@@ -290,7 +298,10 @@ impl Capabilities {
             return Ok(());
         }
         let (kind, layout) = (self.kind, self.layout);
-        let whose = if layout == "native" { kind.to_owned() } else { format!("{layout} {kind}") };
+        let whose = match self.lossless {
+            true => kind.to_owned(),
+            false => format!("{layout} {kind}"),
+        };
         Err(Error::usage(format!("{name:?} is not a serializer of a {whose} store"))
             .because(expected(name, self.serializers.iter().copied())))
     }
@@ -299,7 +310,9 @@ impl Capabilities {
     pub fn full(kind: &'static str) -> Self {
         Capabilities {
             kind,
-            layout: "native",
+            layout: NATIVE,
+            lossless: true,
+            native_keys: true,
             read_only: false,
             persistent: true,
             variants: true,

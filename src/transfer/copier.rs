@@ -236,7 +236,7 @@ impl Copier {
 
     /// The difference.
     fn lost(&self, found: &Found) -> Vec<&'static str> {
-        if self.destination.capabilities().layout == "native" {
+        if self.destination.capabilities().lossless {
             return Vec::new();
         }
         lost(&self.meant(found), &self.head_of(found))

@@ -15,26 +15,25 @@ pub type Losses = BTreeMap<&'static str, u64>;
 /// The head as a store will show it, under the key by which that store looks for it. A key
 /// that the source's rule does not give was chosen by a program, and is carried over.
 pub fn as_held(source: &dyn Backend, store: &dyn Backend, mut head: EntryHead) -> EntryHead {
-    let (from, to) = (source.capabilities().layout, store.capabilities().layout);
+    let (from, to) = (source.capabilities(), store.capabilities());
     // Stores of one layout may still make keys by different rules, all but the native one.
-    if to == "native" {
+    if to.native_keys {
         head = as_native(source, head);
     } else if source.rules().key_of(&head.request, &head.partition) == head.id.key {
         head.id.key = store.rules().key_of(&head.request, &head.partition);
     }
-    if from != to {
+    if from.layout != to.layout {
         head.id.variant = head.selections.first().map_or_else(Variant::none, Variant::of);
     }
     // A serializer that nobody asked for stays behind where the store has no such.
-    let known = store.capabilities().serializers;
-    head.serializer.take_if(|name| !known.contains(&&**name));
+    head.serializer.take_if(|name| !to.serializers.contains(&&**name));
     store.rules().project(head)
 }
 
 /// The head as a store of our own layout names it, and as archives and folders do: under the key
 /// and in the partition of its request, if it stood under the key that its layout gives it.
 pub fn as_native(source: &dyn Backend, mut head: EntryHead) -> EntryHead {
-    if source.capabilities().layout == "native" {
+    if source.capabilities().native_keys {
         return head;
     }
     let is_usual = source.rules().key_of(&head.request, &head.partition) == head.id.key;
@@ -56,7 +55,7 @@ pub(super) fn of_its_owner(head: &mut EntryHead) {
 /// Whether an entry of this store stands behind another that answers the same, so that nobody is
 /// given it; elsewhere it would take the other's place.
 pub fn is_behind(store: &dyn Backend, id: &EntryId) -> bool {
-    id.variant.is_behind() && store.capabilities().layout != "native"
+    id.variant.is_behind() && !store.capabilities().native_keys
 }
 
 /// Why an answer does not belong into a store that keeps so much of its head: it would reach

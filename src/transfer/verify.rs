@@ -18,7 +18,7 @@ pub async fn check(store: &dyn Backend, found: &Found) -> Result<Option<Piece>> 
     };
     let native = Key::native(&head.partition, &head.request.method, &head.request.url);
     // Keys of other clients may depend on what is not stored.
-    let is_native = store.capabilities().layout == "native" && Key::is_native(&head.id.key);
+    let is_native = store.capabilities().native_keys && Key::is_native(&head.id.key);
     if is_native && native != head.id.key {
         return Ok(piece(Problem::KeyMismatch, format!("its request has the key {native}")));
     }

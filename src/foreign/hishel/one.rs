@@ -121,6 +121,8 @@ impl Settings {
 /// What every store of generation 0 can do less.
 fn limit(can: &mut Capabilities, settings: &Settings) {
     can.layout = "hishel-0";
+    can.lossless = false;
+    can.native_keys = false;
     can.variants = false;
     can.streams_bodies = false;
     can.sweeps = false;

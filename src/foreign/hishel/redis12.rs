@@ -569,6 +569,8 @@ impl Backend for Streams {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::full("redis");
         can.layout = self.inner.layout();
+        can.lossless = false;
+        can.native_keys = false;
         can.digests = false;
         can.variants = self.inner.has_variants();
         can.only_success = !can.variants;

@@ -347,6 +347,8 @@ impl Backend for Rows {
         let inner = &self.inner;
         let mut can = Capabilities::full("sqlite");
         can.layout = inner.kind.layout();
+        can.lossless = false;
+        can.native_keys = false;
         can.read_only = inner.kind == Kind::Beta;
         can.digests = false;
         can.variants = inner.has_variants();

@@ -50,7 +50,7 @@ pub struct ConvertArgs {
 pub fn check_serializer(open: &OpenStore, name: &str) -> Result<()> {
     let can = open.store.capabilities();
     can.check_serializer(name)?;
-    if can.layout == "native" {
+    if can.lossless {
         cachectl::serializer(name)?;
     }
     Ok(())

@@ -469,9 +469,9 @@ async fn find(
         let url = UrlText::parse(target)?;
         let request = Request::new(method.clone(), url);
         let key = open.store.rules().key_of(&request, partition);
-        return match open.store.capabilities().layout {
-            "native" => of_url(open, &request, &key).await,
-            _ => under(open, &key).await,
+        return match open.store.capabilities().native_keys {
+            true => of_url(open, &request, &key).await,
+            false => under(open, &key).await,
         };
     }
     let exact = under(open, target).await?;

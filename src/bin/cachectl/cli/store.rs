@@ -534,7 +534,7 @@ fn existing_on(
 
 /// Whether both make keys by cachectl's own rule, so that an identity is the same in both.
 pub fn are_alike(a: &OpenStore, b: &OpenStore) -> bool {
-    [a, b].iter().all(|open| open.store.capabilities().layout == "native")
+    [a, b].iter().all(|open| open.store.capabilities().native_keys)
 }
 
 fn is_about_the_store(failure: &anyhow::Error) -> bool {
