@@ -13,12 +13,17 @@ use crate::backend::private::{
     create_dir_all, is_about_the_process, new_file, place_of, store_error,
 };
 use crate::error::{Error, Result};
+use crate::filter::Detail;
 use crate::model::Timestamp;
-use crate::storage::{Access, Address, Cursor, Identity, Items, Opened, Outcome, Piece, Problem};
+use crate::storage::{
+    Access, Address, Capabilities, Identity, Opened, Outcome, Piece, Problem, Query,
+};
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::super::{Layout, Sign};
 use super::PARAMS_0;
-use super::one::{Change, Lying, OneValue, Shelf, Walked, is_usual_key};
+use super::one::{Expected, Keyed, Local, Lying, New, OneValue, Settings, Walked, is_usual_key};
 use super::value::{self, Form};
 
 pub(super) const LAYOUT: Layout = Layout {
@@ -108,7 +113,7 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
         create(&folder)
             .map_err(|e| store_error(format!("cannot create {}", folder.display()), e))?;
     }
-    Ok(Opened::Blocking(Arc::new(OneValue::open(Files::new(folder), address)?)))
+    Ok(Opened::Blocking(Arc::new(OneValue::new(Files::new(folder), Settings::of(address)?))))
 }
 
 fn create(folder: &Path) -> io::Result<()> {
@@ -348,23 +353,30 @@ fn write_in_place(
     Ok(())
 }
 
-impl Shelf for Files {
-    const KIND: &'static str = "file";
-    const ANY_KEY: bool = false;
-    const BATCH: usize = 1;
+impl Local for Files {}
 
-    fn get(&self, key: &str) -> Result<Option<Lying>> {
-        match can_be_key(key) {
-            true => self.read_patiently(&self.folder()?, key),
-            false => Ok(None),
-        }
+#[async_trait]
+impl Keyed for Files {
+    const KIND: &'static str = "file";
+
+    fn limit(&self, can: &mut Capabilities) {
+        can.any_key = false;
     }
 
-    fn change<T>(
+    async fn get_all(&self, keys: &[String]) -> Result<Vec<Option<Lying>>> {
+        let get = |key: &String| match can_be_key(key) {
+            true => self.read_patiently(&self.folder()?, key),
+            false => Ok(None),
+        };
+        keys.iter().map(get).collect()
+    }
+
+    async fn change(
         &self,
         key: &str,
-        decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
-    ) -> Result<T> {
+        expected: Expected<'_>,
+        new: Option<&New>,
+    ) -> Result<Outcome<()>> {
         if !can_be_key(key) {
             return Err(Error::usage(format!("{key:?} cannot be the name of a file")));
         }
@@ -374,40 +386,38 @@ impl Shelf for Files {
         let _lock = self.lock().map_err(fail)?;
         let lying = self.read_patiently(&folder, key)?;
         let is_free = lying.is_some() || is_usual_key(key);
-        let (change, told) = decide(lying)?;
-        match change {
-            Change::Keep => {}
+        let outcome = expected.check(lying.as_ref());
+        if !outcome.is_done() {
+            return Ok(outcome);
+        }
+        match new {
             // Under a key that hishel makes nobody else keeps anything: what was there was torn.
-            Change::Write(_)
-                if !is_free && folder.look_at(key.as_ref()).map_err(fail)?.is_some() =>
-            {
-                return Err(Error::store(format!("{} is no value of hishel's", path.display()))
-                    .coded("not_ours"));
+            Some(_) if !is_free && folder.look_at(key.as_ref()).map_err(fail)?.is_some() => {
+                Err(Error::store(format!("{} is no value of hishel's", path.display()))
+                    .coded("not_ours"))
             }
-            Change::Write(new) => {
+            Some(new) => {
                 self.write(&folder, key, &new.bytes, new.stored_at).map_err(fail)?;
+                Ok(outcome)
             }
-            Change::Remove => {
+            None => {
                 folder.remove(key.as_ref()).map_err(fail)?;
+                Ok(outcome)
             }
         }
-        Ok(told)
     }
 
-    fn walk(
-        self: Arc<Self>,
-        after: Option<&Cursor>,
-        values: bool,
-    ) -> Box<dyn Iterator<Item = Walked> + Send> {
-        let after = after.map(|after| after.id.key.clone());
+    fn walk(self: Arc<Self>, query: &Query) -> BoxStream<'static, Walked> {
+        let values = query.detail > Detail::Key;
+        let after = query.after.as_ref().map(|after| after.id.key.clone());
         let folder = match self.folder() {
             Ok(folder) => folder,
-            Err(e) => return Box::new(std::iter::once(Err(e))),
+            Err(e) => return stream::iter([Err(e)]).boxed(),
         };
         let parts: Vec<Option<u8>> = match self.names(after.as_deref(), None) {
             Ok((_, true)) => vec![None],
             Ok((_, false)) => (0..=u8::MAX).map(Some).collect(),
-            Err(e) => return Box::new(std::iter::once(Err(e))),
+            Err(e) => return stream::iter([Err(e)]).boxed(),
         };
         let files = Arc::clone(&self);
         let names =
@@ -415,23 +425,24 @@ impl Shelf for Files {
                 Ok((names, _)) => names.into_iter().map(Ok).collect::<Vec<_>>(),
                 Err(e) => vec![Err(e)],
             });
-        Box::new(names.filter_map(move |name| match name {
+        let walked = names.filter_map(move |name| match name {
             Ok(name) => self.walked(&folder, name, values),
             Err(e) => Some(Err(e)),
-        }))
+        });
+        stream::iter(walked).boxed()
     }
 
     /// Empty files under keys that hishel makes, which it takes for nothing, and what a writer
     /// of ours has left, in the folder or beside it.
-    fn leftovers(self: Arc<Self>, before: Timestamp) -> Items<Piece> {
+    fn leftovers(self: Arc<Self>, before: Timestamp) -> BoxStream<'static, Result<Piece>> {
         let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
-            Err(e) => return Box::new(std::iter::once(Err(fail(e)))),
+            Err(e) => return stream::iter([Err(fail(e))]).boxed(),
         };
         let beside = fs::read_dir(&self.outside).into_iter().flatten();
         let entries = entries.map(|entry| (entry, "")).chain(beside.map(|entry| (entry, "../")));
-        Box::new(entries.filter_map(move |(entry, at)| {
+        let pieces = entries.filter_map(move |(entry, at)| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
             let is_unfinished = match at {
@@ -446,10 +457,11 @@ impl Shelf for Files {
             let is_over = meta.is_file() && (is_unfinished || meta.len() == 0);
             let piece = || Piece::new(Problem::Unfinished, format!("{at}{name}"), meta.len());
             (is_old && is_over).then(|| Ok(piece()))
-        }))
+        });
+        stream::iter(pieces).boxed()
     }
 
-    fn discard(&self, name: &str) -> Result<Outcome<u64>> {
+    async fn discard(&self, name: &str) -> Result<Outcome<u64>> {
         let (path, name) = match name.strip_prefix("../") {
             Some(name) if self.is_aside(name) => (&self.outside, name),
             _ => (&self.path, name),
@@ -467,7 +479,7 @@ impl Shelf for Files {
         Ok(Outcome::Done(seen.bytes))
     }
 
-    fn usage(&self) -> Result<(u64, u64)> {
+    async fn usage(&self) -> Result<(u64, u64)> {
         let folder = self.folder()?;
         let fail = |e| store_error(format!("cannot look into {}", self.path.display()), e);
         let (mut entries, mut bytes) = (0, 0);
@@ -493,14 +505,14 @@ impl Shelf for Files {
         self.path.join(key).display().to_string()
     }
 
-    fn identity(&self) -> Result<Identity> {
+    async fn identity(&self) -> Result<Identity> {
         let known = self.folder()?.identity();
         let known =
             known.map_err(|e| store_error(format!("cannot look at {}", self.path.display()), e))?;
         Ok(Identity::new(known.map(|(device, file)| format!("file {device}:{file}"))))
     }
 
-    fn sync(&self) -> Result<()> {
+    async fn sync(&self) -> Result<()> {
         let path = self.path.display();
         let fail = |e| store_error(format!("cannot wait for the disk with {path}"), e);
         self.folder()?.sync_all().map_err(fail)

@@ -1,8 +1,7 @@
 //! A store of generation 0: one value a key, whatever it lies on.
 
-#[cfg(any(feature = "redis", feature = "s3"))]
-mod far;
-mod near;
+mod keyed;
+mod store;
 
 use std::time::Duration;
 
@@ -15,9 +14,10 @@ use crate::storage::{Address, Capabilities, Found, Outcome, Piece, Problem};
 use super::key::{key_0, key_0_fips, rebuilt};
 use super::value::{self, Form, Value};
 
+pub(super) use keyed::{Expected, Keyed, Local, Swap, Walked};
 #[cfg(any(feature = "redis", feature = "s3"))]
-pub(super) use far::{FarOneValue, FarShelf, Page, Seen};
-pub(super) use near::{Change, OneValue, Shelf, Walked};
+pub(super) use keyed::{Page, Paged, walk_pages};
+pub(super) use store::OneValue;
 
 /// A value as it lies.
 #[derive(Debug, Clone, Default)]

@@ -12,11 +12,14 @@ use crate::backend::redis::{Link, NOT_OURS, link, sort};
 use crate::error::Result;
 use crate::model::Timestamp;
 use crate::storage::{
-    Access, Address, Capabilities, Cursor, Identity, OpenMarked, Opened, Outcome, Position,
+    Access, Address, Capabilities, Cursor, Identity, OpenMarked, Opened, Outcome, Position, Query,
 };
+use futures_util::stream::BoxStream;
 
 use super::super::{Layout, Sign};
-use super::one::{FarOneValue, FarShelf, Lying, New, Page, Seen, Settings, is_usual_key};
+use super::one::{
+    Expected, Keyed, Lying, New, OneValue, Page, Paged, Settings, Walked, is_usual_key, walk_pages,
+};
 use super::value::{self, Form};
 
 pub(super) const LAYOUT: Layout = Layout {
@@ -91,7 +94,7 @@ impl Strings {
     }
 
     fn opened(self, settings: Settings) -> Opened {
-        Opened::Async(Arc::new(FarOneValue::new(self, settings)))
+        Opened::Async(Arc::new(OneValue::new(self, settings)))
     }
 
     async fn has_values(&self) -> Result<bool> {
@@ -201,12 +204,12 @@ impl Strings {
 }
 
 #[async_trait]
-impl FarShelf for Strings {
+impl Keyed for Strings {
     const KIND: &'static str = "redis";
     const FORGETS: bool = true;
-    type Place = u64;
 
     fn limit(&self, can: &mut Capabilities) {
+        can.remote = true;
         can.scan_repeats = true;
     }
 
@@ -222,12 +225,19 @@ impl FarShelf for Strings {
         self.get_with(keys, "PTTL").await
     }
 
-    async fn change(&self, key: &str, seen: Seen<'_>, new: Option<&New>) -> Result<Outcome<()>> {
-        let (over, old): (String, &[u8]) = match seen {
-            Seen::Anything => ("anything".to_owned(), b""),
-            Seen::Nothing => ("nothing".to_owned(), b""),
+    async fn change(
+        &self,
+        key: &str,
+        expected: Expected<'_>,
+        new: Option<&New>,
+    ) -> Result<Outcome<()>> {
+        let (over, old): (String, &[u8]) = match expected {
+            Expected::Anything => ("anything".to_owned(), b""),
+            Expected::Nothing => ("nothing".to_owned(), b""),
             // By its length and its beginning, which is usually all of it.
-            Seen::Value(old) => (old.cut.unwrap_or(old.bytes.len() as u64).to_string(), &old.bytes),
+            Expected::Value(old) => {
+                (old.cut.unwrap_or(old.bytes.len() as u64).to_string(), &old.bytes)
+            }
         };
         let end = new.and_then(|new| new.forgotten_at);
         let end = end.map_or(String::new(), |end| end.millis().max(1).to_string());
@@ -241,21 +251,8 @@ impl FarShelf for Strings {
         })
     }
 
-    fn begin(&self, after: Option<&Cursor>) -> u64 {
-        after.and_then(|after| after.position).map_or(0, |position| position.0)
-    }
-
-    async fn page(&self, place: &u64) -> Result<Page<u64>> {
-        let (next, names) = self.names(*place).await?;
-        let lengths: HashMap<String, u64> = names.into_iter().collect();
-        let mut keys: Vec<String> = lengths.keys().cloned().collect();
-        let position = Some(Position(*place, sort(&mut keys)));
-        let with_length = |key: String| {
-            let length = lengths[&key];
-            (key, length)
-        };
-        let keys = keys.into_iter().map(with_length).collect();
-        Ok(Page { keys, position, next: (next != 0).then_some(next) })
+    fn walk(self: Arc<Self>, query: &Query) -> BoxStream<'static, Walked> {
+        walk_pages(self, query)
     }
 
     async fn usage(&self) -> Result<(u64, u64)> {
@@ -282,5 +279,27 @@ impl FarShelf for Strings {
 
     async fn close(&self) {
         self.link.close().await;
+    }
+}
+
+#[async_trait]
+impl Paged for Strings {
+    type Place = u64;
+
+    fn begin(&self, after: Option<&Cursor>) -> u64 {
+        after.and_then(|after| after.position).map_or(0, |position| position.0)
+    }
+
+    async fn page(&self, place: &u64) -> Result<Page<u64>> {
+        let (next, names) = self.names(*place).await?;
+        let lengths: HashMap<String, u64> = names.into_iter().collect();
+        let mut keys: Vec<String> = lengths.keys().cloned().collect();
+        let position = Some(Position(*place, sort(&mut keys)));
+        let with_length = |key: String| {
+            let length = lengths[&key];
+            (key, length)
+        };
+        let keys = keys.into_iter().map(with_length).collect();
+        Ok(Page { keys, position, next: (next != 0).then_some(next) })
     }
 }

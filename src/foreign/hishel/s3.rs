@@ -7,18 +7,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use futures_util::future::try_join_all;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::backend::s3::{Begin, Bucket, Condition, Content, Listed, bucket};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::storage::{
-    Access, Address, Capabilities, Cursor, Identity, OpenMarked, Opened, Outcome,
+    Access, Address, Capabilities, Cursor, Identity, OpenMarked, Opened, Outcome, Query,
 };
 
 use super::super::{Layout, Sign};
 use super::PARAMS_0;
-use super::one::{FarOneValue, FarShelf, Lying, New, Page, Seen, Settings, is_usual_key};
+use super::one::{
+    Expected, Keyed, Lying, New, OneValue, Page, Paged, Settings, Walked, is_usual_key, walk_pages,
+};
 use super::value::{self, Form};
 
 pub(super) const LAYOUT: Layout = Layout {
@@ -105,7 +107,7 @@ impl Objects {
     }
 
     fn opened(self, settings: Settings) -> Opened {
-        Opened::Async(Arc::new(FarOneValue::new(self, settings)))
+        Opened::Async(Arc::new(OneValue::new(self, settings)))
     }
 
     async fn has_values(&self) -> Result<bool> {
@@ -191,12 +193,11 @@ impl Objects {
 }
 
 #[async_trait]
-impl FarShelf for Objects {
+impl Keyed for Objects {
     const KIND: &'static str = "s3";
-    const FORGETS: bool = false;
-    type Place = Begin;
 
     fn limit(&self, can: &mut Capabilities) {
+        can.remote = true;
         can.atomic_stamps = false;
         can.any_key = false;
     }
@@ -209,42 +210,43 @@ impl FarShelf for Objects {
         Ok(values)
     }
 
-    async fn change(&self, key: &str, seen: Seen<'_>, new: Option<&New>) -> Result<Outcome<()>> {
+    async fn change(
+        &self,
+        key: &str,
+        expected: Expected<'_>,
+        new: Option<&New>,
+    ) -> Result<Outcome<()>> {
         self.check(key)?;
         let object = self.object(key);
         let _turn = self.bucket.turn(key).await;
-        let tag = match seen {
-            Seen::Anything => None,
-            Seen::Nothing | Seen::Value(_) => self.bucket.tag(&object).await?,
+        let tag = match expected {
+            Expected::Anything => None,
+            Expected::Nothing | Expected::Value(_) => self.bucket.tag(&object).await?,
         };
-        match (seen, &tag) {
-            (Seen::Anything, _) | (Seen::Nothing, None) => {}
-            (Seen::Value(_), None) => return Ok(Outcome::Absent),
-            (Seen::Nothing, Some(_)) => return Ok(Outcome::Changed),
-            (Seen::Value(seen), Some(tag)) if seen.tag != *tag => return Ok(Outcome::Changed),
-            (Seen::Value(_), Some(_)) => {}
+        match (expected, &tag) {
+            (Expected::Anything, _) | (Expected::Nothing, None) => {}
+            (Expected::Value(_), None) => return Ok(Outcome::Absent),
+            (Expected::Nothing, Some(_)) => return Ok(Outcome::Changed),
+            (Expected::Value(seen), Some(tag)) if seen.tag != *tag => return Ok(Outcome::Changed),
+            (Expected::Value(_), Some(_)) => {}
         }
         let Some(new) = new else {
             return self.bucket.remove(&[object]).await.map(Outcome::Done);
         };
         let note = created_at(new.stored_at);
         let content = Content { bytes: new.bytes.clone(), note: Some((CREATED_AT, &note)) };
-        let done = match seen {
-            Seen::Anything => self.bucket.put(&object, content, Condition::Always).await?,
-            Seen::Nothing => self.bucket.create(&object, content).await?,
-            Seen::Value(seen) => self.bucket.replace(&object, content, seen.tag.as_deref()).await?,
+        let done = match expected {
+            Expected::Anything => self.bucket.put(&object, content, Condition::Always).await?,
+            Expected::Nothing => self.bucket.create(&object, content).await?,
+            Expected::Value(seen) => {
+                self.bucket.replace(&object, content, seen.tag.as_deref()).await?
+            }
         };
         Ok(if done { Outcome::Done(()) } else { Outcome::Changed })
     }
 
-    fn begin(&self, after: Option<&Cursor>) -> Begin {
-        after.map_or(Begin::Start, |after| Begin::Behind(self.object(&after.id.key)))
-    }
-
-    async fn page(&self, place: &Begin) -> Result<Page<Begin>> {
-        let (values, next) = self.values(place.clone()).await?;
-        let keys = values.into_iter().map(|object| (object.key, object.bytes)).collect();
-        Ok(Page { keys, position: None, next })
+    fn walk(self: Arc<Self>, query: &Query) -> BoxStream<'static, Walked> {
+        walk_pages(self, query)
     }
 
     async fn usage(&self) -> Result<(u64, u64)> {
@@ -266,5 +268,20 @@ impl FarShelf for Objects {
 
     fn location(&self, key: &str) -> String {
         format!("s3://{}/{}", self.bucket.name, self.object(key))
+    }
+}
+
+#[async_trait]
+impl Paged for Objects {
+    type Place = Begin;
+
+    fn begin(&self, after: Option<&Cursor>) -> Begin {
+        after.map_or(Begin::Start, |after| Begin::Behind(self.object(&after.id.key)))
+    }
+
+    async fn page(&self, place: &Begin) -> Result<Page<Begin>> {
+        let (values, next) = self.values(place.clone()).await?;
+        let keys = values.into_iter().map(|object| (object.key, object.bytes)).collect();
+        Ok(Page { keys, position: None, next })
     }
 }

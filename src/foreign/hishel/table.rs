@@ -14,14 +14,18 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::backend::private::place_of;
 use crate::backend::sqlite_file;
 use crate::error::Result;
+use crate::filter::Detail;
 use crate::model::Timestamp;
 use crate::storage::{
-    Access, Address, Cursor, Identity, Items, Opened, Outcome, Param, Piece, Position, Problem,
+    Access, Address, Capabilities, Identity, Opened, Outcome, Param, Piece, Position, Problem,
+    Query,
 };
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::super::database::{self, BUSY, Database, Tables};
 use super::super::{Layout, Sign};
-use super::one::{Change, Lying, OneValue, Shelf, Walked};
+use super::one::{Expected, Keyed, Local, Lying, New, OneValue, Settings, Swap, Walked};
 use super::value::Form;
 
 pub(super) const LAYOUT: Layout = Layout {
@@ -44,6 +48,9 @@ const IS_KEY: &str = "typeof(key) = 'text' AND octet_length(key) <= 65536";
 
 /// The longest value that is read without a look at its end, in bytes.
 const LONGEST_LOOK: usize = 4 << 20;
+
+/// How many values are best put together.
+const BATCH: usize = 64;
 
 /// Rows of a page.
 const PAGE: usize = 32;
@@ -71,7 +78,7 @@ fn open(address: &Address, access: Access) -> Result<Opened> {
     let tables = Tables { layout: "hishel 0.x", table: "cache", schema: SCHEMA };
     let database = Database::open(path_of(address)?, address, access, &tables, is_its)?;
     let table = Table { database };
-    Ok(Opened::Blocking(Arc::new(OneValue::open(table, address)?)))
+    Ok(Opened::Blocking(Arc::new(OneValue::new(table, Settings::of(address)?))))
 }
 
 /// A key, what lies under it, and the number of the row.
@@ -226,21 +233,22 @@ impl Table {
         Ok(())
     }
 
-    /// Does what is decided about the value under a key, within a transaction.
-    fn change_here<T>(
+    /// Changes the value under a key, within a transaction.
+    fn change_here(
         connection: &Connection,
         keys: &mut Keys,
-        key: &str,
-        decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
-    ) -> rusqlite::Result<Result<T>> {
-        let (change, told) = match decide(Self::first(connection, keys, key)?) {
-            Ok(decided) => decided,
-            Err(e) => return Ok(Err(e)),
+        (key, expected, new): (&str, Expected<'_>, Option<&New>),
+    ) -> rusqlite::Result<Outcome<()>> {
+        let there = match expected {
+            Expected::Anything => None,
+            _ => Self::first(connection, keys, key)?,
         };
-        if !matches!(change, Change::Keep) {
-            Self::clear(connection, keys, key)?;
+        let outcome = expected.check(there.as_ref());
+        if !outcome.is_done() {
+            return Ok(outcome);
         }
-        if let Change::Write(new) = change {
+        Self::clear(connection, keys, key)?;
+        if let Some(new) = new {
             let seconds = new.stored_at.micros() as f64 / 1e6;
             let insert = "INSERT INTO cache(key, data, date_created) VALUES (?1, ?2, ?3)";
             let mut insert = connection.prepare_cached(insert)?;
@@ -251,7 +259,7 @@ impl Table {
             };
             keys.note(key, Some(connection.last_insert_rowid()));
         }
-        Ok(Ok(told))
+        Ok(outcome)
     }
 
     /// A page of rows behind this one, and the last row that was looked at.
@@ -303,42 +311,43 @@ impl Table {
     }
 }
 
-impl Shelf for Table {
+impl Local for Table {}
+
+#[async_trait]
+impl Keyed for Table {
     const KIND: &'static str = "sqlite";
-    const ANY_KEY: bool = true;
-    const BATCH: usize = 64;
 
-    fn get(&self, key: &str) -> Result<Option<Lying>> {
-        self.database.read_knowing(|connection, keys| Self::first(connection, keys, key))
+    fn limit(&self, can: &mut Capabilities) {
+        can.batch = BATCH;
     }
 
-    fn change<T>(
-        &self,
-        key: &str,
-        decide: impl FnOnce(Option<Lying>) -> Result<(Change, T)>,
-    ) -> Result<T> {
-        self.database.write_knowing(|c, keys| Self::change_here(c, keys, key, decide))?
-    }
-
-    fn change_all<T>(
-        &self,
-        all: &[&str],
-        mut decide: impl FnMut(usize, Option<Lying>) -> Result<(Change, T)>,
-    ) -> Result<Vec<Result<T>>> {
-        self.database.write_knowing(|c, keys| {
-            let changed = all
-                .iter()
-                .enumerate()
-                .map(|(i, key)| Self::change_here(c, keys, key, |lying| decide(i, lying)));
-            changed.collect()
+    async fn get_all(&self, all: &[String]) -> Result<Vec<Option<Lying>>> {
+        self.database.read_knowing(|connection, keys| {
+            all.iter().map(|key| Self::first(connection, keys, key)).collect()
         })
     }
 
-    fn walk(
-        self: Arc<Self>,
-        after: Option<&Cursor>,
-        values: bool,
-    ) -> Box<dyn Iterator<Item = Walked> + Send> {
+    async fn change(
+        &self,
+        key: &str,
+        expected: Expected<'_>,
+        new: Option<&New>,
+    ) -> Result<Outcome<()>> {
+        self.database.write_knowing(|c, keys| Self::change_here(c, keys, (key, expected, new)))
+    }
+
+    async fn change_all(&self, swaps: &[Swap<'_>]) -> Result<Vec<Result<Outcome<()>>>> {
+        self.database.write_knowing(|c, keys| {
+            let change = |swap: &Swap<'_>| {
+                let what = (swap.key, swap.expected, Some(swap.new));
+                Self::change_here(c, keys, what).map(Ok)
+            };
+            swaps.iter().map(change).collect()
+        })
+    }
+
+    fn walk(self: Arc<Self>, query: &Query) -> BoxStream<'static, Walked> {
+        let (after, values) = (query.after.as_ref(), query.detail > Detail::Key);
         // A key that is stored anew moves to the end; the row behind which to go on does not.
         let begin = match after.map(|after| (after, after.position)) {
             None => Ok(i64::MIN),
@@ -347,7 +356,7 @@ impl Shelf for Table {
         };
         let (mut at, repeated) = match begin.and_then(|at| Ok((at, self.repeated()?))) {
             Ok(begin) => begin,
-            Err(e) => return Box::new(std::iter::once(Err(e))),
+            Err(e) => return stream::iter([Err(e)]).boxed(),
         };
         let mut shown = HashSet::new();
         let mut done = false;
@@ -371,11 +380,11 @@ impl Shelf for Table {
             Ok((key, ..)) => !repeated.contains(key) || shown.insert(key.clone()),
             Err(_) => true,
         };
-        Box::new(pages.flatten().filter(is_first))
+        stream::iter(pages.flatten().filter(is_first)).boxed()
     }
 
     /// Rows behind the first one of their key, which nobody reads.
-    fn leftovers(self: Arc<Self>, _: Timestamp) -> Items<Piece> {
+    fn leftovers(self: Arc<Self>, _: Timestamp) -> BoxStream<'static, Result<Piece>> {
         let sql = format!(
             "SELECT rowid, octet_length(data) FROM cache WHERE {IS_KEY} AND rowid NOT IN
                (SELECT min(rowid) FROM cache WHERE {IS_KEY} GROUP BY key)"
@@ -387,15 +396,16 @@ impl Shelf for Table {
             rows.collect::<rusqlite::Result<Vec<_>>>()
         });
         match rows {
-            Ok(rows) => Box::new(rows.into_iter().map(|(row, bytes)| {
+            Ok(rows) => stream::iter(rows.into_iter().map(|(row, bytes)| {
                 let bytes = bytes.unwrap_or_default().max(0).unsigned_abs();
                 Ok(Piece::new(Problem::OrphanBody, format!("row {row}"), bytes))
-            })),
-            Err(e) => Box::new(std::iter::once(Err(e))),
+            }))
+            .boxed(),
+            Err(e) => stream::iter([Err(e)]).boxed(),
         }
     }
 
-    fn discard(&self, name: &str) -> Result<Outcome<u64>> {
+    async fn discard(&self, name: &str) -> Result<Outcome<u64>> {
         let Some(row) = name.strip_prefix("row ").and_then(|row| row.parse::<i64>().ok()) else {
             return Ok(Outcome::Absent);
         };
@@ -411,7 +421,7 @@ impl Shelf for Table {
         })
     }
 
-    fn usage(&self) -> Result<(u64, u64)> {
+    async fn usage(&self) -> Result<(u64, u64)> {
         let sql = format!(
             "SELECT count(DISTINCT key), coalesce(sum(octet_length(data)), 0) FROM cache
              WHERE {IS_KEY}"
@@ -425,15 +435,15 @@ impl Shelf for Table {
         format!("{} table cache key {key}", self.database.path().display())
     }
 
-    fn identity(&self) -> Result<Identity> {
+    async fn identity(&self) -> Result<Identity> {
         Ok(Identity::new([self.database.identity("cache")]))
     }
 
-    fn sync(&self) -> Result<()> {
+    async fn sync(&self) -> Result<()> {
         self.database.sync()
     }
 
-    fn close(&self) {
+    async fn close(&self) {
         self.database.close();
     }
 }
