@@ -54,27 +54,21 @@ pub const DRIVERS: &[Driver] = &[
     #[cfg(feature = "file")]
     file::DRIVER,
     #[cfg(not(feature = "file"))]
-    not_built("file", "a folder"),
+    Driver::not_built("file", "a folder"),
     #[cfg(feature = "sqlite")]
     sqlite::DRIVER,
     #[cfg(not(feature = "sqlite"))]
-    not_built("sqlite", "an SQLite database"),
+    Driver::not_built("sqlite", "an SQLite database"),
     #[cfg(feature = "redis")]
     redis::DRIVER,
     #[cfg(not(feature = "redis"))]
-    not_built("redis", "Redis or Valkey"),
+    Driver::not_built("redis", "Redis or Valkey"),
     memory::DRIVER,
     #[cfg(feature = "s3")]
     s3::DRIVER,
     #[cfg(not(feature = "s3"))]
-    not_built("s3", "a bucket of S3"),
+    Driver::not_built("s3", "a bucket of S3"),
 ];
-
-/// The row of a backend whose feature is off.
-#[allow(dead_code, reason = "unused when every feature is on")]
-const fn not_built(kind: &'static str, about: &'static str) -> Driver {
-    Driver { kind, schemes: &[], about, forms: "", params: &[], open: None, open_marked: None }
-}
 
 /// The serializers of a store at this address.
 #[cfg(feature = "_records")]

@@ -173,8 +173,8 @@ pub use storage::{
     Access, Address, AsyncBackend, AsyncStorage, Backend, Blocking, BlockingBackend, BodyStream,
     ByteRange, Capabilities, Compact, Cursor, Driver, FilePart, Found, Identity, Manage, Observed,
     Opened, Order, Outcome, Over, Param, Parcel, Part, Piece, Placed, Pooled, Position, Problem,
-    Put, Query, ReadOnly, RemoveTarget, Removed, Rules, Sort, Storage, Upkeep, Usage, block_on,
-    is_about_one, is_damage,
+    Put, Query, Reach, ReadOnly, RemoveTarget, Removed, Rules, Sort, Storage, Upkeep, Usage,
+    block_on, is_about_one, is_damage,
 };
 
 /// The examples of the README are compiled and run with the others.

@@ -1,5 +1,6 @@
 //! From an address to an open store: the one place that knows the table of backends.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::DRIVERS;
@@ -10,7 +11,7 @@ use crate::model::expected;
 use crate::serializer::serializer;
 use crate::storage::{
     Access, Address, Backend, Blocking, BlockingBackend, Driver, NATIVE, Opened, Param, Pooled,
-    ReadOnly,
+    Reach, ReadOnly,
 };
 
 /// The driver for an address.
@@ -28,6 +29,38 @@ pub fn driver(address: &Address) -> Result<&'static Driver> {
             .because(expected(scheme, DRIVERS.iter().map(|d| d.kind)))
             .coded("bad_address")
     })
+}
+
+/// The address of the store that is used when none is named.
+pub fn default_address() -> &'static str {
+    DRIVERS.first().map_or("", |driver| driver.default)
+}
+
+/// The address of the store that a path of this machine is, or would be.
+pub fn address_of(path: &Path) -> String {
+    let lies = recognised_at(path);
+    lies.unwrap_or_else(|| format!("{}:{}", DRIVERS[0].kind, path.display()))
+}
+
+/// The address of the cache that another client has put into a folder, under the name that it
+/// usually has there.
+pub fn cache_in(folder: &Path) -> Option<String> {
+    places().find_map(|place| recognised_at(&folder.join(Path::new(place).file_name()?)))
+}
+
+/// The address of a cache in one of the places where programs put it, seen from a folder: another
+/// client's first, as its user may not know of it.
+pub fn cache_near(folder: &Path) -> Option<String> {
+    let below = |place: &str| match folder.as_os_str().is_empty() {
+        true => PathBuf::from(place),
+        false => folder.join(place),
+    };
+    let own = DRIVERS.iter().filter(|driver| driver.reach == Reach::Path);
+    let own = own.filter_map(|driver| {
+        let (kind, place) = driver.default.split_once(':')?;
+        below(place).exists().then(|| format!("{kind}:{}", below(place).display()))
+    });
+    places().filter_map(|place| recognised_at(&below(place))).chain(own).next()
 }
 
 /// Looks whether an address can be one: a known kind of store, and parameters that it, or
@@ -222,6 +255,34 @@ async fn open_found(driver: &Driver, address: &Address) -> Result<Option<Opened>
 #[allow(clippy::unused_async, reason = "it asks where there is somebody to ask")]
 async fn open_found(_: &Driver, _: &Address) -> Result<Option<Opened>> {
     Ok(None)
+}
+
+/// Where other clients put their caches.
+#[cfg(feature = "foreign")]
+fn places() -> impl Iterator<Item = &'static str> {
+    foreign::LAYOUTS.iter().map(|layout| layout.place).filter(|place| !place.is_empty())
+}
+
+#[cfg(not(feature = "foreign"))]
+fn places() -> impl Iterator<Item = &'static str> {
+    std::iter::empty()
+}
+
+/// The address of what another client has put at a path.
+#[cfg(feature = "foreign")]
+fn recognised_at(path: &Path) -> Option<String> {
+    let kinds = DRIVERS.iter().filter(|driver| driver.reach == Reach::Path);
+    let addresses = kinds.map(|driver| format!("{}:{}", driver.kind, path.display()));
+    addresses.into_iter().find(|text| {
+        let kind = text.split(':').next().unwrap_or_default();
+        let address = text.parse::<Address>();
+        address.is_ok_and(|address| matches!(foreign::recognised(kind, &address), Ok(Some(_))))
+    })
+}
+
+#[cfg(not(feature = "foreign"))]
+fn recognised_at(_: &Path) -> Option<String> {
+    None
 }
 
 #[cfg(not(feature = "foreign"))]

@@ -40,7 +40,7 @@ pub(crate) use bridge::current_runtime;
 #[cfg(feature = "fetch")]
 pub(crate) use bridge::on_pool;
 pub use bridge::{Blocking, Pooled, block_on};
-pub use driver::{Access, Driver, OpenMarked, Opened, Param};
+pub use driver::{Access, Driver, OpenMarked, Opened, Param, Reach};
 pub use faces::{AsyncStorage, Manage, RemoveTarget, Storage};
 pub use observed::Observed;
 pub use piece::{Compact, Part, Piece, Problem, is_about_one, is_damage};

@@ -34,7 +34,7 @@ use crate::serializer::{Codec, Place, Recorded, Serializer};
 use crate::storage::{
     Access, Address, Backend, BlockingBackend, BodyReader, BodyStream, ByteRange, Capabilities,
     Compact, Driver, FilePart, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece,
-    Placed, Pooled, Problem, Put, Query, Removed, Rules, Upkeep, Usage, is_damage,
+    Placed, Pooled, Problem, Put, Query, Reach, Removed, Rules, Upkeep, Usage, is_damage,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 
@@ -453,6 +453,10 @@ impl BlockingBackend for FileStorage {}
 
 pub(super) const DRIVER: Driver = Driver {
     kind: "file",
+    reach: Reach::Path,
+    default: "file:.hishel_cache",
+    shares_files: false,
+    takes_password: false,
     schemes: &["file"],
     about: "a folder of files; the default",
     forms: "file:PATH, file:///abs/path",

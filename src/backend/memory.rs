@@ -18,7 +18,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::storage::{
     Access, Address, Backend, BlockingBackend, BodyStream, ByteRange, Capabilities, Driver, Found,
-    Identity, Opened, Outcome, Over, Param, Part, Piece, Pooled, Put, Query, Rules, Upkeep, Usage,
+    Identity, Opened, Outcome, Over, Param, Part, Piece, Pooled, Put, Query, Reach, Rules, Upkeep,
+    Usage,
 };
 
 const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
@@ -356,6 +357,10 @@ impl Put for MemoryPut {
 
 pub(super) const DRIVER: Driver = Driver {
     kind: "memory",
+    reach: Reach::Process,
+    default: "memory:",
+    shares_files: false,
+    takes_password: false,
     schemes: &["memory"],
     about: "this process's memory, least recently used first out",
     forms: "memory:",

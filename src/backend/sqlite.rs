@@ -23,7 +23,7 @@ use crate::serializer::{Codec, MAX_DOCUMENT, MAX_ENTRIES, Place, Recorded, Seria
 use crate::storage::{
     Access, Address, Backend, BlockingBackend, BodyStream, ByteRange, Capabilities, Compact,
     Driver, Found, Identity, Opened, Outcome, Param, Parcel, Part, Piece, Placed, Pooled, Problem,
-    Put, Query, Removed, Rules, Upkeep, Usage,
+    Put, Query, Reach, Removed, Rules, Upkeep, Usage,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 
@@ -582,6 +582,10 @@ impl BlockingBackend for SqliteStorage {}
 
 pub(super) const DRIVER: Driver = Driver {
     kind: "sqlite",
+    reach: Reach::Path,
+    default: "sqlite:.hishel.sqlite",
+    shares_files: true,
+    takes_password: false,
     schemes: &["sqlite"],
     about: "an SQLite database, also inside an application's own",
     forms: "sqlite:PATH, sqlite:///abs/path, sqlite::memory:",

@@ -16,6 +16,14 @@ use super::backend::{Backend, BlockingBackend};
 pub struct Driver {
     /// The bare word: `file`, `sqlite`, …
     pub kind: &'static str,
+    /// Where its stores lie.
+    pub reach: Reach,
+    /// The address of the store that it has when nothing more is said.
+    pub default: &'static str,
+    /// Whether one file may hold several stores.
+    pub shares_files: bool,
+    /// Whether its server may ask for a password.
+    pub takes_password: bool,
     /// The schemes of its addresses; the first is the usual one.
     pub schemes: &'static [&'static str],
     /// One line for people.
@@ -29,6 +37,19 @@ pub struct Driver {
     /// Opens a store if the server says that it is one in the native layout; `None` where
     /// opening looks by itself.
     pub open_marked: Option<fn(&Address) -> OpenMarked>,
+}
+
+/// Where the stores of a backend lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// In this process, and gone with it.
+    Process,
+    /// At a path of this machine.
+    Path,
+    /// On a server.
+    Server,
+    /// In a container of a server, the first part of the location.
+    Bucket,
 }
 
 /// An open store, once the server has been asked; `None` where no mark of one lies.
@@ -76,6 +97,32 @@ pub enum Opened {
 }
 
 impl Driver {
+    /// A kind of store that was not built in.
+    #[allow(dead_code, reason = "unused when every feature is on")]
+    pub(crate) const fn not_built(kind: &'static str, about: &'static str) -> Self {
+        Driver {
+            kind,
+            reach: Reach::Server,
+            default: "",
+            shares_files: false,
+            takes_password: false,
+            schemes: &[],
+            about,
+            forms: "",
+            params: &[],
+            open: None,
+            open_marked: None,
+        }
+    }
+
+    /// Where the store of an address lies: what says it is in memory lies in this process.
+    pub fn reach_of(&self, address: &Address) -> Reach {
+        match address.location() {
+            Some(":memory:") => Reach::Process,
+            _ => self.reach,
+        }
+    }
+
     /// All parameters of an address of this kind.
     pub fn all_params(&self) -> impl Iterator<Item = &'static Param> {
         self.params.iter().chain(COMMON_PARAMS)

@@ -96,3 +96,28 @@ fn the_program_uses_only_what_is_public() {
         assert!(!text.contains("#[path"), "{} reaches around the border", file.display());
     }
 }
+
+/// Commands ask for facts: a kind of store or a layout is named in its own row, and in what is
+/// written for people.
+#[test]
+fn no_command_names_a_backend_or_a_layout() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin");
+    let names = ["memory", "file", "sqlite", "redis", "s3", "native"];
+    for file in sources(&folder) {
+        let text = fs::read_to_string(&file).expect("text");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let is_named = |name: &&&str| line.contains(&format!("\"{name}\""));
+            let named = names.iter().find(is_named);
+            assert!(named.is_none(), "{} names {named:?}: {line}", file.display());
+            assert!(!line.contains("hishel"), "{}: {line}", file.display());
+        }
+    }
+}
+
+#[test]
+fn our_own_layout_is_named_once() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let all = sources(&folder).into_iter().map(|file| fs::read_to_string(file).expect("text"));
+    assert_eq!(all.map(|text| text.matches("\"native\"").count()).sum::<usize>(), 1);
+}

@@ -12,7 +12,7 @@ use ::redis::{
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::percent_decode;
-use crate::storage::{Access, Address, Driver, OpenMarked, Opened, Param};
+use crate::storage::{Access, Address, Driver, OpenMarked, Opened, Param, Reach};
 
 use super::super::codec_of;
 use super::link::Target;
@@ -29,6 +29,10 @@ const DEFAULT_SENTINEL_PORT: u16 = 26379;
 
 pub(in super::super) const DRIVER: Driver = Driver {
     kind: "redis",
+    reach: Reach::Server,
+    default: "redis://localhost:6379/0",
+    shares_files: false,
+    takes_password: true,
     schemes: &["redis", "rediss", "redis+unix"],
     about: "Redis or Valkey: one server, a cluster, or a master that sentinels name",
     forms: "redis://[USER@]HOST[:PORT][/DB], rediss://… (TLS), redis+unix:///PATH",

@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 
 use crate::error::Result;
 use crate::model::percent_decode;
-use crate::storage::{Access, Address, Driver, OpenMarked, Opened, Param};
+use crate::storage::{Access, Address, Driver, OpenMarked, Opened, Param, Reach};
 
 use super::super::codec_of;
 #[cfg(feature = "foreign")]
@@ -16,6 +16,10 @@ use super::{AsyncS3Storage, DEFAULT_PREFIX};
 
 pub(in super::super) const DRIVER: Driver = Driver {
     kind: "s3",
+    reach: Reach::Bucket,
+    default: "",
+    shares_files: false,
+    takes_password: false,
     schemes: &["s3"],
     about: "a bucket of S3, or of a server that speaks its protocol",
     forms: "s3://BUCKET[/PREFIX]",

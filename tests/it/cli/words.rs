@@ -507,8 +507,7 @@ fn a_cache_that_lies_there_is_pointed_to() {
     let ran = desk.run(&["list", "--backend", ".cache/hishel/hishel_cache.db"]);
     ran.failed(2, &[&format!("--backend {database}")]);
     let ran = desk.run(&["list", "--backend", "sqlite:.cache/hishel"]);
-    let hint = "try:   cachectl list --backend file:.cache/hishel";
-    ran.failed(3, &["is a folder, not a database", hint]);
+    ran.failed(3, &["is not a file", &hint]);
     desk.ok(&["list", "--backend", database]);
     // A source is named by its place in the command line, and what cannot be made is another
     // matter.

@@ -20,7 +20,7 @@ pub enum Password {
 impl Password {
     /// Puts the password beside the address of a store that takes one and has none yet.
     pub fn give(&self, address: Address) -> Result<Address> {
-        if driver(&address).map_or("", |driver| driver.kind) != "redis" {
+        if !driver(&address).is_ok_and(|driver| driver.takes_password) {
             return Ok(address);
         }
         Ok(match self {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use cachectl::backend::DRIVERS;
+use cachectl::open::{address_of, cache_in, cache_near, default_address};
 use cachectl::transfer::{is_one_place, shows_entries_of};
 use cachectl::{
-    ALL_SERIALIZERS, Access, Address, Backend, Error, ErrorKind, Observed, block_on, expected,
-    open_existing, open_with,
+    ALL_SERIALIZERS, Access, Address, Backend, Error, ErrorKind, InMemoryStorage, Observed, Reach,
+    block_on, expected, open_existing, open_with,
 };
 use tokio::runtime::Runtime;
 
@@ -36,8 +37,9 @@ pub struct Chosen {
 impl Chosen {
     /// What has to be typed before everything in it goes: the name, the bucket, the place.
     pub fn short_name(&self) -> String {
-        match (self.address.scheme(), self.address.location()) {
-            ("s3", Some(location)) => {
+        let reach = cachectl::open::driver(&self.address).map(|driver| driver.reach);
+        match (reach, self.address.location()) {
+            (Ok(Reach::Bucket), Some(location)) => {
                 let bucket = location.trim_start_matches('/').split('/').next();
                 bucket.unwrap_or_default().to_owned()
             }
@@ -51,7 +53,7 @@ pub fn choose(store: &StoreArgs, write: Option<&WriteArgs>, config: &Config) -> 
     let (text, origin) = match (&store.backend, &config.backend) {
         (Some(text), _) => (text.clone(), said_by_flag("backend", text)),
         (None, Some(given)) => (given.value.clone(), Where(given.line.to_string())),
-        (None, None) => ("file:.hishel_cache".to_owned(), Where("the default".to_owned())),
+        (None, None) => (default_address().to_owned(), Where("the default".to_owned())),
     };
     let said_in = config.backend.as_ref().filter(|_| store.backend.is_none());
     let mut chosen = resolve(&text, origin, config)?;
@@ -175,12 +177,11 @@ fn within_project(address: Address, line: &Line, is_own: bool) -> Result<Address
             .coded("untrusted_project")
             .try_this(trust_hint(&line.file))
     };
-    let kind = cachectl::open::driver(&address)?.kind;
-    let in_memory = kind == "memory" || address.location() == Some(":memory:");
-    if in_memory {
+    let reach = cachectl::open::driver(&address)?.reach_of(&address);
+    if reach == Reach::Process {
         return Ok(address);
     }
-    if is_own || !matches!(kind, "file" | "sqlite") {
+    if is_own || reach != Reach::Path {
         return Err(refuse(format!("the store {address}")).into());
     }
     let root = line.file.parent().unwrap_or(Path::new("."));
@@ -220,9 +221,8 @@ fn expand_home(mut address: Address, folder: Option<PathBuf>) -> Result<Address>
         let path = expanded(path, folder.as_deref(), &address)?;
         address = address.with_param(name, path.to_string_lossy());
     }
-    let is_path = matches!(address.scheme(), "file" | "sqlite")
-        && address.location().is_some_and(|location| location != ":memory:");
-    if !is_path {
+    let reach = cachectl::open::driver(&address)?.reach_of(&address);
+    if reach != Reach::Path || address.location().is_none() {
         return Ok(address);
     }
     let Some(path) = address.path()? else { return Ok(address) };
@@ -246,14 +246,9 @@ fn expanded(path: PathBuf, folder: Option<&Path>, address: &Address) -> Result<P
 
 fn unknown(word: &str, config: &Config) -> anyhow::Error {
     if word.starts_with(['.', '/', '~']) || word.contains('/') {
-        let mut start = [0; 16];
-        let begins_as_database = std::fs::File::open(word)
-            .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start))
-            .is_ok_and(|()| &start == b"SQLite format 3\0");
-        let kind = if begins_as_database { "sqlite" } else { "file" };
         return Error::usage(format!("{word:?} is not the address of a store"))
             .coded("bad_address")
-            .try_this(format!("--backend {}", quoted(&format!("{kind}:{word}"))))
+            .try_this(format!("--backend {}", quoted(&address_of(Path::new(word)))))
             .into();
     }
     let names = config.stores.keys().map(String::as_str);
@@ -407,11 +402,11 @@ pub fn open_as_if_made(chosen: &Chosen, common: &CommonArgs) -> Result<OpenStore
 /// An empty store in place of one that is missing: of its kind and layout, for these decide what
 /// it can take.
 fn stand_in(address: &Address) -> Result<OpenStore> {
+    if address.path()?.is_none() {
+        return Ok(OpenStore::of(Arc::new(InMemoryStorage::new())));
+    }
     let folder = tempfile::Builder::new().prefix("cachectl-").tempdir()?;
-    let address = match address.path()? {
-        Some(_) => address.clone().with_path(&folder.path().join("store")),
-        None => Address::kind("memory"),
-    };
+    let address = address.clone().with_path(&folder.path().join("store"));
     let mut open = OpenStore::of(open_with(&address, Access::Create)?.in_place());
     open.stand_in = Some(folder);
     Ok(open)
@@ -491,8 +486,9 @@ pub fn open_pair(
 
 /// Whether two addresses lead to tables of one database.
 fn share_a_file(a: &Address, b: &Address) -> bool {
-    let kind = |address| cachectl::open::driver(address).map_or("", |driver| driver.kind);
-    if (kind(a), kind(b)) != ("sqlite", "sqlite") {
+    let driver = |address| cachectl::open::driver(address).ok();
+    let (Some(one), Some(other)) = (driver(a), driver(b)) else { return false };
+    if one.kind != other.kind || !one.shares_files {
         return false;
     }
     let file =
@@ -550,21 +546,21 @@ fn advised(error: Error, chosen: &Chosen, wanted: Wanted) -> Error {
         Some(position) => format!("{} as {position}", quoted(other)),
         None => format!("{} --backend {}", failure::command_in_use(), quoted(other)),
     };
-    let place = address.location().map(Path::new).filter(|_| address.scheme() != "redis");
-    if address.scheme() == "sqlite" && place.is_some_and(Path::is_dir) {
-        let place = place.unwrap_or(Path::new(".")).display().to_string();
-        return Error::store(format!("{place} is a folder, not a database"))
-            .coded("not_a_store")
-            .try_this(with(&format!("file:{place}")));
-    }
+    let is_path =
+        cachectl::open::driver(address).is_ok_and(|driver| driver.reach_of(address) == Reach::Path);
+    let place = address.location().map(Path::new).filter(|_| is_path);
     match error.code() {
-        "not_a_store" if address.scheme() == "file" => match place.and_then(databases_in) {
-            Some(other) => error.try_this(with(&other)),
+        // A folder may be a store itself, or hold one.
+        "not_a_store" => match place.filter(|place| place.is_dir()) {
+            Some(place) => match cache_in(place).or_else(|| Some(address_of(place))) {
+                Some(other) if other != chosen.name => error.try_this(with(&other)),
+                _ => error,
+            },
             None => error,
         },
         // Where one cannot be made, another one that is there is not what was meant.
         "store_missing" if wanted != Wanted::Made && error.hint().is_none() => {
-            match (nearby().filter(|near| near != &chosen.name), position) {
+            match (cache_near(Path::new("")).filter(|near| near != &chosen.name), position) {
                 (Some(near), _) => error.try_this(with(&near)),
                 // Whoever copies from a store has misspelt it rather than never made it.
                 (None, Some(_)) => error,
@@ -576,30 +572,4 @@ fn advised(error: Error, chosen: &Chosen, wanted: Wanted) -> Error {
         }
         _ => error,
     }
-}
-
-/// The newest database that a generation of hishel has left in a folder, as an address.
-fn databases_in(folder: &Path) -> Option<String> {
-    let names = ["hishel_cache_v2.db", "hishel_cache.db"];
-    let path = names.into_iter().map(|name| folder.join(name)).find(|path| path.is_file())?;
-    Some(format!("sqlite:{}", path.display()))
-}
-
-/// A cache in one of the places where hishel and we ourselves put it, seen from here.
-fn nearby() -> Option<String> {
-    let hishel = Path::new(".cache/hishel");
-    let is_value = |name: &std::ffi::OsStr| {
-        name.to_str()
-            .is_some_and(|name| name.len() == 32 && name.bytes().all(|c| c.is_ascii_hexdigit()))
-    };
-    let has_values = || {
-        let mut names = std::fs::read_dir(hishel).into_iter().flatten().flatten();
-        names.any(|entry| is_value(&entry.file_name()))
-    };
-    databases_in(hishel)
-        .or_else(|| has_values().then(|| format!("file:{}", hishel.display())))
-        .or_else(|| Path::new(".hishel_cache").is_dir().then(|| "file:.hishel_cache".to_owned()))
-        .or_else(|| {
-            Path::new(".hishel.sqlite").is_file().then(|| "sqlite:.hishel.sqlite".to_owned())
-        })
 }
