@@ -38,8 +38,11 @@ pub fn default_address() -> &'static str {
 
 /// The address of the store that a path of this machine is, or would be.
 pub fn address_of(path: &Path) -> String {
-    let lies = recognised_at(path);
-    lies.unwrap_or_else(|| format!("{}:{}", DRIVERS[0].kind, path.display()))
+    let of_kind = |driver: &Driver| format!("{}:{}", driver.kind, path.display());
+    let is_file = path.is_file();
+    let mut kinds = DRIVERS.iter().filter(|driver| driver.reach == Reach::Path);
+    let native = || kinds.find(|driver| driver.shares_files == is_file).map(of_kind);
+    recognised_at(path).or_else(native).unwrap_or_default()
 }
 
 /// The address of the cache that another client has put into a folder, under the name that it

@@ -506,6 +506,9 @@ fn a_cache_that_lies_there_is_pointed_to() {
     desk.run(&["list", "--backend", "file:.cache/hishel"]).failed(3, &[&hint]);
     let ran = desk.run(&["list", "--backend", ".cache/hishel/hishel_cache.db"]);
     ran.failed(2, &[&format!("--backend {database}")]);
+    desk.ok(&["migrate", "-q", "file:seed", "sqlite:own.db"]);
+    let ran = desk.run(&["list", "--backend", "./own.db"]);
+    ran.failed(2, &["try:   --backend sqlite:./own.db"]);
     let ran = desk.run(&["list", "--backend", "sqlite:.cache/hishel"]);
     ran.failed(3, &["is not a file", &hint]);
     desk.ok(&["list", "--backend", database]);
