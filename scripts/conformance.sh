@@ -4,6 +4,7 @@
 #
 #   scripts/conformance.sh            all of them
 #   scripts/conformance.sh redis      TLS and cluster; Valkey where valkey-server is found
+#   scripts/conformance.sh count      how many cases each store is tried with; runs none
 #   scripts/conformance.sh ceph       needs: apt-get install radosgw ceph-mon ceph-osd
 #
 # CACHECTL_TEST_VALKEY names a valkey-server that is not in the path.
@@ -28,6 +29,14 @@ cases() {
     else
         cargo test --quiet --features full --test it "conformance::$1"
     fi
+}
+
+# How many cases there are for each store. None is passed by looking away: a store is given the
+# groups of cases that apply to it, and a test holds those against what it says it can do.
+count() {
+    cargo test --quiet --features full --test it -- --list 2>/dev/null |
+        awk -F:: '/^conformance::/ && NF > 3 { n[$2]++ }
+            END { for (store in n) printf "%-24s %d\n", store, n[store] }' | sort
 }
 
 # A miss and then a hit in a second process, by the program itself.
@@ -210,8 +219,9 @@ defaults() {
 }
 
 case ${1:-all} in
+count) count ;;
 redis) redis_tls; redis_cluster; valkey; defaults ;;
 ceph) ceph_gateway ;;
 all) redis_tls; redis_cluster; valkey; defaults; ceph_gateway ;;
-*) echo "redis, ceph, or nothing for all" >&2; exit 2 ;;
+*) echo "count, redis, ceph, or nothing for all" >&2; exit 2 ;;
 esac
