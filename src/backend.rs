@@ -38,6 +38,8 @@ use crate::serializer::{Codec, serializer};
 #[cfg(feature = "_records")]
 use crate::storage::Address;
 use crate::storage::Driver;
+#[cfg(not(all(feature = "file", feature = "sqlite", feature = "redis", feature = "s3")))]
+use crate::storage::Reach;
 
 #[cfg(feature = "file")]
 pub use file::{AsyncFileStorage, FileStorage, FileStorageBuilder};
@@ -54,20 +56,20 @@ pub const DRIVERS: &[Driver] = &[
     #[cfg(feature = "file")]
     file::DRIVER,
     #[cfg(not(feature = "file"))]
-    Driver::not_built("file", "a folder"),
+    Driver::not_built("file", Reach::Path, "a folder"),
     #[cfg(feature = "sqlite")]
     sqlite::DRIVER,
     #[cfg(not(feature = "sqlite"))]
-    Driver::not_built("sqlite", "an SQLite database"),
+    Driver::not_built("sqlite", Reach::Path, "an SQLite database"),
     #[cfg(feature = "redis")]
     redis::DRIVER,
     #[cfg(not(feature = "redis"))]
-    Driver::not_built("redis", "Redis or Valkey"),
+    Driver::not_built("redis", Reach::Server, "Redis or Valkey"),
     memory::DRIVER,
     #[cfg(feature = "s3")]
     s3::DRIVER,
     #[cfg(not(feature = "s3"))]
-    Driver::not_built("s3", "a bucket of S3"),
+    Driver::not_built("s3", Reach::Bucket, "a bucket of S3"),
 ];
 
 /// The serializers of a store at this address.

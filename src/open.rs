@@ -33,7 +33,8 @@ pub fn driver(address: &Address) -> Result<&'static Driver> {
 
 /// The address of the store that is used when none is named.
 pub fn default_address() -> &'static str {
-    DRIVERS.first().map_or("", |driver| driver.default)
+    let default = DRIVERS.iter().map(|driver| driver.default).find(|default| !default.is_empty());
+    default.unwrap_or_default()
 }
 
 /// The address of the store that a path of this machine is, or would be.
@@ -63,7 +64,11 @@ pub fn cache_near(folder: &Path) -> Option<String> {
         let (kind, place) = driver.default.split_once(':')?;
         below(place).exists().then(|| format!("{kind}:{}", below(place).display()))
     });
-    places().filter_map(|place| recognised_at(&below(place))).chain(own).next()
+    // A database is newer than the files of an older generation beside it.
+    let (databases, folders): (Vec<_>, Vec<_>) =
+        places().map(below).partition(|place| place.is_file());
+    let mut foreign = databases.into_iter().chain(folders).filter(|place| place.exists());
+    foreign.find_map(|place| recognised_at(&place)).or_else(|| own.into_iter().next())
 }
 
 /// Looks whether an address can be one: a known kind of store, and parameters that it, or

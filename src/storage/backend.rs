@@ -612,7 +612,8 @@ fn placed(outcome: Outcome<Found>) -> Result<Found> {
 
 /// A backend that does its work on the caller's thread: each future, and each item of a stream,
 /// is ready when it is first polled. Such a backend needs no runtime, and has the verbs of
-/// [`Storage`](crate::Storage).
+/// [`Storage`](crate::Storage). In an async program [`Pooled`](crate::Pooled) moves its work to
+/// other threads.
 pub trait BlockingBackend: Backend {}
 
 /// A backend that waits, or hands its work to others; it has the verbs of

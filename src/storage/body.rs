@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -247,8 +247,6 @@ impl<I> Checked<I> {
 pub struct BodyStream {
     source: AsyncSource,
     bytes: u64,
-    /// What was taken from the source, and not yet by who [reads](Read).
-    rest: Bytes,
 }
 
 enum AsyncSource {
@@ -261,7 +259,7 @@ enum AsyncSource {
 
 impl BodyStream {
     fn of(source: AsyncSource, bytes: u64) -> Self {
-        BodyStream { source, bytes, rest: Bytes::new() }
+        BodyStream { source, bytes }
     }
 
     /// A body in hand.
@@ -395,22 +393,6 @@ impl BodyStream {
             all.extend_from_slice(&chunk);
         }
         Ok(all.freeze())
-    }
-}
-
-/// For blocking callers; a damaged body is an `InvalidData` error.
-impl Read for BodyStream {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.rest.is_empty() {
-            match super::bridge::block_on(self.chunk()) {
-                Ok(Some(chunk)) => self.rest = chunk,
-                Ok(None) => return Ok(0),
-                Err(e) => return Err(io::Error::new(io::ErrorKind::InvalidData, e)),
-            }
-        }
-        let n = out.len().min(self.rest.len());
-        self.rest.copy_to_slice(&mut out[..n]);
-        Ok(n)
     }
 }
 

@@ -99,10 +99,10 @@ pub enum Opened {
 impl Driver {
     /// A kind of store that was not built in.
     #[allow(dead_code, reason = "unused when every feature is on")]
-    pub(crate) const fn not_built(kind: &'static str, about: &'static str) -> Self {
+    pub(crate) const fn not_built(kind: &'static str, reach: Reach, about: &'static str) -> Self {
         Driver {
             kind,
-            reach: Reach::Server,
+            reach,
             default: "",
             shares_files: false,
             takes_password: false,

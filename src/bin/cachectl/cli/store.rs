@@ -552,10 +552,14 @@ fn advised(error: Error, chosen: &Chosen, wanted: Wanted) -> Error {
     match error.code() {
         // A folder may be a store itself, or hold one.
         "not_a_store" => match place.filter(|place| place.is_dir()) {
-            Some(place) => match cache_in(place).or_else(|| Some(address_of(place))) {
-                Some(other) if other != chosen.name => error.try_this(with(&other)),
-                _ => error,
-            },
+            Some(place) => {
+                let is_this = |other: &String| other.split(':').next() == Some(address.scheme());
+                let other = Some(address_of(place)).filter(|other| !is_this(other));
+                match cache_in(place).or(other) {
+                    Some(other) => error.try_this(with(&other)),
+                    None => error,
+                }
+            }
             None => error,
         },
         // Where one cannot be made, another one that is there is not what was meant.

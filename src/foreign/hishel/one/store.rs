@@ -20,6 +20,9 @@ use super::{
     Lying, New, Settings, damaged, discardable, found, limit, nothing_beside, removable, updated,
 };
 
+/// How often a removal starts over when another writer gets in between.
+const ATTEMPTS: usize = 16;
+
 /// A store of one value a key.
 pub(in super::super) struct OneValue<M> {
     inner: Arc<Inner<M>>,
@@ -88,6 +91,11 @@ struct Prepared {
 }
 
 impl Prepared {
+    fn without_body(mut self) -> Self {
+        self.found.inline = None;
+        self
+    }
+
     fn swap(&self) -> Swap<'_> {
         let expected = match (self.over, &self.there) {
             (Over::Anything, _) => Expected::Anything,
@@ -135,7 +143,9 @@ impl<M: Keyed> Backend for OneValue<M> {
     async fn put_many(&self, entries: Vec<Parcel>) -> Result<Vec<Placed>> {
         let mut prepared = Vec::with_capacity(entries.len());
         for entry in entries {
-            prepared.push(self.inner.prepare(entry).await);
+            let outcome = self.inner.prepare(entry).await;
+            // Only the stamp is wanted of what will be found.
+            prepared.push(outcome.map(|outcome| outcome.map(Prepared::without_body)));
         }
         let ready = prepared.iter().filter_map(|outcome| match outcome {
             Ok(Outcome::Done(prepared)) => Some(prepared.swap()),
@@ -170,13 +180,20 @@ impl<M: Keyed> Backend for OneValue<M> {
     }
 
     async fn remove(&self, id: &EntryId, seen: Option<Stamp>) -> Result<Outcome<()>> {
-        let Some(lying) = self.inner.get(&id.key).await? else { return Ok(Outcome::Absent) };
-        match removable(id, &lying, seen) {
-            Outcome::Done(()) => {
-                self.inner.medium.change(&id.key, Expected::Value(&lying), None).await
+        for _ in 0..ATTEMPTS {
+            let Some(lying) = self.inner.get(&id.key).await? else { return Ok(Outcome::Absent) };
+            let outcome = removable(id, &lying, seen);
+            if !outcome.is_done() {
+                return Ok(outcome);
             }
-            other => Ok(other),
+            let there = Expected::Value(&lying);
+            let outcome = self.inner.medium.change(&id.key, there, None).await?;
+            // Whoever named no state means whatever is there, also what came just now.
+            if outcome != Outcome::Changed || seen.is_some() {
+                return Ok(outcome);
+            }
         }
+        Ok(Outcome::Changed)
     }
 
     fn scan(&self, query: Query) -> BoxStream<'_, Result<Found>> {
