@@ -91,7 +91,7 @@ const ATTEMPTS: usize = 8;
 
 impl Client {
     /// A private cache over this store, with the default settings. In an async program give it a
-    /// store that [waits](crate::AsyncBackend), such as the one of [`open`](crate::open()): a
+    /// store that [waits](crate::AsyncBackend), such as the one that `cachectl::open` gives: a
     /// [`BlockingBackend`](crate::BlockingBackend) works on the thread that polls.
     pub fn new(store: Arc<dyn Backend>, transport: impl Transport + 'static) -> Self {
         Client {
